@@ -1,0 +1,1 @@
+"""Face clips on disk, as a data set, augmented."""

@@ -1,0 +1,37 @@
+"""Configuration: frozen pydantic models, one file per noun; only ``loading`` reads YAML."""
+
+from deepfake_ssat.config.data import (
+    ArrayFile,
+    Augmentation,
+    Cifar,
+    DataSource,
+    FaceClips,
+    ImageFolder,
+    Selection,
+)
+from deepfake_ssat.config.extraction import ExtractionSettings, parse_contract
+from deepfake_ssat.config.loading import dump_experiment, load_experiment
+from deepfake_ssat.config.model import PRESETS, DecoderSettings, EncoderSettings, ModelSettings
+from deepfake_ssat.config.training import Experiment, ObjectiveSettings, OptimizerSettings, TrainerSettings
+
+__all__ = [
+    "PRESETS",
+    "ArrayFile",
+    "Augmentation",
+    "Cifar",
+    "DataSource",
+    "DecoderSettings",
+    "EncoderSettings",
+    "Experiment",
+    "ExtractionSettings",
+    "FaceClips",
+    "ImageFolder",
+    "ModelSettings",
+    "ObjectiveSettings",
+    "OptimizerSettings",
+    "Selection",
+    "TrainerSettings",
+    "dump_experiment",
+    "load_experiment",
+    "parse_contract",
+]

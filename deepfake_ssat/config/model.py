@@ -1,0 +1,117 @@
+"""The geometry of one masked autoencoder: sizes, positions, pooling and decoder."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+PRESETS: dict[str, tuple[int, int, int]] = {
+    "tiny": (192, 12, 3),
+    "small": (384, 12, 6),
+    "base": (768, 12, 12),
+    "large": (1024, 24, 16),
+}
+"""Encoder width, depth and heads by name (ViT-T, S, B, L)."""
+
+
+class EncoderSettings(BaseModel):
+    """A plain ViT over tubelets; an image is a clip of one frame."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    preset: Literal["tiny", "small", "base", "large"] | None = None
+    """Fills width, depth and heads; leave out to give all three."""
+    width: int = Field(0, ge=0)
+    depth: int = Field(0, ge=0)
+    heads: int = Field(0, ge=0)
+    mlp_ratio: float = Field(4.0, gt=0)
+    drop_path: float = Field(0.0, ge=0.0, lt=1.0)
+    """Stochastic depth: the rate of the last block; the first has 0."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_preset(cls, values: dict) -> dict:
+        if isinstance(values, dict) and values.get("preset") in PRESETS:
+            width, depth, heads = PRESETS[values["preset"]]
+            values = {"width": width, "depth": depth, "heads": heads, **values}
+        return values
+
+    @model_validator(mode="after")
+    def _check_width(self) -> EncoderSettings:
+        if min(self.width, self.depth, self.heads) < 1:
+            raise ValueError("give a preset (tiny, small, base, large) or width, depth and heads")
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} is not a multiple of heads {self.heads}")
+        return self
+
+
+class DecoderSettings(BaseModel):
+    """The shallow decoder, dropped at inference. Paper: 2 x 128; VideoMAE: 4 x half the encoder's width."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    width: int = Field(128, ge=1)
+    depth: int = Field(2, ge=1)
+    heads: int = Field(16, ge=1)
+
+    @model_validator(mode="after")
+    def _check_width(self) -> DecoderSettings:
+        if self.width % self.heads:
+            raise ValueError(f"decoder width {self.width} is not a multiple of heads {self.heads}")
+        return self
+
+
+class ModelSettings(BaseModel):
+    """Everything needed to build the network again from a checkpoint."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    frames: int = Field(16, ge=1)
+    image_size: int = Field(224, ge=1)
+    channels: int = Field(3, ge=1)
+    tubelet: int = Field(2, ge=1)
+    """Frames per token."""
+    patch: int = Field(16, ge=1)
+    """Side of a token's patch in pixels."""
+    num_classes: int = Field(2, ge=2)
+    pooling: Literal["mean", "class_token"] = "mean"
+    """What the classifier reads: VideoMAE's mean of all tokens, or MAE's class token."""
+    positions: Literal["sincos_1d", "sincos_2d", "sincos_3d"] = "sincos_1d"
+    """Fixed table: VideoMAE's over the flat token index, MAE's over the grid, or one over time and grid."""
+    qkv_bias: Literal["qkv", "qv", "none"] = "qv"
+    """Which projections have a bias: MAE's all three, VideoMAE's query and value, or none."""
+    norm_eps: float = Field(1e-6, gt=0)
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    """Per channel, of pixels in [0, 1]; one value serves all channels."""
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    encoder: EncoderSettings
+    decoder: DecoderSettings = DecoderSettings()  # pyright: ignore[reportCallIssue]
+
+    @model_validator(mode="after")
+    def _check_grid(self) -> ModelSettings:
+        if self.image_size % self.patch:
+            raise ValueError(f"image_size {self.image_size} is not a multiple of patch {self.patch}")
+        if self.frames % self.tubelet:
+            raise ValueError(f"frames {self.frames} is not a multiple of tubelet {self.tubelet}")
+        for name in ("mean", "std"):
+            if len(getattr(self, name)) not in (1, self.channels):
+                raise ValueError(f"{name} has {len(getattr(self, name))} values, channels is {self.channels}")
+        return self
+
+    @property
+    def grid(self) -> tuple[int, int, int]:
+        """Tokens over time, height and width."""
+        side = self.image_size // self.patch
+        return self.frames // self.tubelet, side, side
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens of one clip, without the class token."""
+        steps, rows, columns = self.grid
+        return steps * rows * columns
+
+    @property
+    def patch_values(self) -> int:
+        """Pixel values under one token."""
+        return self.tubelet * self.patch * self.patch * self.channels

@@ -1,0 +1,88 @@
+"""One experiment: model, objective, data, optimiser, schedule and hardware."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from deepfake_ssat.config.data import Augmentation, DataSource, FaceClips
+from deepfake_ssat.config.model import ModelSettings
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ObjectiveSettings(_Frozen):
+    """Which losses, and their balance (paper section 3; equation 3 for the class weight)."""
+
+    name: Literal["scratch", "mae", "ssat", "supmae"] = "ssat"
+    classification_weight: float = Field(0.1, ge=0.0, le=1.0)
+    """λ of λ·L_cls + (1−λ)·L_rec; used by ssat and supmae."""
+    mask_ratio: float = Field(0.75, gt=0.0, lt=1.0)
+    normalize_target: bool = True
+    """Reconstruct pixels normalised per patch and channel (VideoMAE) instead of raw ones."""
+    class_weight: Literal["auto", "none"] | float = "auto"
+    """w of equation 3, on the real class (1 − w on fake); auto is the fraction of fakes in training."""
+    label_smoothing: float = Field(0.0, ge=0.0, lt=1.0)
+
+
+class OptimizerSettings(_Frozen):
+    """AdamW with layer decay, warm-up and cosine, exponential moving average and clipping."""
+
+    base_learning_rate: float = Field(1e-3, gt=0)
+    """Absolute rate = base × effective batch / 256."""
+    batch_size: int = Field(8, ge=1)
+    """Per process."""
+    accumulate_batches: int = Field(1, ge=1)
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = Field(1e-8, gt=0)
+    weight_decay: float = Field(0.05, ge=0)
+    layer_decay: float = Field(1.0, gt=0, le=1)
+    warmup_epochs: float = Field(5.0, ge=0)
+    warmup_learning_rate: float = Field(1e-6, ge=0)
+    final_learning_rate: float = Field(1e-6, ge=0)
+    clip_gradient_norm: float | None = Field(None, gt=0)
+    ema_decay: float | None = Field(None, gt=0, lt=1)
+
+
+class TrainerSettings(_Frozen):
+    """How long, on what, and how often results are written."""
+
+    epochs: int = Field(100, ge=1)
+    precision: Literal["fp32", "bf16"] = "bf16"
+    """Autocast of the network; the losses are always computed in fp32."""
+    workers: int = Field(2, ge=0)
+    """Data-loading processes."""
+    threads: int | None = Field(None, ge=1)
+    """CPU threads of torch; None leaves its choice."""
+    validate_every_epochs: int = Field(1, ge=1)
+    checkpoint_every_steps: int = Field(500, ge=1)
+    """A killed run loses at most so many steps."""
+    log_every_steps: int = Field(10, ge=1)
+    reconstruction_samples: int = Field(4, ge=0)
+    """Validation clips drawn as pictures after each validation."""
+
+
+class Experiment(_Frozen):
+    """A complete YAML file of configs/: nothing is inherited, nothing is defaulted elsewhere."""
+
+    seed: int = Field(0, ge=0)
+    model: ModelSettings
+    init: Path | None = None
+    """Weights to start from: ours, or a published MAE / VideoMAE checkpoint."""
+    objective: ObjectiveSettings = ObjectiveSettings()  # pyright: ignore[reportCallIssue]
+    data: DataSource
+    augmentation: Augmentation = Augmentation()  # pyright: ignore[reportCallIssue]
+    optimizer: OptimizerSettings = OptimizerSettings()  # pyright: ignore[reportCallIssue]
+    trainer: TrainerSettings = TrainerSettings()  # pyright: ignore[reportCallIssue]
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Experiment:
+        if not isinstance(self.data, FaceClips) and self.model.frames != 1:
+            raise ValueError(f"data.kind {self.data.kind} gives single images: model.frames must be 1")
+        if self.objective.name == "mae" and self.augmentation.mixup:
+            raise ValueError("objective mae has no labels to mix: set augmentation.mixup to 0")
+        return self

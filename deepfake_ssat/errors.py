@@ -1,0 +1,29 @@
+"""What a user can cause: each error is one line that gives the value, the rule and the remedy."""
+
+
+class DeepfakeError(Exception):
+    """The base of everything a user can cause; the command line prints it and exits with code 2."""
+
+
+class ConfigError(DeepfakeError):
+    """A configuration, option or setting that is not allowed."""
+
+
+class VideoError(DeepfakeError):
+    """A video that cannot be opened or from which no frame can be decoded."""
+
+
+class CorpusError(DeepfakeError):
+    """A data-set folder, split list or label file that breaks its layout or rules."""
+
+
+class ManifestError(DeepfakeError):
+    """A manifest that is damaged, empty after selection, or leaks an identity across splits."""
+
+
+class ContractError(DeepfakeError):
+    """Clips or a checkpoint made under another extraction contract."""
+
+
+class CheckpointError(DeepfakeError):
+    """A checkpoint that is damaged, of another kind, or fails its self-test."""

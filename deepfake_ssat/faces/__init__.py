@@ -1,0 +1,1 @@
+"""From frames to face clips: detection, tracks, crops."""

@@ -1,0 +1,1 @@
+"""The masked autoencoder, its checkpoints and published weights."""

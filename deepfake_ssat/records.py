@@ -1,0 +1,205 @@
+"""The records that the layers hand to each other: frozen, numpy only, no behaviour beyond checks.
+
+T frames, H W pixels. Boxes are (x0, y0, x1, y1) in pixels of the displayed (rotated) frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+import numpy as np
+
+Box = tuple[float, float, float, float]
+
+REAL, FAKE = 0, 1
+SPLITS = ("train", "val", "test")
+
+
+class Status(str, Enum):
+    """What became of one video; only a scored video has a probability."""
+
+    SCORED = "scored"
+    NO_FACE = "no_face"
+    TOO_SHORT = "too_short"
+    UNREADABLE = "unreadable"
+
+
+class Verdict(str, Enum):
+    """What a probability means, by the checkpoint's threshold and uncertain band."""
+
+    REAL = "real"
+    FAKE = "fake"
+    UNCERTAIN = "uncertain"
+
+
+@dataclass(frozen=True)
+class SourceVideo:
+    """One video of a corpus, as its index lists it."""
+
+    path: Path
+    """Where the file lies."""
+    video_id: str
+    """Unique within the corpus: method, compression and name, such as ``Deepfakes/c23/519_515``."""
+    label: int | None
+    """0 real, 1 fake, None unlabelled."""
+    corpus: str
+    """Such as ``ffpp``."""
+    manipulation: str
+    """The method that made a fake, such as ``Deepfakes``; ``original`` for genuine videos."""
+    split: str
+    """``train``, ``val`` or ``test``."""
+    identities: tuple[str, ...] = ()
+    """Everyone whose face may appear: target and source."""
+    group: str = ""
+    """What must never straddle two splits."""
+    compression: str = ""
+    """Such as ``c23``; empty where the corpus has one version only."""
+    mask_path: Path | None = None
+    """A mask video that tells which face was changed, where the corpus has one."""
+
+
+@dataclass(frozen=True)
+class VideoMetadata:
+    """What a container says of its video stream; frames and duration are estimates until decoded."""
+
+    fps: float
+    num_frames: int | None
+    width: int
+    """Of the displayed frame, after rotation."""
+    height: int
+    rotation: int
+    """Degrees, clockwise, already applied to the frames: 0, 90, 180 or 270."""
+    codec: str
+    duration_seconds: float | None
+
+
+@dataclass(frozen=True)
+class FaceDetection:
+    """One face in one frame."""
+
+    box: Box
+    landmarks: np.ndarray
+    """(5, 2): left eye, right eye, nose, left and right mouth corner, as seen in the picture."""
+    confidence: float
+
+
+@dataclass(frozen=True)
+class FaceTrack:
+    """One person's face over consecutive frames of one shot; F frames, detected or interpolated."""
+
+    track_id: int
+    frame_indices: np.ndarray
+    """(F,) int: true indices, ascending."""
+    boxes: np.ndarray
+    """(F, 4) float."""
+    landmarks: np.ndarray
+    """(F, 5, 2) float."""
+    confidence: float
+    """The mean over the detections."""
+
+
+@dataclass(frozen=True)
+class FaceClip:
+    """Crops of one face over consecutive sampled frames."""
+
+    pixels: np.ndarray
+    """(T, H, W, 3) uint8, RGB."""
+    frame_indices: np.ndarray
+    """(T,) int: true indices in the video."""
+    seconds: np.ndarray
+    """(T,) float: presentation times of the frames."""
+    track_id: int
+    boxes: np.ndarray
+    """(T, 4) float: the face boxes (not the crop's) in the frame."""
+    landmarks: np.ndarray
+    """(T, 5, 2) float: in pixels of the crop."""
+
+
+@dataclass(frozen=True)
+class ManifestRow:
+    """One clip file: consecutive crops of one face, any number of 16-frame clips long."""
+
+    corpus: str
+    video_id: str
+    label: int | None
+    manipulation: str
+    split: str
+    identities: tuple[str, ...]
+    group: str
+    compression: str
+    source: str
+    """The video file, relative to the corpus root."""
+    clip_file: str
+    """Relative to the manifest's folder."""
+    track_id: int
+    first_frame: int
+    """True index in the video of the first stored frame."""
+    frame_stride: int
+    """Stored frame k is the video's frame ``first_frame + k * frame_stride``; a gap starts another file."""
+    num_frames: int
+    start_seconds: float
+    end_seconds: float
+    box: Box
+    """The mean face box."""
+    face_size: float
+    """The longer side of the mean face box, in source pixels."""
+    contract_hash: str
+    """Of the extraction contract the crops were made under."""
+
+
+@dataclass(frozen=True)
+class DroppedVideo:
+    """A video that gave no clip, and why."""
+
+    corpus: str
+    video_id: str
+    source: str
+    split: str
+    label: int | None
+    manipulation: str
+    reason: Status
+    detail: str
+
+
+@dataclass(frozen=True)
+class ClipScore:
+    """The model's answer on one clip."""
+
+    track_id: int
+    start_seconds: float
+    end_seconds: float
+    probability: float
+    """Of fake, in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class FaceVerdict:
+    """One face of one video."""
+
+    track_id: int
+    start_seconds: float
+    end_seconds: float
+    box: Box
+    """The mean over the analysed frames."""
+    probability: float
+    num_clips: int
+
+
+@dataclass(frozen=True)
+class VideoVerdict:
+    """What `detect` says of one file; the probability is None unless it was scored."""
+
+    path: str
+    status: Status
+    probability: float | None = None
+    verdict: Verdict | None = None
+    faces: tuple[FaceVerdict, ...] = ()
+    clips: tuple[ClipScore, ...] = ()
+    warnings: tuple[str, ...] = ()
+    metadata: VideoMetadata | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        if (self.probability is None) == (self.status is Status.SCORED):
+            raise ValueError(f"status {self.status.value} with probability {self.probability}")

@@ -1,0 +1,1 @@
+"""The training loop: Lightning adapters without maths of their own."""

@@ -1,0 +1,1 @@
+"""One reader interface for video files."""
