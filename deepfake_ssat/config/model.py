@@ -54,6 +54,7 @@ class DecoderSettings(BaseModel):
     width: int = Field(128, ge=1)
     depth: int = Field(2, ge=1)
     heads: int = Field(16, ge=1)
+    mlp_ratio: float = Field(4.0, gt=0)
 
     @model_validator(mode="after")
     def _check_width(self) -> DecoderSettings:
@@ -94,9 +95,23 @@ class ModelSettings(BaseModel):
             raise ValueError(f"image_size {self.image_size} is not a multiple of patch {self.patch}")
         if self.frames % self.tubelet:
             raise ValueError(f"frames {self.frames} is not a multiple of tubelet {self.tubelet}")
+        if self.num_tokens // self.grid[0] < 2:
+            raise ValueError(f"patch {self.patch} covers image_size {self.image_size}: take a smaller patch")
         for name in ("mean", "std"):
             if len(getattr(self, name)) not in (1, self.channels):
                 raise ValueError(f"{name} has {len(getattr(self, name))} values, channels is {self.channels}")
+        if min(self.std) <= 0:
+            raise ValueError(f"std {self.std} must be positive")
+        return self
+
+    @model_validator(mode="after")
+    def _check_positions(self) -> ModelSettings:
+        divisor = {"sincos_1d": 1, "sincos_2d": 4, "sincos_3d": 16}[self.positions]
+        for name, width in (("encoder", self.encoder.width), ("decoder", self.decoder.width)):
+            if width % divisor:
+                raise ValueError(
+                    f"{name} width {width} is not a multiple of {divisor}, as {self.positions} needs"
+                )
         return self
 
     @property

@@ -23,7 +23,9 @@ class ObjectiveSettings(_Frozen):
     """λ of λ·L_cls + (1−λ)·L_rec; used by ssat and supmae."""
     mask_ratio: float = Field(0.75, gt=0.0, lt=1.0)
     normalize_target: bool = True
-    """Reconstruct pixels normalised per patch and channel (VideoMAE) instead of raw ones."""
+    """Reconstruct pixels normalised patch by patch instead of raw ones."""
+    target_convention: Literal["videomae", "mae"] = "videomae"
+    """VideoMAE: pixels in [0, 1], normalised per patch and channel. MAE: the network's input, per patch."""
     class_weight: Literal["auto", "none"] | float = "auto"
     """w of equation 3, on the real class (1 − w on fake); auto is the fraction of fakes in training."""
     label_smoothing: float = Field(0.0, ge=0.0, lt=1.0)

@@ -1,0 +1,71 @@
+"""Multi-head self-attention: the fused kernel, or a loop over heads where that is faster.
+
+B batch, N tokens, D width, h heads, E = D / h.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+QkvBias = Literal["qkv", "qv", "none"]
+
+LONG_SEQUENCE = 1024
+"""Tokens from which torch's fused CPU kernel in bf16 loses to the loop over heads (tools/bench_model.py)."""
+
+
+class SelfAttention(nn.Module):
+    """Attention of every token to every token; ``qkv_bias`` names the projections that have a bias."""
+
+    def __init__(self, width: int, heads: int, qkv_bias: QkvBias):
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width, bias=qkv_bias == "qkv")
+        if qkv_bias == "qv":
+            self.q_bias = nn.Parameter(torch.zeros(width))
+            self.v_bias = nn.Parameter(torch.zeros(width))
+        self.qkv_bias = qkv_bias
+        self.projection = nn.Linear(width, width)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(B, N, D) -> (B, N, D)."""
+        bias = self.qkv.bias
+        if self.qkv_bias == "qv":
+            bias = torch.cat([self.q_bias, torch.zeros_like(self.q_bias), self.v_bias])
+        qkv = F.linear(tokens, self.qkv.weight, bias)
+        query, key, value = rearrange(qkv, "b n (three h e) -> three b h n e", three=3, h=self.heads)
+        return self.projection(attend(query, key, value))
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """(B, h, N, E) each -> (B, N, h E), by the faster of two paths with the same result.
+
+    On CPUs in bf16 with long sequences the fused kernel takes more than half of a ViT's time, and two plain
+    matrix products with a softmax per head are faster; everywhere else the fused kernel is the best.
+    """
+    length = query.shape[-2]
+    if query.device.type == "cpu" and query.dtype == torch.bfloat16 and length >= LONG_SEQUENCE:
+        return attend_by_head(query, key, value)
+    return attend_fused(query, key, value)
+
+
+def attend_fused(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """(B, h, N, E) each -> (B, N, h E), through ``scaled_dot_product_attention``."""
+    return rearrange(F.scaled_dot_product_attention(query, key, value), "b h n e -> b n (h e)")
+
+
+def attend_by_head(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """(B, h, N, E) each -> (B, N, h E), one head of one clip at a time: its N x N weights stay in cache."""
+    query = query * query.shape[-1] ** -0.5
+    clips = []
+    for clip_query, clip_key, clip_value in zip(query, key, value, strict=True):
+        heads = [
+            (head_query @ head_key.T).softmax(dim=-1) @ head_value
+            for head_query, head_key, head_value in zip(clip_query, clip_key, clip_value, strict=True)
+        ]
+        clips.append(torch.cat(heads, dim=-1))
+    return torch.stack(clips)

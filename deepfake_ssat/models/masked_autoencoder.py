@@ -1,0 +1,174 @@
+"""The one network for clips and images: ViT encoder, classifier, and a shallow decoder for hidden patches.
+
+An image is a clip of one frame with a tubelet of one frame.
+B batch, C channels, T frames, H W pixels, N tokens, V visible and M hidden ones, D width, P patch values.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from deepfake_ssat.config.model import ModelSettings
+from deepfake_ssat.models.blocks import Block
+from deepfake_ssat.models.patches import patchify, split_tokens, take_tokens
+from deepfake_ssat.models.positions import position_table
+
+
+class Encoder(nn.Module):
+    """Patches -> tokens with positions -> blocks; encodes all tokens of a clip or some of them."""
+
+    positions: Tensor
+
+    def __init__(self, settings: ModelSettings):
+        super().__init__()
+        encoder = settings.encoder
+        self.settings = settings
+        self.patch_embed = nn.Linear(settings.patch_values, encoder.width)
+        with_class_token = settings.pooling == "class_token"
+        self.class_token = nn.Parameter(torch.zeros(1, 1, encoder.width)) if with_class_token else None
+        table = position_table(settings.positions, settings.grid, encoder.width)
+        self.register_buffer("positions", table.unsqueeze(0), persistent=False)
+        last = max(encoder.depth - 1, 1)
+        self.blocks = nn.ModuleList(
+            Block(
+                encoder.width,
+                encoder.heads,
+                mlp_ratio=encoder.mlp_ratio,
+                qkv_bias=settings.qkv_bias,
+                norm_eps=settings.norm_eps,
+                drop_path=encoder.drop_path * index / last,
+            )
+            for index in range(encoder.depth)
+        )
+        self.norm = nn.LayerNorm(encoder.width, eps=settings.norm_eps)
+
+    def forward(self, clips: Tensor, visible: Tensor | None = None) -> Tensor:
+        """(B, C, T, H, W) [, indices (B, V)] -> (B, [1 +] N or V, D), before the last norm."""
+        self._check_shape(clips)
+        patches = patchify(clips, self.settings.tubelet, self.settings.patch)
+        positions = self.positions
+        if visible is not None:
+            patches, positions = take_tokens(patches, visible), take_tokens(positions, visible)
+        tokens = self.patch_embed(patches) + positions
+        if self.class_token is not None:
+            class_token = self.class_token.expand(tokens.shape[0], -1, -1).to(tokens.dtype)
+            tokens = torch.cat([class_token, tokens], dim=1)
+        for block in self.blocks:
+            tokens = block(tokens)
+        return tokens
+
+    def _check_shape(self, clips: Tensor) -> None:
+        settings = self.settings
+        needed = (settings.channels, settings.frames, settings.image_size, settings.image_size)
+        if clips.ndim != 5 or tuple(clips.shape[1:]) != needed:
+            raise ValueError(f"clips are {tuple(clips.shape)}, the model reads (batch, {str(needed)[1:]}")
+
+
+class Decoder(nn.Module):
+    """Encoded visible tokens, and a learned mask token at each hidden position -> the hidden patches."""
+
+    positions: Tensor
+
+    def __init__(self, settings: ModelSettings):
+        super().__init__()
+        decoder = settings.decoder
+        self.embed = nn.Linear(settings.encoder.width, decoder.width)
+        self.mask_token = nn.Parameter(torch.zeros(1, 1, decoder.width))
+        table = position_table(settings.positions, settings.grid, decoder.width)
+        self.register_buffer("positions", table.unsqueeze(0), persistent=False)
+        self.blocks = nn.ModuleList(
+            Block(
+                decoder.width,
+                decoder.heads,
+                mlp_ratio=decoder.mlp_ratio,
+                qkv_bias=settings.qkv_bias,
+                norm_eps=settings.norm_eps,
+            )
+            for _ in range(decoder.depth)
+        )
+        self.norm = nn.LayerNorm(decoder.width, eps=settings.norm_eps)
+        self.predict = nn.Linear(decoder.width, settings.patch_values)
+
+    def forward(self, tokens: Tensor, visible: Tensor, hidden: Tensor) -> Tensor:
+        """(B, [1 +] V, D), indices (B, V) and (B, M) -> (B, M, P)."""
+        tokens = self.embed(tokens)
+        num_class_tokens = tokens.shape[1] - visible.shape[1]
+        class_tokens, tokens = tokens.tensor_split([num_class_tokens], dim=1)
+        tokens = tokens + take_tokens(self.positions, visible)
+        masked = self.mask_token + take_tokens(self.positions, hidden)
+        tokens = torch.cat([class_tokens, tokens, masked.to(tokens.dtype)], dim=1)
+        for block in self.blocks:
+            tokens = block(tokens)
+        return self.predict(self.norm(tokens[:, -hidden.shape[1] :]))
+
+
+class MaskedAutoencoder(nn.Module):
+    """A shared encoder with a classifier and a pixel decoder; clips come normalised by ``pixels.py``.
+
+    The encoder's last norm stands before the class token's classifier (MAE) and before the decoder; with mean
+    pooling the classifier has its own norm after the mean instead (VideoMAE).
+    """
+
+    decoder: Decoder | None
+
+    def __init__(self, settings: ModelSettings):
+        super().__init__()
+        self.settings = settings
+        self.encoder = Encoder(settings)
+        with_mean = settings.pooling == "mean"
+        self.head_norm = nn.LayerNorm(settings.encoder.width, eps=settings.norm_eps) if with_mean else None
+        self.head = nn.Linear(settings.encoder.width, settings.num_classes)
+        self.decoder = Decoder(settings)
+        self.apply(_initialize)
+        nn.init.trunc_normal_(self.head.weight, std=0.02)
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """(B, C, T, H, W) -> (B, classes): the same as ``classify``."""
+        return self.classify(clips)
+
+    def classify(self, clips: Tensor) -> Tensor:
+        """(B, C, T, H, W) -> logits (B, classes), from all tokens."""
+        return self._logits(self.encoder(clips))
+
+    def classify_visible(self, clips: Tensor, mask: Tensor) -> Tensor:
+        """(B, C, T, H, W), (B, N) bool -> logits (B, classes), from the visible tokens alone."""
+        visible, _ = split_tokens(mask)
+        return self._logits(self.encoder(clips, visible))
+
+    def reconstruct(self, clips: Tensor, mask: Tensor) -> Tensor:
+        """(B, C, T, H, W), (B, N) bool -> (B, M, P): predictions of the hidden tokens, in ascending order."""
+        visible, hidden = split_tokens(mask)
+        return self._predictions(self.encoder(clips, visible), visible, hidden)
+
+    def classify_and_reconstruct(self, clips: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (B, classes), predictions (B, M, P): both from one pass over the visible tokens (SupMAE)."""
+        visible, hidden = split_tokens(mask)
+        tokens = self.encoder(clips, visible)
+        return self._logits(tokens), self._predictions(tokens, visible, hidden)
+
+    def drop_decoder(self) -> None:
+        """Removes what classification does not need; ``reconstruct`` is impossible afterwards."""
+        self.decoder = None
+
+    def _logits(self, tokens: Tensor) -> Tensor:
+        if self.head_norm is None:
+            return self.head(self.encoder.norm(tokens[:, 0]))
+        return self.head(self.head_norm(tokens.mean(dim=1)))
+
+    def _predictions(self, tokens: Tensor, visible: Tensor, hidden: Tensor) -> Tensor:
+        if self.decoder is None:
+            raise ValueError("the decoder was dropped: this model only classifies")
+        return self.decoder(self.encoder.norm(tokens), visible, hidden)
+
+
+def _initialize(module: nn.Module) -> None:
+    """MAE's initialisation: Xavier-uniform matrices, zero biases, small normal tokens."""
+    if isinstance(module, nn.Linear):
+        nn.init.xavier_uniform_(module.weight)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, Encoder) and module.class_token is not None:
+        nn.init.normal_(module.class_token, std=0.02)
+    elif isinstance(module, Decoder):
+        nn.init.normal_(module.mask_token, std=0.02)

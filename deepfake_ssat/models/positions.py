@@ -1,0 +1,61 @@
+"""Fixed sine-cosine position tables: VideoMAE's over the flat index, MAE's over the grid, and one over both.
+
+N tokens (time, then rows, then columns), D width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Grid = tuple[int, int, int]
+
+
+def position_table(kind: str, grid: Grid, width: int) -> Tensor:
+    """(N, D) float32 for one of ``POSITIONS``.
+
+    Computed in numpy, so that the table exists even while a model is built on the meta device.
+    """
+    return torch.from_numpy(POSITIONS[kind](grid, width).astype(np.float32))
+
+
+def sincos_1d(grid: Grid, width: int) -> np.ndarray:
+    """(N, D): sine in even and cosine in odd channels over the flat token index (VideoMAE)."""
+    steps, rows, columns = grid
+    channel = np.arange(width)
+    rates = 10000.0 ** (-2 * (channel // 2) / width)
+    angles = np.arange(steps * rows * columns, dtype=np.float64)[:, None] * rates
+    return np.where(channel % 2 == 0, np.sin(angles), np.cos(angles))
+
+
+def sincos_2d(grid: Grid, width: int) -> np.ndarray:
+    """(N, D): the column in the first half of the channels, the row in the second (MAE); no time."""
+    steps, rows, columns = grid
+    row, column = np.meshgrid(np.arange(rows), np.arange(columns), indexing="ij")
+    # Column first: a swap of axes in MAE's code that its published weights were trained with.
+    table = np.concatenate([_axis(column.ravel(), width // 2), _axis(row.ravel(), width // 2)], axis=1)
+    return np.tile(table, (steps, 1))
+
+
+def sincos_3d(grid: Grid, width: int) -> np.ndarray:
+    """(N, D): the time step in the first quarter of the channels, MAE's two axes in the other three."""
+    steps, rows, columns = grid
+    time = np.repeat(_axis(np.arange(steps), width // 4), rows * columns, axis=0)
+    return np.concatenate([time, sincos_2d(grid, width - width // 4)], axis=1)
+
+
+def _axis(positions: np.ndarray, width: int) -> np.ndarray:
+    """(K,) -> (K, D): sines in the first half of the channels, cosines in the second."""
+    rates = 10000.0 ** (-np.arange(width // 2, dtype=np.float64) / (width / 2))
+    angles = positions[:, None] * rates
+    return np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
+
+
+POSITIONS: dict[str, Callable[[Grid, int], np.ndarray]] = {
+    "sincos_1d": sincos_1d,
+    "sincos_2d": sincos_2d,
+    "sincos_3d": sincos_3d,
+}
