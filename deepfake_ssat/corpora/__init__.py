@@ -1,1 +1,73 @@
-"""The layouts of the field's data sets: index(root) gives SourceVideos."""
+"""Corpora as their official downloads lay them on disk: one file each, all with the same function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from deepfake_ssat.corpora.celebdf import index_celebdf
+from deepfake_ssat.corpora.deeperforensics import index_deeperforensics
+from deepfake_ssat.corpora.dfdc import index_dfdc
+from deepfake_ssat.corpora.dfdc_preview import index_dfdc_preview
+from deepfake_ssat.corpora.ffpp import index_ffpp
+from deepfake_ssat.corpora.folder import index_folder
+from deepfake_ssat.corpora.index import ORIGINAL, CorpusIndex, CorpusOptions, LeftOut
+from deepfake_ssat.corpora.table import index_csv
+from deepfake_ssat.errors import CorpusError
+from deepfake_ssat.records import REAL
+
+CORPORA: dict[str, Callable[[Path, CorpusOptions], CorpusIndex]] = {
+    "ffpp": index_ffpp,
+    "dfdc": index_dfdc,
+    "dfdc-preview": index_dfdc_preview,
+    "celebdf": index_celebdf,
+    "deeperforensics": index_deeperforensics,
+    "folder": index_folder,
+    "csv": index_csv,
+}
+
+__all__ = ["CORPORA", "ORIGINAL", "CorpusIndex", "CorpusOptions", "LeftOut", "index_corpus"]
+
+
+def index_corpus(name: str, root: Path, options: CorpusOptions | None = None) -> CorpusIndex:
+    """The selected videos of a corpus folder, ordered by corpus and id.
+
+    Raises CorpusError where the folder, a list or an option breaks the corpus's rules.
+    """
+    options = options or CorpusOptions()
+    if name not in CORPORA:
+        raise CorpusError(f"corpus {name!r} is none of {', '.join(CORPORA)}")
+    if not root.exists():
+        raise CorpusError(f"{root}: does not exist; give the folder of the {name} download")
+    if options.compressions and name != "ffpp":
+        raise CorpusError(f"corpus {name} has one compression only; leave out compressions")
+    index = CORPORA[name](root, options)
+    ordered = sorted(index.videos, key=lambda video: (video.corpus, video.video_id))
+    return _select(replace(index, videos=tuple(ordered)), options)
+
+
+def _select(index: CorpusIndex, options: CorpusOptions) -> CorpusIndex:
+    """Splits and manipulations; genuine videos stay where a chosen manipulation is of their corpus."""
+    videos = list(index.videos)
+    if options.manipulations:
+        present = sorted({video.manipulation for video in videos})
+        unknown = [name for name in options.manipulations if name not in present]
+        if unknown:
+            raise CorpusError(f"manipulation {unknown[0]!r} is not in this copy; it has {', '.join(present)}")
+        chosen = [video for video in videos if video.manipulation in options.manipulations]
+        corpora = {video.corpus for video in chosen}
+        videos = [
+            video
+            for video in videos
+            if video.manipulation in options.manipulations
+            or (video.label == REAL and video.corpus in corpora)
+        ]
+    if options.splits:
+        videos = [video for video in videos if video.split in options.splits]
+    if index.videos and not videos:
+        raise CorpusError(
+            f"nothing is left of {len(index.videos)} videos with splits {', '.join(options.splits) or 'all'} "
+            f"and manipulations {', '.join(options.manipulations) or 'all'}"
+        )
+    return replace(index, videos=tuple(videos))

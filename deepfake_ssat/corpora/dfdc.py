@@ -1,0 +1,176 @@
+"""The DeepFake Detection Challenge (DFDC): training parts, Kaggle samples, validation and test sets.
+
+Splits: training parts are train, except ``validation_parts`` (45 to 49, the last tenth of the official
+fifty), which are val. A part keeps its split whatever other parts a copy has. The samples of Kaggle follow
+their originals where those are present, else they are train. dfdc.ai's validation set is val, its test set
+test; Kaggle's ``test_videos`` have no labels. DFDC publishes no identities: what must stay together is a
+fake with its original.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deepfake_ssat.corpora.index import (
+    ORIGINAL,
+    CorpusIndex,
+    CorpusOptions,
+    LeftOut,
+    list_videos,
+    relative_name,
+)
+from deepfake_ssat.errors import CorpusError
+from deepfake_ssat.records import FAKE, REAL, SourceVideo
+
+LABEL_FILES = ("metadata.json", "labels.csv")
+PART_NAME = re.compile(r"dfdc_train_part_(\d+)")
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """What a label file says of one video."""
+
+    label: int | None
+    original: str | None = None
+    of_test_set: bool = False
+
+
+@dataclass(frozen=True)
+class _Folder:
+    """One folder of videos: a training part, a sample, or a labelled or unlabelled set."""
+
+    path: Path
+    part: int | None
+    """The number of a training part, 7 for both ``_7`` and ``_07``."""
+    label_files: tuple[Path, ...]
+
+    @property
+    def trust(self) -> tuple[int, int, str]:
+        """Parts, samples, other labelled sets, unlabelled ones: of duplicates, the first is kept."""
+        if self.part is not None:
+            return 0, self.part, str(self.path)
+        rank = 3 if not self.label_files else 1 if "sample" in self.path.name else 2
+        return rank, 0, str(self.path)
+
+
+def index_dfdc(root: Path, options: CorpusOptions) -> CorpusIndex:
+    """Every folder with videos, two levels deep; absent files are reported, not refused."""
+    videos: dict[str, SourceVideo] = {}
+    left_out: list[LeftOut] = []
+    split_of_group: dict[str, str] = {}
+    for folder in _folders(root):
+        entries = _read_labels(folder)
+        files = {
+            path.name: path for path in [*list_videos(folder.path), *list_videos(folder.path / "videos")]
+        }
+        for name in sorted(entries.keys() - files.keys()):
+            missing = relative_name(folder.path / name, root)
+            left_out.append(LeftOut(missing, "named in the label file, not in this copy"))
+        for name, path in sorted(files.items()):
+            if folder.label_files and name not in entries:
+                left_out.append(LeftOut(relative_name(path, root), "not named in its folder's label file"))
+            elif name in videos:
+                left_out.append(LeftOut(relative_name(path, root), "same video in another folder"))
+            else:
+                entry = entries.get(name, _Entry(None))
+                group = Path(entry.original or name).stem
+                split = _split(folder, entry, options, split_of_group.get(group))
+                split_of_group.setdefault(group, split)
+                videos[name] = _source_video(path, folder, entry, split, group)
+    if not videos:
+        raise CorpusError(
+            f"{root}: no DFDC video; expected dfdc_train_part_<n>/, train_sample_videos/, or a folder with "
+            "labels.csv or metadata.json and its mp4 files"
+        )
+    return CorpusIndex(tuple(videos.values()), tuple(left_out))
+
+
+def _folders(root: Path) -> list[_Folder]:
+    """Folders with videos or label files, in the order of trust."""
+    if not root.is_dir():
+        raise CorpusError(f"{root}: is no folder")
+    children = sorted(path for path in root.iterdir() if path.is_dir())
+    below = [path for child in children for path in sorted(child.iterdir()) if path.is_dir()]
+    found = []
+    for path in [root, *children, *below]:
+        labels = tuple(file for name in LABEL_FILES if (file := path / name).is_file())
+        if labels or (path.name != "videos" and (list_videos(path) or list_videos(path / "videos"))):
+            match = PART_NAME.fullmatch(path.name)
+            found.append(_Folder(path, int(match.group(1)) if match else None, labels))
+    return sorted(found, key=lambda folder: folder.trust)
+
+
+def _read_labels(folder: _Folder) -> dict[str, _Entry]:
+    """What the folder's label files say; refuses files that contradict each other."""
+    entries: dict[str, _Entry] = {}
+    for path in folder.label_files:
+        read = _read_metadata(path) if path.suffix == ".json" else _read_csv(path)
+        for name, entry in read.items():
+            if entries.setdefault(name, entry).label != entry.label:
+                raise CorpusError(
+                    f"{path}: {name} has another label in {LABEL_FILES[0]}; one of them is wrong"
+                )
+    return entries
+
+
+def _read_metadata(path: Path) -> dict[str, _Entry]:
+    """Training: ``{"x.mp4": {"label": "FAKE", "original": "y.mp4"}}``; test set: ``{"is_fake": 1}``."""
+    try:
+        values: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+        return {name: _entry(value) for name, value in values.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CorpusError(f"{path}: is no DFDC metadata (label or is_fake of each video): {error}") from error
+
+
+def _entry(value: Mapping[str, Any]) -> _Entry:
+    if "is_fake" in value:
+        return _Entry(_checked(int(value["is_fake"])), of_test_set=True)
+    label = {"REAL": REAL, "FAKE": FAKE}[str(value["label"]).upper()]
+    return _Entry(label, value.get("original") if label == FAKE else None)
+
+
+def _read_csv(path: Path) -> dict[str, _Entry]:
+    """``filename,label`` with 1 = fake."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return {row["filename"]: _Entry(_checked(int(row["label"]))) for row in csv.DictReader(file)}
+    except (ValueError, KeyError, TypeError) as error:
+        raise CorpusError(f"{path}: needs the columns filename,label with label 0 or 1: {error}") from error
+
+
+def _checked(label: int) -> int:
+    if label not in (REAL, FAKE):
+        raise ValueError(f"label {label} is neither 0 nor 1")
+    return label
+
+
+def _split(folder: _Folder, entry: _Entry, options: CorpusOptions, of_original: str | None) -> str:
+    """By part number, by the original for samples, by the kind of label file for the other sets."""
+    if folder.part is not None:
+        return "val" if folder.part in options.validation_parts else "train"
+    names = {path.name for path in folder.label_files}
+    if not names or entry.of_test_set:
+        return "test"
+    if "metadata.json" in names:
+        return of_original or "train"
+    return "test" if "test" in folder.path.name.lower() else "val"
+
+
+def _source_video(path: Path, folder: _Folder, entry: _Entry, split: str, group: str) -> SourceVideo:
+    place = f"part_{folder.part}" if folder.part is not None else folder.path.name
+    manipulation = {REAL: ORIGINAL, FAKE: "DFDC", None: "unlabelled"}[entry.label]
+    return SourceVideo(
+        path=path,
+        video_id=f"{place}/{path.stem}",
+        label=entry.label,
+        corpus="dfdc",
+        manipulation=manipulation,
+        split=split,
+        group=group,
+    )

@@ -1,0 +1,288 @@
+"""The manifest of a folder of face clips: read, check, select, write.
+
+A folder that ``preprocess`` wrote holds ``manifest.csv`` (one row per clip file), ``contract.json`` (the
+extraction settings), ``dropped.csv`` (videos that gave no clip, and why), ``warnings.csv`` and ``clips/``.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from deepfake_ssat.config import ExtractionSettings, Selection, parse_contract
+from deepfake_ssat.errors import ContractError, ManifestError
+from deepfake_ssat.records import (
+    FAKE,
+    REAL,
+    SPLITS,
+    DroppedVideo,
+    ManifestRow,
+    SourceVideo,
+    Status,
+)
+
+MANIFEST_FILE = "manifest.csv"
+CONTRACT_FILE = "contract.json"
+DROPPED_FILE = "dropped.csv"
+WARNINGS_FILE = "warnings.csv"
+
+BOX_COLUMNS = ("box_x0", "box_y0", "box_x1", "box_y1")
+ROW_COLUMNS = tuple(
+    column
+    for field in fields(ManifestRow)
+    for column in (BOX_COLUMNS if field.name == "box" else (field.name,))
+)
+DROPPED_COLUMNS = tuple(field.name for field in fields(DroppedVideo))
+WARNING_COLUMNS = ("corpus", "video_id", "warning")
+IDENTITY_SEPARATOR = ";"
+COMPRESSION_ALIASES = {"c0": "raw"}
+
+
+@dataclass(frozen=True)
+class VideoWarning:
+    """Something that a reader of the results should know about one video, which was used all the same."""
+
+    corpus: str
+    video_id: str
+    warning: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What ``preprocess`` wrote into one folder."""
+
+    root: Path
+    """The folder; clip files are relative to it."""
+    rows: tuple[ManifestRow, ...]
+    contract: ExtractionSettings
+    dropped: tuple[DroppedVideo, ...]
+    hash: str
+    """SHA-256 of manifest.csv and contract.json."""
+
+
+def load_manifest(path: Path) -> Manifest:
+    """Reads and checks a folder, or its manifest.csv: columns, values, contract, clip files, leaks.
+
+    Raises ManifestError (or ContractError) in one line.
+    """
+    file = path / MANIFEST_FILE if path.is_dir() else path
+    root = file.parent
+    data = _read_bytes(file)
+    contract_data = _read_bytes(root / CONTRACT_FILE)
+    contract = _contract(contract_data, root / CONTRACT_FILE)
+    rows = tuple(_parse(data, file, ROW_COLUMNS, _row))
+    dropped_file = root / DROPPED_FILE
+    dropped = _parse(_read_bytes(dropped_file), dropped_file, DROPPED_COLUMNS, _dropped)
+    _check_rows(rows, contract, file)
+    check_leaks(rows)
+    digest = hashlib.sha256(data + contract_data).hexdigest()
+    return Manifest(root, rows, contract, tuple(dropped), digest)
+
+
+def write_manifest(
+    folder: Path,
+    rows: Sequence[ManifestRow],
+    dropped: Sequence[DroppedVideo],
+    contract: ExtractionSettings,
+    warnings: Sequence[VideoWarning] = (),
+) -> None:
+    """Writes the four files, each atomically, the manifest last; the same input gives the same bytes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_contract(folder, contract)
+    replace_file(folder / DROPPED_FILE, _table(DROPPED_COLUMNS, map(_dropped_values, dropped)))
+    replace_file(folder / WARNINGS_FILE, _table(WARNING_COLUMNS, map(asdict, warnings)))
+    replace_file(folder / MANIFEST_FILE, _table(ROW_COLUMNS, map(_row_values, rows)))
+
+
+def write_contract(folder: Path, contract: ExtractionSettings) -> None:
+    """Writes contract.json atomically."""
+    text = json.dumps(contract.model_dump(mode="json"), indent=2) + "\n"
+    replace_file(folder / CONTRACT_FILE, text.encode())
+
+
+def read_contract(folder: Path) -> ExtractionSettings | None:
+    """The settings that a folder's clips were made under; None for a folder without clips."""
+    file = folder / CONTRACT_FILE
+    return _contract(_read_bytes(file), file) if file.is_file() else None
+
+
+def select(rows: Iterable[ManifestRow], selection: Selection) -> list[ManifestRow]:
+    """The labelled rows that pass the filter, in order; manipulations filter the fakes only.
+
+    Raises ManifestError, naming what exists, when nothing is left.
+    """
+    rows = list(rows)
+    compressions = {COMPRESSION_ALIASES.get(name, name) for name in selection.compressions}
+    selected = [
+        row
+        for row in rows
+        if row.label is not None
+        and (not selection.splits or row.split in selection.splits)
+        and (not selection.corpora or row.corpus in selection.corpora)
+        and (not compressions or row.compression in compressions)
+        and (row.label == REAL or not selection.manipulations or row.manipulation in selection.manipulations)
+    ]
+    if selected:
+        return selected
+    wanted = "; ".join(
+        f"{name} {', '.join(values)}" for name, values in selection.model_dump().items() if values
+    )
+    present = "; ".join(
+        f"{name}s {', '.join(sorted({str(getattr(row, name)) for row in rows} - {''})) or '(none)'}"
+        for name in ("split", "manipulation", "compression", "corpus")
+    )
+    raise ManifestError(f"no labelled clip with {wanted or 'any value'}; the manifest has {present}")
+
+
+def check_leaks(videos: Iterable[SourceVideo | ManifestRow]) -> None:
+    """Refuses a person (target or source) or a group of one corpus in two splits, naming the offenders."""
+    places: dict[tuple[str, str, str], dict[str, str]] = defaultdict(dict)
+    for video in videos:
+        names = [("identity", name) for name in video.identities] + [("group", video.group)] * bool(
+            video.group
+        )
+        for kind, name in names:
+            places[video.corpus, kind, name].setdefault(video.split, video.video_id)
+    offenders = {key: where for key, where in places.items() if len(where) > 1}
+    if not offenders:
+        return
+    shown = [
+        f"{corpus} {kind} {name} in " + " and ".join(f"{split} ({video})" for split, video in where.items())
+        for (corpus, kind, name), where in list(offenders.items())[:3]
+    ]
+    more = f"; and {len(offenders) - 3} more" if len(offenders) > 3 else ""
+    raise ManifestError(
+        f"{len(offenders)} identities or groups are in two splits: {'; '.join(shown)}{more}; "
+        "correct the split lists, or leave one of the splits out"
+    )
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Puts a whole file in place at once: after a crash there is the old one or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
+def _read_bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ManifestError(
+            f"{file}: cannot be read ({error.strerror}); make the folder with deepfake-ssat preprocess"
+        ) from error
+
+
+def _contract(data: bytes, file: Path) -> ExtractionSettings:
+    try:
+        values = json.loads(data)
+    except ValueError as error:
+        raise ContractError(f"{file}: is damaged ({error}); preprocess again into another folder") from error
+    return parse_contract(values)
+
+
+def _check_rows(rows: Sequence[ManifestRow], contract: ExtractionSettings, file: Path) -> None:
+    """Every row under the folder's contract, no clip file twice, every clip file there."""
+    seen: set[str] = set()
+    absent = []
+    for row in rows:
+        if row.contract_hash != contract.hash():
+            raise ContractError(
+                f"{file}: {row.clip_file} was made under contract {row.contract_hash}, {CONTRACT_FILE} is "
+                f"{contract.hash()}; preprocess again"
+            )
+        if row.clip_file in seen:
+            raise ManifestError(f"{file}: {row.clip_file} is listed twice; preprocess again")
+        seen.add(row.clip_file)
+        if not (file.parent / row.clip_file).is_file():
+            absent.append(row.clip_file)
+    if absent:
+        raise ManifestError(
+            f"{file}: {len(absent)} of {len(rows)} clip files are missing, such as {absent[0]}; "
+            "run the same preprocess command again"
+        )
+
+
+def _parse(data: bytes, file: Path, columns: Sequence[str], convert: Any) -> list[Any]:
+    """Rows of a CSV with exactly these columns; a bad value is named with its line."""
+    reader = csv.DictReader(io.StringIO(data.decode("utf-8", errors="replace"), newline=""))
+    if tuple(reader.fieldnames or ()) != tuple(columns):
+        differing = sorted(set(columns) ^ set(reader.fieldnames or ())) or ["their order"]
+        raise ManifestError(f"{file}: columns are not as expected ({', '.join(differing)}); preprocess again")
+    try:
+        return [convert(values) for values in reader]
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ManifestError(f"{file}, line {reader.line_num}: {error}; preprocess again") from error
+
+
+def _label(text: str) -> int | None:
+    if text not in ("", str(REAL), str(FAKE)):
+        raise ValueError(f"label {text!r} is neither 0 (real) nor 1 (fake)")
+    return int(text) if text else None
+
+
+def _row(values: Mapping[str, str]) -> ManifestRow:
+    if values["split"] not in SPLITS:
+        raise ValueError(f"split {values['split']!r} is none of {', '.join(SPLITS)}")
+    x0, y0, x1, y1 = (float(values[name]) for name in BOX_COLUMNS)
+    return ManifestRow(
+        corpus=values["corpus"],
+        video_id=values["video_id"],
+        label=_label(values["label"]),
+        manipulation=values["manipulation"],
+        split=values["split"],
+        identities=tuple(filter(None, values["identities"].split(IDENTITY_SEPARATOR))),
+        group=values["group"],
+        compression=values["compression"],
+        source=values["source"],
+        clip_file=values["clip_file"],
+        track_id=int(values["track_id"]),
+        first_frame=int(values["first_frame"]),
+        frame_stride=int(values["frame_stride"]),
+        num_frames=int(values["num_frames"]),
+        start_seconds=float(values["start_seconds"]),
+        end_seconds=float(values["end_seconds"]),
+        box=(x0, y0, x1, y1),
+        face_size=float(values["face_size"]),
+        contract_hash=values["contract_hash"],
+    )
+
+
+def _row_values(row: ManifestRow) -> dict[str, Any]:
+    values = {field.name: getattr(row, field.name) for field in fields(row)}
+    box = values.pop("box")
+    values["identities"] = IDENTITY_SEPARATOR.join(row.identities)
+    values["label"] = "" if row.label is None else row.label
+    return values | dict(zip(BOX_COLUMNS, box, strict=True))
+
+
+def _dropped(values: Mapping[str, str]) -> DroppedVideo:
+    label, reason = _label(values["label"]), Status(values["reason"])
+    return DroppedVideo(**{**values, "label": label, "reason": reason})  # pyright: ignore[reportArgumentType]
+
+
+def _dropped_values(video: DroppedVideo) -> dict[str, Any]:
+    return asdict(video) | {
+        "label": "" if video.label is None else video.label,
+        "reason": video.reason.value,
+    }
+
+
+def _table(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
