@@ -1,0 +1,232 @@
+"""Starts a model from our checkpoints or published MAE and VideoMAE weights, and tells what was done.
+
+C channels, D encoder width, t frames of a tubelet, p side of a patch, P values of a patch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from einops import rearrange, reduce, repeat
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from deepfake_ssat.config.model import ModelSettings
+from deepfake_ssat.errors import CheckpointError
+from deepfake_ssat.models.checkpoint import HEADER_KEY
+from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
+from deepfake_ssat.models.positions import position_table
+from deepfake_ssat.models.weight_names import our_weights
+
+PICKLED = (".pt", ".pth", ".bin")
+OPTIONAL = {"encoder.class_token", "encoder.norm.weight", "encoder.norm.bias"}
+"""What published encoders lack: VideoMAE the class token, and after fine-tuning the last norm as well."""
+
+
+def load_initial_weights(model: MaskedAutoencoder, path: Path | str) -> list[str]:
+    """Copies into the model what fits it, and returns one line for each thing that a user should know.
+
+    Position tables are computed for the model's own size. A patch embedding of images is inflated over the
+    tubelet's frames. A head for other classes, and a decoder of another size, stay as initialised. An encoder
+    of another size, and a file with nothing that fits, raise CheckpointError.
+    """
+    path = _weights_file(Path(path))
+    raw, source = _read(path)
+    weights = our_weights(raw)
+    if "encoder.patch_embed.weight" not in weights:
+        raise CheckpointError(
+            f"{path}: none of its {len(raw)} weights is one of a masked autoencoder; "
+            "give weights of MAE, VideoMAE or deepfake-ssat"
+        )
+    settings = model.settings
+    report: list[str] = []
+    weights["encoder.patch_embed.weight"] = _convolution(weights["encoder.patch_embed.weight"], source, path)
+    _note_positions(weights, settings, source, report)
+    _fit_tubelet(weights, settings, path, report)
+    _fit_biases(weights, settings, path)
+    fitting = _choose(model, weights, path, report)
+    model.load_state_dict(fitting, strict=False)
+    unused = sorted(weights.keys() - fitting.keys())
+    if unused:
+        report.append(
+            f"{len(unused)} weights of the file have no place here: {', '.join(unused[:4])}"
+            + " …" * (len(unused) > 4)
+        )
+    return [f"{len(fitting)} of {len(model.state_dict())} weights come from {path}", *report]
+
+
+def _weights_file(path: Path) -> Path:
+    """The file itself, or the weights of a folder in Hugging Face's layout."""
+    for name in ("model.safetensors", "pytorch_model.bin"):
+        if (path / name).is_file():
+            return path / name
+    if path.is_file():
+        return path
+    raise CheckpointError(
+        f"{path}: no such file; give a .safetensors, {', '.join(PICKLED)} file, or a folder that holds "
+        "model.safetensors"
+    )
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], ModelSettings | None]:
+    """Weights by their names in the file, and the settings where the file is a checkpoint of ours."""
+    try:
+        if path.suffix in PICKLED:
+            return _read_pickled(path), None
+        with safe_open(path, framework="pt") as file:
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            header = (file.metadata() or {}).get(HEADER_KEY)
+        return weights, ModelSettings(**json.loads(header)["settings"]) if header else None
+    except (
+        SafetensorError,
+        pickle.UnpicklingError,
+        RuntimeError,
+        EOFError,
+        OSError,
+        ValueError,
+        KeyError,
+    ) as error:
+        reason = str(error).strip().splitlines()[:1]
+        raise CheckpointError(
+            f"{path}: cannot be read as weights ({''.join(reason)}); "
+            f"give a whole .safetensors, or a {', '.join(PICKLED)} file that holds tensors only"
+        ) from error
+
+
+def _read_pickled(path: Path) -> dict[str, Tensor]:
+    """Tensors of a torch file without running code from it; the authors' files wrap them in ``model``."""
+    # The authors' training checkpoints hold their command line as an inert Namespace beside the weights.
+    with torch.serialization.safe_globals([argparse.Namespace]):
+        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    for key in ("model", "module", "state_dict"):
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+    if not isinstance(content, dict):
+        raise ValueError(f"holds a {type(content).__name__}, not named tensors")
+    return {name: value for name, value in content.items() if isinstance(value, Tensor)}
+
+
+def _convolution(weight: Tensor, source: ModelSettings | None, path: Path) -> Tensor:
+    """A patch embedding in any layout -> (D, C, t, p, p)."""
+    if source is not None:
+        return rearrange(
+            weight, "d (t h w c) -> d c t h w", t=source.tubelet, h=source.patch, c=source.channels
+        )
+    if weight.ndim not in (4, 5):
+        raise CheckpointError(
+            f"{path}: its patch embedding is {tuple(weight.shape)}, no convolution; give a whole checkpoint"
+        )
+    return weight.unsqueeze(2) if weight.ndim == 4 else weight
+
+
+def _note_positions(
+    weights: dict[str, Tensor], settings: ModelSettings, source: ModelSettings | None, report: list[str]
+) -> None:
+    """Takes stored tables out of the weights and reports where ours mean something else."""
+    weights.pop("decoder.positions", None)
+    stored = weights.pop("encoder.positions", None)
+    kind = source.positions if source else ("sincos_1d" if stored is None else "sincos_2d")
+    if stored is not None:
+        table = stored[0, 1:] if "encoder.class_token" in weights else stored[0]
+        side = round(table.shape[0] ** 0.5)
+        same = side * side == table.shape[0] and table.shape[1] % 4 == 0
+        if not same or not torch.allclose(
+            table.float(), position_table("sincos_2d", (1, side, side), table.shape[1]), atol=1e-3
+        ):
+            report.append(f"positions: the file's learned ones are replaced by {settings.positions}")
+            return
+    if kind != settings.positions:
+        report.append(
+            f"positions: the file was trained with {kind}, the model has {settings.positions}; "
+            f"model.positions={kind} keeps what was learned"
+        )
+
+
+def _fit_tubelet(weights: dict[str, Tensor], settings: ModelSettings, path: Path, report: list[str]) -> None:
+    """Patch embedding to (D, P), the decoder's prediction to (P, ...), for the model's frames per token."""
+    convolution = weights["encoder.patch_embed.weight"]
+    channels, frames, patch = convolution.shape[1:4]
+    for name, given, needed in (("channels", channels, settings.channels), ("patch", patch, settings.patch)):
+        if given != needed:
+            raise CheckpointError(
+                f"{path}: was trained with {name} {given}, the model has {needed}; set model.{name}={given}"
+            )
+    if frames != settings.tubelet:
+        if 1 not in (frames, settings.tubelet):
+            raise CheckpointError(
+                f"{path}: was trained with tubelet {frames}, the model has {settings.tubelet}; "
+                f"set model.tubelet={frames}"
+            )
+        # A clip that stands still then gives the same tokens as before.
+        mean = convolution.sum(dim=2, keepdim=True) / settings.tubelet
+        convolution = mean.expand(-1, -1, settings.tubelet, -1, -1)
+        for name in ("decoder.predict.weight", "decoder.predict.bias"):
+            if name in weights:
+                one_frame = reduce(weights[name], "(t k) ... -> k ...", "mean", t=frames)
+                weights[name] = repeat(one_frame, "k ... -> (t k) ...", t=settings.tubelet)
+        report.append(f"patch embedding: from tubelets of {frames} to tubelets of {settings.tubelet} frames")
+    weights["encoder.patch_embed.weight"] = rearrange(convolution, "d c t h w -> d (t h w c)")
+
+
+def _fit_biases(weights: dict[str, Tensor], settings: ModelSettings, path: Path) -> None:
+    """The biases of query, key and value in the form of ``settings.qkv_bias``; an absent one is zero.
+
+    A key bias may go: it adds the same to all of a query's scores, and the softmax takes it out again.
+    """
+    for name in [name for name in weights if name.endswith(".attention.qkv.weight")]:
+        stem = name.removesuffix("qkv.weight")
+        zeros = weights[name].new_zeros(weights[name].shape[1])
+        query, key, value = (weights.pop(f"{stem}{part}_bias", zeros) for part in "qkv")
+        if settings.qkv_bias == "qkv":
+            weights[f"{stem}qkv.bias"] = torch.cat([query, key, value])
+        elif settings.qkv_bias == "qv":
+            weights[f"{stem}q_bias"], weights[f"{stem}v_bias"] = query, value
+        elif query.any() or value.any():
+            raise CheckpointError(
+                f"{path}: its attention has biases, the model has none; set model.qkv_bias=qv"
+            )
+    if "decoder.embed.weight" in weights and "decoder.embed.bias" not in weights:
+        weights["decoder.embed.bias"] = torch.zeros(weights["decoder.embed.weight"].shape[0])
+
+
+def _choose(
+    model: MaskedAutoencoder, weights: dict[str, Tensor], path: Path, report: list[str]
+) -> dict[str, Tensor]:
+    """The weights to copy: a whole encoder, and each other part only where all of it fits."""
+    needed = model.state_dict()
+    blocks = {name.split(".")[2] for name in weights if name.startswith("encoder.blocks.")}
+    depth = len(blocks)
+    if depth != model.settings.encoder.depth:
+        raise CheckpointError(
+            f"{path}: its encoder has {depth} blocks, the model {model.settings.encoder.depth}; "
+            f"set model.encoder.depth={depth}"
+        )
+    fitting = {}
+    for part in ("encoder", "head_norm", "head", "decoder"):
+        names = [name for name in needed if name.split(".")[0] == part]
+        missing = [name for name in names if name not in weights]
+        wrong = [name for name in names if name in weights and weights[name].shape != needed[name].shape]
+        if wrong:
+            given, wanted = tuple(weights[wrong[0]].shape), tuple(needed[wrong[0]].shape)
+            if part == "encoder":
+                raise CheckpointError(
+                    f"{path}: {wrong[0]} is {given}, the model's is {wanted}; "
+                    "give the model the encoder width of the file"
+                )
+            report.append(f"{part}: left as initialised, {wrong[0]} is {given} in the file and {wanted} here")
+            continue
+        if missing and part != "encoder":
+            report.append(f"{part}: left as initialised, the file has no complete one")
+            continue
+        if not OPTIONAL.issuperset(missing):
+            lost = next(name for name in missing if name not in OPTIONAL)
+            raise CheckpointError(f"{path}: has no {lost}; give a whole checkpoint")
+        if missing:
+            report.append(f"encoder: left as initialised, as the file lacks them: {', '.join(missing)}")
+        fitting |= {name: weights[name] for name in names if name in weights}
+    return fitting
