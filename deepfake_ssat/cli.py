@@ -1,0 +1,275 @@
+"""The command line: parses, calls one command, prints errors. Heavy imports wait inside the verbs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deepfake_ssat.errors import DeepfakeError
+from deepfake_ssat.version import __version__
+
+USAGE_ERROR, INTERRUPTED = 2, 130
+
+app = typer.Typer(
+    name="deepfake-ssat",
+    help="Tells genuine face videos from manipulated ones, and trains the detector.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+class Reader(str, Enum):
+    """Which library reads a video; decord runs in a process that a time limit can end."""
+
+    pyav = "pyav"
+    decord = "decord"
+
+
+class Device(str, Enum):
+    """Where the networks run; auto takes the GPU if there is one."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+class WorkerDevice(str, Enum):
+    """Where a worker process runs its networks: there is one a CPU core, so the GPU is never a default."""
+
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """What a user can cause ends in one line and exit code 2; a bug keeps its traceback."""
+    try:
+        yield
+    except DeepfakeError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(USAGE_ERROR) from error
+    except KeyboardInterrupt as error:
+        typer.echo("interrupted", err=True)
+        raise typer.Exit(INTERRUPTED) from error
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"deepfake-ssat {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options_of_all(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    """Tells genuine face videos from manipulated ones, and trains the detector."""
+
+
+@app.command()
+def detect(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Videos, or folders with videos at any depth.")
+    ],
+    checkpoint: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Trained weights; without it the default ones.")
+    ] = None,
+    json: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write the results as JSON (docs/detect_schema.md); - prints them."
+        ),
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write one line a video as CSV; - prints them.")
+    ] = None,
+    clips: Annotated[
+        str, typer.Option(metavar="N|all", help="Clips spread over each video, or every one.")
+    ] = "4",
+    device: Annotated[Device, typer.Option(help="Where the networks run.")] = Device.auto,
+    reader: Annotated[Reader, typer.Option(help="Which library reads the videos.")] = Reader.pyav,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: torch's choice.")] = None,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Stop with a traceback at an internal error in a video.")
+    ] = False,
+) -> None:
+    """Judge videos: is a face in them manipulated?
+
+    Exit codes: 0 every video was scored; 3 some were not (no face, too short, unreadable: the table says
+    which); 2 the command cannot run as given, or nothing to judge was found; 130 interrupted.
+    """
+    with _one_line_errors():
+        from deepfake_ssat.commands.detect import run
+
+        raise typer.Exit(
+            run(
+                paths,
+                checkpoint=checkpoint,
+                json_file=json,
+                csv_file=csv,
+                clips=clips,
+                device=device.value,
+                reader=reader.value,
+                threads=threads,
+                debug=debug,
+            )
+        )
+
+
+@app.command()
+def preprocess(
+    corpus: Annotated[
+        str,
+        typer.Argument(
+            metavar="CORPUS", help="ffpp, dfdc, dfdc-preview, celebdf, deeperforensics, folder or csv."
+        ),
+    ],
+    root: Annotated[
+        Path,
+        typer.Argument(metavar="ROOT", help="The corpus's folder (or CSV file), in its official layout."),
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where clips and manifest go; run again to go on.")
+    ],
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: one a CPU core.")] = None,
+    compression: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this one, such as c23; repeatable.")
+    ] = None,
+    manipulation: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this one (genuine stay); repeatable.")
+    ] = None,
+    split: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only train, val or test; repeatable.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="At most so many videos of each split and manipulation.")
+    ] = None,
+    validation_part: Annotated[
+        list[int] | None, typer.Option(metavar="N", help="DFDC training part that validates; repeatable.")
+    ] = None,
+    split_by_identity: Annotated[
+        bool, typer.Option("--split-by-identity", help="Make splits that share nobody, where none are given.")
+    ] = False,
+    frames: Annotated[int | None, typer.Option(min=1, help="Frames of a clip; default 16.")] = None,
+    frame_stride: Annotated[
+        int | None, typer.Option(min=1, help="Take every which frame; default 1.")
+    ] = None,
+    crop_size: Annotated[
+        int | None, typer.Option(min=16, help="Side of the face crop in pixels; default 224.")
+    ] = None,
+    margin: Annotated[
+        float | None, typer.Option(min=0.0, help="Around the face, in parts of its side; default 0.3.")
+    ] = None,
+    detect_every: Annotated[
+        int | None, typer.Option(min=1, help="Look for faces in every which frame; default 8.")
+    ] = None,
+    min_face_size: Annotated[
+        float | None, typer.Option(min=1.0, help="Leave out smaller faces, in pixels; default 40.")
+    ] = None,
+    reader: Annotated[Reader, typer.Option(help="Which library reads the videos.")] = Reader.pyav,
+    device: Annotated[WorkerDevice, typer.Option(help="Where the face detector runs.")] = WorkerDevice.cpu,
+) -> None:
+    """Turn a corpus into face clips and a manifest.
+
+    Exit codes: 0 every video gave clips or has its reason in dropped.csv; 1 some failed, run again; 2 the
+    command cannot run as given.
+    """
+    contract = {
+        "frames": frames,
+        "frame_stride": frame_stride,
+        "crop_size": crop_size,
+        "margin": margin,
+        "detect_every": detect_every,
+        "min_face_size": min_face_size,
+    }
+    with _one_line_errors():
+        from deepfake_ssat.commands.preprocess import run
+        from deepfake_ssat.config import parse_contract
+
+        raise typer.Exit(
+            run(
+                corpus,
+                root,
+                out,
+                settings=parse_contract(
+                    {name: value for name, value in contract.items() if value is not None}
+                ),
+                workers=workers,
+                compressions=compression or (),
+                manipulations=manipulation or (),
+                splits=split or (),
+                reader=reader.value,
+                limit=limit,
+                validation_parts=validation_part,
+                split_by_identity=split_by_identity,
+                device=device.value,
+            )
+        )
+
+
+@app.command()
+def train(
+    config: Annotated[
+        Path, typer.Argument(metavar="CONFIG.yaml", help="A complete file such as configs/*.yaml.")
+    ],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change one setting: optimizer.batch_size=4."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="The run's folder.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in that folder.")] = False,
+) -> None:
+    """Train a detector on what preprocess wrote."""
+    with _one_line_errors():
+        from deepfake_ssat.commands.train import run
+
+        raise typer.Exit(run(config, changes=set_ or [], out=out, resume=resume))
+
+
+@app.command()
+def evaluate(
+    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A file that train wrote.")],
+    manifest: Annotated[Path, typer.Argument(metavar="MANIFEST", help="The folder that preprocess wrote.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where tables and pictures go.")],
+) -> None:
+    """Measure a checkpoint on labelled videos.
+
+    AUC, error rates and calibration with intervals, overall and by manipulation.
+    """
+    with _one_line_errors():
+        from deepfake_ssat.commands.evaluate import run
+
+        raise typer.Exit(run(checkpoint, manifest, out))
+
+
+@app.command()
+def model(
+    checkpoint: Annotated[
+        Path | None,
+        typer.Argument(metavar="[CHECKPOINT]", help="A file that train wrote; default weights if none."),
+    ] = None,
+) -> None:
+    """Show what a checkpoint is.
+
+    Its network, extraction contract, threshold, metrics, provenance and hash.
+    """
+    with _one_line_errors():
+        from deepfake_ssat.commands.model import run
+
+        raise typer.Exit(run(checkpoint))
