@@ -1,4 +1,4 @@
-"""Multi-head self-attention: the fused kernel, or a loop over heads where that is faster.
+"""Multi-head self-attention: the fused kernel, or plain matrix products where they are faster.
 
 B batch, N tokens, D width, h heads, E = D / h.
 """
@@ -15,7 +15,7 @@ from torch.nn import functional as F
 QkvBias = Literal["qkv", "qv", "none"]
 
 LONG_SEQUENCE = 1024
-"""Tokens from which torch's fused CPU kernel in bf16 loses to the loop over heads (tools/bench_model.py)."""
+"""Tokens from which, on CPUs in bf16, one head at a time beats all at once (tools/bench_model.py)."""
 
 
 class SelfAttention(nn.Module):
@@ -42,20 +42,28 @@ class SelfAttention(nn.Module):
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """(B, h, N, E) each -> (B, N, h E), by the faster of two paths with the same result.
+    """(B, h, N, E) each -> (B, N, h E), by the fastest of three paths to the same result.
 
-    On CPUs in bf16 with long sequences the fused kernel takes more than half of a ViT's time, and two plain
-    matrix products with a softmax per head are faster; everywhere else the fused kernel is the best.
+    On CPUs in bf16 torch's fused kernel takes more than half of a ViT's time; plain matrix products and a
+    softmax are faster, per head where all heads' weights would not fit into the cache. Everywhere else, in
+    fp32 and on accelerators, the fused kernel is the best.
     """
-    length = query.shape[-2]
-    if query.device.type == "cpu" and query.dtype == torch.bfloat16 and length >= LONG_SEQUENCE:
-        return attend_by_head(query, key, value)
-    return attend_fused(query, key, value)
+    if query.device.type != "cpu" or query.dtype != torch.bfloat16:
+        return attend_fused(query, key, value)
+    if query.shape[-2] < LONG_SEQUENCE:
+        return attend_by_products(query, key, value)
+    return attend_by_head(query, key, value)
 
 
 def attend_fused(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """(B, h, N, E) each -> (B, N, h E), through ``scaled_dot_product_attention``."""
     return rearrange(F.scaled_dot_product_attention(query, key, value), "b h n e -> b n (h e)")
+
+
+def attend_by_products(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """(B, h, N, E) each -> (B, N, h E), all heads of all clips at once."""
+    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
+    return rearrange(scores.softmax(dim=-1) @ value, "b h n e -> b n (h e)")
 
 
 def attend_by_head(query: Tensor, key: Tensor, value: Tensor) -> Tensor:

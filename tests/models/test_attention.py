@@ -3,7 +3,13 @@ import pytest
 import torch
 
 from deepfake_ssat.models import attention
-from deepfake_ssat.models.attention import SelfAttention, attend, attend_by_head, attend_fused
+from deepfake_ssat.models.attention import (
+    SelfAttention,
+    attend,
+    attend_by_head,
+    attend_by_products,
+    attend_fused,
+)
 
 
 def random_heads(length: int, dtype=torch.float32, seed: int = 0) -> list[torch.Tensor]:
@@ -19,38 +25,47 @@ def attention_by_hand(query, key, value) -> np.ndarray:
     return heads.reshape(*heads.shape[:2], -1)
 
 
-@pytest.mark.parametrize("path", [attend_fused, attend_by_head])
-def test_both_paths_give_the_textbook_attention(path):
+PATHS = [attend_fused, attend_by_products, attend_by_head]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_path_gives_the_textbook_attention(path):
     heads = random_heads(20)
     expected = attention_by_hand(*(part.double().numpy() for part in heads))
     np.testing.assert_allclose(path(*heads).numpy(), expected, atol=1e-5)
 
 
-def test_paths_agree_in_bf16_within_its_rounding():
-    heads = random_heads(64, torch.bfloat16)
-    torch.testing.assert_close(attend_by_head(*heads), attend_fused(*heads), atol=2e-2, rtol=2e-2)
+@pytest.mark.parametrize("path", PATHS)
+def test_paths_agree_in_bf16_within_its_rounding(path):
+    exact = attend_fused(*random_heads(64))
+    rounded = path(*random_heads(64, torch.bfloat16))
+    assert rounded.dtype == torch.bfloat16
+    torch.testing.assert_close(rounded.float(), exact, atol=2e-2, rtol=2e-2)
 
 
-def test_paths_have_the_same_gradients():
+@pytest.mark.parametrize("path", PATHS)
+def test_paths_have_the_same_gradients(path):
     gradients = []
-    for path in (attend_fused, attend_by_head):
+    for function in (attend_fused, path):
         heads = [part.requires_grad_() for part in random_heads(16)]
-        path(*heads).square().sum().backward()
+        function(*heads).square().sum().backward()
         gradients.append([part.grad for part in heads])
-    for fused, by_head in zip(*gradients, strict=True):
-        torch.testing.assert_close(fused, by_head, atol=1e-4, rtol=1e-4)
+    for fused, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(fused, other, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize(
-    ("length", "dtype", "by_head"),
-    [(1024, torch.bfloat16, True), (157, torch.bfloat16, False), (1024, torch.float32, False)],
+    ("length", "dtype", "expected"),
+    [
+        (1024, torch.bfloat16, attend_by_head),
+        (157, torch.bfloat16, attend_by_products),
+        (1024, torch.float32, attend_fused),
+    ],
 )
-def test_loop_over_heads_is_taken_for_long_bf16_sequences_on_cpu_alone(monkeypatch, length, dtype, by_head):
-    taken = []
-    monkeypatch.setattr(attention, "attend_by_head", lambda *heads: taken.append("by head"))
-    monkeypatch.setattr(attention, "attend_fused", lambda *heads: taken.append("fused"))
-    attend(*random_heads(length, dtype))
-    assert taken == ["by head" if by_head else "fused"]
+def test_path_depends_on_type_and_length(monkeypatch, length, dtype, expected):
+    for path in PATHS:
+        monkeypatch.setattr(attention, path.__name__, lambda *heads, path=path: path)
+    assert attend(*random_heads(length, dtype)) is expected
 
 
 def test_key_bias_never_changes_the_output():
