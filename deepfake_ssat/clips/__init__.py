@@ -1,1 +1,6 @@
-"""Face clips on disk, as a data set, augmented."""
+"""Clips: stored, read back as training examples, augmented."""
+
+import os
+
+# Albumentations asks a server for its newest version when imported, unless told not to.
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")

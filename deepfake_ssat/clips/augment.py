@@ -1,0 +1,72 @@
+"""What is done to a training example, by name: none, flip, the DFDC winner's set, or RandAugment.
+
+An augmentation is a function of (T, H, W, C) uint8 pixels and a numpy generator that returns the same shape
+and type, with the same parameters on all frames, and draws from that generator only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import cv2
+import numpy as np
+
+from deepfake_ssat.clips.flip import random_flip
+from deepfake_ssat.clips.random_erasing import RandomErasing
+from deepfake_ssat.config import Augmentation
+from deepfake_ssat.errors import ConfigError
+
+ClipAugmentation = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+
+
+def build_augmentation(settings: Augmentation, image_size: int) -> ClipAugmentation | None:
+    """The augmentation of the settings, without mixup (that works on batches); None where there is none."""
+    steps = AUGMENTATIONS[settings.name](image_size)
+    if settings.random_erasing:
+        steps.append(RandomErasing(settings.random_erasing))
+    return partial(_apply_all, steps) if steps else None
+
+
+def on_rgb(augmentation: ClipAugmentation, pixels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Applies an augmentation of three channels to (T, H, W, 1 or 3) pixels; grey stays grey."""
+    frames, height, width, channels = pixels.shape
+    if channels == 3:
+        return augmentation(pixels, generator)
+    if channels != 1:
+        raise ConfigError(
+            f"augmentation of colours needs 1 or 3 channels, the pictures have {channels}; take name: flip"
+        )
+    coloured = augmentation(np.repeat(pixels, 3, axis=-1), generator)
+    grey = cv2.cvtColor(coloured.reshape(frames * height, width, 3), cv2.COLOR_RGB2GRAY)
+    return grey.reshape(pixels.shape)
+
+
+def _apply_all(
+    steps: Sequence[ClipAugmentation], pixels: np.ndarray, generator: np.random.Generator
+) -> np.ndarray:
+    for step in steps:
+        pixels = step(pixels, generator)
+    return pixels
+
+
+# Albumentations and timm take seconds to import, and an experiment needs at most one of them.
+def _dfdc(image_size: int) -> list[ClipAugmentation]:
+    from deepfake_ssat.clips.dfdc_augment import DfdcAugmentation
+
+    return [partial(on_rgb, DfdcAugmentation())]
+
+
+def _rand_augment(image_size: int) -> list[ClipAugmentation]:
+    from deepfake_ssat.clips.rand_augment import RandAugmentation
+
+    return [random_flip, partial(on_rgb, RandAugmentation(image_size))]
+
+
+AUGMENTATIONS: dict[str, Callable[[int], list[ClipAugmentation]]] = {
+    "none": lambda image_size: [],
+    "flip": lambda image_size: [random_flip],
+    "dfdc": _dfdc,
+    "rand_augment": _rand_augment,
+}
+"""Steps by name, for pictures of a given side."""

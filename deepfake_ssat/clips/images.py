@@ -1,0 +1,76 @@
+"""Labelled pictures as a torch data set of clips of one frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from deepfake_ssat.clips.array_file import read_array_file
+from deepfake_ssat.clips.augment import ClipAugmentation
+from deepfake_ssat.clips.cifar import read_cifar
+from deepfake_ssat.clips.image_folder import read_image_folder
+from deepfake_ssat.clips.items import Example, SharedEpoch, item_generator
+from deepfake_ssat.clips.pictures import Pictures
+from deepfake_ssat.clips.resize import resize_and_crop
+from deepfake_ssat.config import ArrayFile, Cifar, ImageFolder
+
+
+class ImageDataset(Dataset[Example]):
+    """Pictures resized to ``image_size`` (shorter side, then centre crop), augmented where training."""
+
+    def __init__(
+        self, pictures: Pictures, image_size: int, augmentation: ClipAugmentation | None, seed: int
+    ) -> None:
+        self._pictures = pictures
+        self._image_size = image_size
+        self._augmentation = augmentation
+        self._seed = seed
+        self._epoch = SharedEpoch()
+        self.labels: list[int] = list(pictures.labels)
+        self.videos: list[str] = list(pictures.names)
+        """A picture's name; its index is the item's ``video``."""
+        self.class_names: tuple[str, ...] = pictures.class_names
+
+    def set_epoch(self, epoch: int) -> None:
+        """Chooses the epoch whose random augmentations the items show."""
+        self._epoch.set(epoch)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> Example:
+        pixels = resize_and_crop(self._pictures.load(index), self._image_size)[None]
+        if self._augmentation is not None:
+            pixels = self._augmentation(pixels, item_generator(self._seed, self._epoch.get(), index))
+        return {"pixels": torch.from_numpy(np.array(pixels)), "label": self.labels[index], "video": index}
+
+
+PICTURE_READERS: dict[str, Callable[[Any, str], Pictures]] = {
+    "npz": read_array_file,
+    "cifar": read_cifar,
+    "image_folder": read_image_folder,
+}
+"""Readers of one split, by the config's ``data.kind``."""
+
+
+def image_dataset(
+    source: ArrayFile | Cifar | ImageFolder,
+    split: str,
+    image_size: int,
+    augmentation: ClipAugmentation | None,
+    seed: int,
+    channels: int | None = None,
+) -> ImageDataset:
+    """The pictures of one split (train, val or test); only train is augmented.
+
+    ``channels`` is what the model reads: grey pictures are repeated to fill three; None keeps what is stored.
+    Raises ConfigError or CorpusError where the files do not give that.
+    """
+    pictures = PICTURE_READERS[source.kind](source, split)
+    if channels is not None:
+        pictures = pictures.with_channels(channels)
+    return ImageDataset(pictures, image_size, augmentation if split == "train" else None, seed)

@@ -1,0 +1,31 @@
+"""Resizes the frames of a clip, for training and detection alike."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+
+def resize_clip(pixels: np.ndarray, size: int) -> np.ndarray:
+    """(T, H, W, C) uint8 -> (T, size, size, C): areas averaged when shrinking, cubic when enlarging."""
+    frames, height, width, channels = pixels.shape
+    if (height, width) == (size, size):
+        return pixels
+    interpolation = cv2.INTER_AREA if min(height, width) >= size else cv2.INTER_CUBIC
+    resized = np.empty((frames, size, size, channels), dtype=pixels.dtype)
+    for source, target in zip(pixels, resized, strict=True):
+        cv2.resize(source, (size, size), dst=target, interpolation=interpolation)
+    return resized
+
+
+def resize_and_crop(picture: np.ndarray, size: int) -> np.ndarray:
+    """(H, W, C) uint8 -> (size, size, C): the shorter side to ``size``, then the centre, never stretched."""
+    height, width, channels = picture.shape
+    scale = size / min(height, width)
+    if scale != 1:
+        interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        height, width = max(size, round(height * scale)), max(size, round(width * scale))
+        picture = cv2.resize(picture, (width, height), interpolation=interpolation)
+        picture = picture.reshape(height, width, channels)
+    top, left = (height - size) // 2, (width - size) // 2
+    return np.ascontiguousarray(picture[top : top + size, left : left + size])
