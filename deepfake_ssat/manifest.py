@@ -146,16 +146,17 @@ def check_leaks(videos: Iterable[SourceVideo | ManifestRow]) -> None:
     """Refuses a person (target or source) or a group of one corpus in two splits, naming the offenders."""
     places: dict[tuple[str, str, str], dict[str, str]] = defaultdict(dict)
     for video in videos:
-        names = [("identity", name) for name in video.identities] + [("group", video.group)] * bool(
-            video.group
-        )
-        for kind, name in names:
+        names = dict.fromkeys(video.identities, "identity")
+        if video.group:
+            names.setdefault(video.group, "group")
+        for name, kind in names.items():
             places[video.corpus, kind, name].setdefault(video.split, video.video_id)
     offenders = {key: where for key, where in places.items() if len(where) > 1}
     if not offenders:
         return
     shown = [
-        f"{corpus} {kind} {name} in " + " and ".join(f"{split} ({video})" for split, video in where.items())
+        f"{corpus} {kind} {name} in "
+        + " and ".join(f"{split} ({where[split]})" for split in SPLITS if split in where)
         for (corpus, kind, name), where in list(offenders.items())[:3]
     ]
     more = f"; and {len(offenders) - 3} more" if len(offenders) > 3 else ""

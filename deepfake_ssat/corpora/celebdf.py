@@ -108,10 +108,10 @@ def _official_splits(videos: list[SourceVideo], left_out: list[LeftOut], root: P
     tested = {name for video in test for name in video.identities}
     others = [video for video in videos if video.split != "test"]
     apart = [video for video in others if not tested.intersection(video.identities)]
-    for video in others:
-        shared = sorted(tested.intersection(video.identities))
-        if shared:
-            name = relative_name(video.path, root)
-            left_out.append(LeftOut(name, "shows a person of the official test list"))
+    left_out += [
+        LeftOut(relative_name(video.path, root), "shows a person of the official test list")
+        for video in others
+        if tested.intersection(video.identities)
+    ]
     divided = split_by_size(apart, {"train": 0.9, "val": 0.1})
     return CorpusIndex(tuple(divided + test), tuple(left_out))

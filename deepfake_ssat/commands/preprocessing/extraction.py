@@ -1,0 +1,189 @@
+"""What a worker process does to one video: faces out of frames, crops into clip files."""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+import torch
+
+from deepfake_ssat.clips.storage import ClipWriter
+from deepfake_ssat.commands.preprocessing.journal import Extraction, StoredClip
+from deepfake_ssat.commands.preprocessing.masks import ChangedFaces, read_mask
+from deepfake_ssat.config import ExtractionSettings
+from deepfake_ssat.errors import ManifestError, VideoError
+from deepfake_ssat.faces.extract import FaceExtractor
+from deepfake_ssat.records import FaceClip, Status
+from deepfake_ssat.video import VideoReader, open_video
+
+ReaderName = Literal["pyav", "decord"]
+
+MIN_FPS, MAX_FPS = 0.1, 240.0
+"""A damaged header can claim any rate; it only sets how fast a player shows the clip file."""
+MAX_OPEN_FILES = 32
+"""Clip files written at once in a crowd; the least recently written one is closed, and its track goes on in
+another part."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One video for a worker."""
+
+    path: Path
+    mask_path: Path | None
+    staging: Path
+    """An own folder for its clip files."""
+
+
+@dataclass(frozen=True)
+class PrepareExtraction:
+    """Called once in each worker: loads the networks, gives the function of one video."""
+
+    settings: ExtractionSettings
+    reader: ReaderName
+    device: str
+
+    def __call__(self) -> Callable[[Task], Extraction]:
+        """One thread per process: the processes are the parallelism."""
+        torch.set_num_threads(1)
+        cv2.setNumThreads(1)
+        extractor = FaceExtractor(self.settings, device=self.device)
+        return lambda task: extract_video(task, extractor, self.settings, self.reader)
+
+
+def extract_video(
+    task: Task, extractor: FaceExtractor, settings: ExtractionSettings, reader_name: ReaderName
+) -> Extraction:
+    """Writes the clip files of one video into its staging folder; an unreadable video is a result."""
+    started = time.process_time()
+    try:
+        with open_video(task.path, reader=reader_name) as reader:
+            extraction = _extract(task, reader, extractor, settings)
+    except VideoError as error:
+        extraction = Extraction(Status.UNREADABLE, str(error))
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise ManifestError(
+            f"{task.staging.parent.parent}: no space left; free some and run the same command again"
+        ) from error
+    return replace(extraction, cpu_seconds=time.process_time() - started)
+
+
+def _extract(
+    task: Task, reader: VideoReader, extractor: FaceExtractor, settings: ExtractionSettings
+) -> Extraction:
+    """The clips of all tracks; of a fake with a mask, only those of the changed face are kept."""
+    warnings: list[str] = []
+    metadata = reader.metadata
+    mask = read_mask(task.mask_path, warnings) if task.mask_path else None
+    faces = ChangedFaces(mask, metadata.width, metadata.height) if mask else None
+    fps = min(max(metadata.fps, MIN_FPS), MAX_FPS)
+    writer = TrackWriter(task.staging, fps / settings.frame_stride, settings.frame_stride)
+    with writer:
+        extraction = extractor.extract(reader)
+        for clip in extraction:
+            writer.write(clip)
+            if faces:
+                faces.add(clip)
+    clips, status, detail = writer.stored, extraction.status, extraction.detail
+    if faces and clips:
+        changed = faces.changed()
+        warnings += faces.describe(extraction.num_frames)
+        clips = [clip for clip in clips if clip.track_id in changed]
+        if not clips:
+            status, detail = Status.NO_FACE, "no face lies under the bright region of the mask"
+    return Extraction(
+        status=status,
+        detail=detail,
+        clips=tuple(sorted(clips, key=lambda clip: clip.file)),
+        warnings=tuple(dict.fromkeys([*extraction.warnings, *warnings])),
+        num_frames=extraction.num_frames,
+        video_seconds=round(extraction.num_frames / fps, 3),
+    )
+
+
+@dataclass
+class _OpenFile:
+    """A clip file being written, and what its manifest row will say."""
+
+    writer: ClipWriter
+    name: str
+    track_id: int
+    frames: list[int] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    boxes: list[np.ndarray] = field(default_factory=list)
+
+    def stored(self) -> StoredClip:
+        x0, y0, x1, y1 = np.concatenate(self.boxes).mean(axis=0).tolist()
+        return StoredClip(
+            file=self.name,
+            track_id=self.track_id,
+            first_frame=self.frames[0],
+            num_frames=len(self.frames),
+            start_seconds=round(self.seconds[0], 4),
+            end_seconds=round(self.seconds[-1], 4),
+            box=(round(x0, 2), round(y0, 2), round(x1, 2), round(y1, 2)),
+            face_size=round(max(x1 - x0, y1 - y0), 2),
+        )
+
+
+class TrackWriter:
+    """Appends each track's clips to one file ``trackNNN_PP.mp4``.
+
+    A gap in the true frame indices starts part PP + 1. A context manager: leaving it finishes all files;
+    an exception leaves none.
+    """
+
+    def __init__(self, folder: Path, fps: float, stride: int) -> None:
+        self.stored: list[StoredClip] = []
+        """Finished files; complete after leaving the context."""
+        self._folder = folder
+        self._fps = fps
+        self._stride = stride
+        self._open: dict[int, _OpenFile] = {}
+        """By track, the least recently written first."""
+        self._parts: dict[int, int] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def __enter__(self) -> TrackWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+        for file in list(self._open.values()):
+            if kind is None:
+                self._finish(file)
+            else:
+                file.writer.__exit__(kind, error, trace)  # pyright: ignore[reportArgumentType]
+
+    def write(self, clip: FaceClip) -> None:
+        """Appends to the track's file if the clip's frames follow on, else to the next part."""
+        file = self._open.pop(clip.track_id, None)
+        if file is not None and int(clip.frame_indices[0]) != file.frames[-1] + self._stride:
+            self._finish(file)
+            file = None
+        if file is None:
+            if len(self._open) >= MAX_OPEN_FILES:
+                self._finish(self._open.pop(next(iter(self._open))))
+            file = self._start(clip.track_id)
+        file.writer.write(clip.pixels)
+        file.frames += clip.frame_indices.tolist()
+        file.seconds += clip.seconds.tolist()
+        file.boxes.append(clip.boxes)
+        self._open[clip.track_id] = file
+
+    def _start(self, track_id: int) -> _OpenFile:
+        part = self._parts.get(track_id, 0)
+        self._parts[track_id] = part + 1
+        name = f"track{track_id:03d}_{part:02d}.mp4"
+        return _OpenFile(ClipWriter(self._folder / name, self._fps), name, track_id)
+
+    def _finish(self, file: _OpenFile) -> None:
+        file.writer.close()
+        self.stored.append(file.stored())

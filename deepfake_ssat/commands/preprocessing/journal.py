@@ -1,0 +1,248 @@
+"""The journal of ``preprocess``: one JSON file per finished video, so that a killed run goes on where it was.
+
+Layout of an output folder: ``videos/<corpus>/<video_id>.json`` (the journal), ``clips/<corpus>/<video_id>/``
+(clip files), ``.staging/`` (work in progress, worthless after a crash). An entry is written after its clip
+files lie in place, and it holds nothing that varies from run to run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from deepfake_ssat.config import ExtractionSettings
+from deepfake_ssat.errors import ManifestError
+from deepfake_ssat.manifest import VideoWarning, replace_file
+from deepfake_ssat.records import Box, DroppedVideo, ManifestRow, SourceVideo, Status
+
+JOURNAL_FOLDER = "videos"
+CLIPS_FOLDER = "clips"
+STAGING_FOLDER = ".staging"
+
+
+@dataclass(frozen=True)
+class StoredClip:
+    """One clip file of a video: consecutive crops of one face track."""
+
+    file: str
+    """The file's name within the video's clip folder."""
+    track_id: int
+    first_frame: int
+    num_frames: int
+    start_seconds: float
+    end_seconds: float
+    box: Box
+    face_size: float
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What extracting one video gave."""
+
+    status: Status
+    detail: str
+    clips: tuple[StoredClip, ...] = ()
+    warnings: tuple[str, ...] = ()
+    num_frames: int = 0
+    video_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    """Of this run; not stored."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A video, the state of its files when it was read, and what came of it."""
+
+    video: SourceVideo
+    """Its paths are not stored: a data set may be moved."""
+    source: str
+    """The video file, relative to the corpus root."""
+    fingerprint: tuple[int, ...]
+    """Size and time of change of the video, and of its mask if it has one."""
+    reader: str
+    extraction: Extraction
+    failed: bool = False
+    """The process died or a bug raised: the next run tries again."""
+
+    def manifest_rows(self, contract: ExtractionSettings) -> Iterator[ManifestRow]:
+        """One row for each clip file."""
+        video = self.video
+        for clip in self.extraction.clips:
+            yield ManifestRow(
+                corpus=video.corpus,
+                video_id=video.video_id,
+                label=video.label,
+                manipulation=video.manipulation,
+                split=video.split,
+                identities=video.identities,
+                group=video.group,
+                compression=video.compression,
+                source=self.source,
+                clip_file=f"{CLIPS_FOLDER}/{video.corpus}/{video.video_id}/{clip.file}",
+                track_id=clip.track_id,
+                first_frame=clip.first_frame,
+                frame_stride=contract.frame_stride,
+                num_frames=clip.num_frames,
+                start_seconds=clip.start_seconds,
+                end_seconds=clip.end_seconds,
+                box=clip.box,
+                face_size=clip.face_size,
+                contract_hash=contract.hash(),
+            )
+
+    def dropped(self) -> DroppedVideo | None:
+        """The ledger's line, for a video that gave no clip."""
+        if self.extraction.status is Status.SCORED:
+            return None
+        video = self.video
+        return DroppedVideo(
+            corpus=video.corpus,
+            video_id=video.video_id,
+            source=self.source,
+            split=video.split,
+            label=video.label,
+            manipulation=video.manipulation,
+            reason=self.extraction.status,
+            detail=self.extraction.detail,
+        )
+
+    def warnings(self) -> Iterator[VideoWarning]:
+        """What to know about a video that was used all the same."""
+        for warning in self.extraction.warnings:
+            yield VideoWarning(self.video.corpus, self.video.video_id, warning)
+
+
+def fingerprint(video: SourceVideo) -> tuple[int, ...]:
+    """Size and time of change of the video file, and of its mask; a changed file is extracted again."""
+    files = [video.path, *([video.mask_path] if video.mask_path else [])]
+    states = [file.stat() if file.exists() else None for file in files]
+    return tuple(
+        value for state in states for value in ((state.st_size, state.st_mtime_ns) if state else (-1, -1))
+    )
+
+
+@dataclass(frozen=True)
+class Journal:
+    """The finished videos of one output folder; the caller holds the folder's lock."""
+
+    folder: Path
+    entries: dict[tuple[str, str], Entry] = field(default_factory=dict)
+    """By corpus and video id."""
+
+    @classmethod
+    def open(cls, folder: Path) -> Journal:
+        """Reads all entries and removes what a killed run left behind."""
+        shutil.rmtree(folder / STAGING_FOLDER, ignore_errors=True)
+        entries = {}
+        for path in sorted((folder / JOURNAL_FOLDER).rglob("*.json")):
+            if path.name.startswith("."):
+                continue
+            entry = _read_entry(path)
+            entries[entry.video.corpus, entry.video.video_id] = entry
+        journal = cls(folder, entries)
+        journal._remove_orphans()
+        return journal
+
+    def find(self, video: SourceVideo, reader: str) -> Entry | None:
+        """The entry of a video that need not be extracted again, with its present label and split."""
+        entry = self.entries.get((video.corpus, video.video_id))
+        if entry is None or entry.failed or entry.reader != reader:
+            return None
+        if entry.fingerprint != fingerprint(video):
+            return None
+        current = replace(entry, video=video)
+        if _entry_bytes(current) != _entry_bytes(entry):
+            self.store(current)
+        return current
+
+    def staging(self, number: int) -> Path:
+        """Where the clip files of one video are made."""
+        return self.folder / STAGING_FOLDER / str(number)
+
+    def store(self, entry: Entry, staging: Path | None = None) -> None:
+        """Moves the clip files from staging into place, then writes the entry."""
+        video = entry.video
+        if staging is not None:
+            clips = self.folder / CLIPS_FOLDER / video.corpus / video.video_id
+            self._path(entry).unlink(missing_ok=True)
+            for old in clips.glob("*.mp4"):
+                old.unlink()
+            if entry.extraction.clips:
+                clips.mkdir(parents=True, exist_ok=True)
+            for clip in entry.extraction.clips:
+                os.replace(staging / clip.file, clips / clip.file)
+            shutil.rmtree(staging, ignore_errors=True)
+        replace_file(self._path(entry), _entry_bytes(entry))
+        self.entries[video.corpus, video.video_id] = entry
+
+    def close(self) -> None:
+        """Removes the staging folder."""
+        shutil.rmtree(self.folder / STAGING_FOLDER, ignore_errors=True)
+
+    def clip_bytes(self, entry: Entry) -> int:
+        """Size on disk of a video's clip files."""
+        clips = self.folder / CLIPS_FOLDER / entry.video.corpus / entry.video.video_id
+        return sum((clips / clip.file).stat().st_size for clip in entry.extraction.clips)
+
+    def _path(self, entry: Entry) -> Path:
+        return self.folder / JOURNAL_FOLDER / entry.video.corpus / f"{entry.video.video_id}.json"
+
+    def _remove_orphans(self) -> None:
+        """Clip files without an entry (the run was killed between the two), entries without files."""
+        clips = self.folder / CLIPS_FOLDER
+        listed = {
+            clips / entry.video.corpus / entry.video.video_id / clip.file: key
+            for key, entry in self.entries.items()
+            for clip in entry.extraction.clips
+        }
+        present = set(clips.rglob("*.mp4"))
+        for orphan in present - listed.keys():
+            orphan.unlink()
+        for file in listed.keys() - present:
+            self.entries.pop(listed[file], None)
+        for partial in [*clips.rglob(".*.partial"), *(self.folder / JOURNAL_FOLDER).rglob(".*.partial")]:
+            partial.unlink()
+
+
+def _entry_bytes(entry: Entry) -> bytes:
+    extraction = asdict(entry.extraction)
+    del extraction["cpu_seconds"]
+    video = asdict(entry.video)
+    del video["path"], video["mask_path"]
+    values = {
+        "video": video,
+        "source": entry.source,
+        "fingerprint": entry.fingerprint,
+        "reader": entry.reader,
+        "failed": entry.failed,
+        "extraction": extraction,
+    }
+    return (json.dumps(values, indent=1) + "\n").encode()
+
+
+def _read_entry(path: Path) -> Entry:
+    try:
+        values: dict[str, Any] = json.loads(path.read_bytes())
+        video = values["video"]
+        video["identities"] = tuple(video["identities"])
+        extraction = values["extraction"]
+        extraction["status"] = Status(extraction["status"])
+        extraction["warnings"] = tuple(extraction["warnings"])
+        extraction["clips"] = tuple(
+            StoredClip(**{**clip, "box": tuple(clip["box"])}) for clip in extraction["clips"]
+        )
+        return Entry(
+            video=SourceVideo(path=Path(), **video),
+            source=values["source"],
+            fingerprint=tuple(values["fingerprint"]),
+            reader=values["reader"],
+            extraction=Extraction(**extraction),
+            failed=values["failed"],
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise ManifestError(f"{path}: damaged journal entry ({error}); delete it and run again") from error

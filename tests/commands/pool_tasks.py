@@ -1,0 +1,45 @@
+"""Functions that the tests of the process pool run in other processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from deepfake_ssat.errors import VideoError
+
+
+def prepare_square():
+    return lambda number: number * number
+
+
+def prepare_hazards():
+    """A word tells each task what to suffer."""
+
+    def suffer(word: str) -> str:
+        if word == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if word == "bug":
+            raise KeyError("x")
+        if word == "refuse":
+            raise VideoError("disk is full; free some")
+        return word
+
+    return suffer
+
+
+def prepare_refusing():
+    raise VideoError("no networks here")
+
+
+def prepare_broken():
+    raise ZeroDivisionError("broken")
+
+
+def prepare_sleep():
+    def sleep(folder: str) -> None:
+        Path(folder, str(os.getpid())).touch()
+        time.sleep(120)
+
+    return sleep

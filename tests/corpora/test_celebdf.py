@@ -1,0 +1,102 @@
+"""Celeb-DF v1 and v2: folders, the inverted labels of the test list, and people kept in one split."""
+
+import pytest
+
+from deepfake_ssat.corpora import CorpusOptions, index_corpus
+from deepfake_ssat.errors import CorpusError
+from deepfake_ssat.manifest import check_leaks
+from tests.corpora.trees import by_id, reasons, touch
+
+BY_IDENTITY = CorpusOptions(split_by_identity=True)
+
+
+def _list(root, *lines):
+    (root / "List_of_testing_videos.txt").write_text("\n".join(lines) + "\n")
+
+
+def test_list_writes_1_for_real(tmp_path):
+    touch(tmp_path, "Celeb-real/id1_0007.mp4", "Celeb-synthesis/id1_id0_0007.mp4", "YouTube-real/00170.mp4")
+    _list(
+        tmp_path,
+        "1 Celeb-real/id1_0007.mp4",
+        "0 Celeb-synthesis/id1_id0_0007.mp4",
+        "1 YouTube-real/00170.mp4",
+    )
+    videos = by_id(index_corpus("celebdf", tmp_path))
+    assert {name: video.label for name, video in videos.items()} == {
+        "Celeb-real/id1_0007": 0,
+        "Celeb-synthesis/id1_id0_0007": 1,
+        "YouTube-real/00170": 0,
+    }
+    assert {video.split for video in videos.values()} == {"test"}
+    assert videos["Celeb-synthesis/id1_id0_0007"].identities == ("id1", "id0")
+
+
+def test_list_with_exchanged_labels_is_refused(tmp_path):
+    touch(tmp_path, "Celeb-real/id1_0007.mp4")
+    _list(tmp_path, "0 Celeb-real/id1_0007.mp4")
+    with pytest.raises(CorpusError, match="listed as fake"):
+        index_corpus("celebdf", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "folder", ["YouTube-real", "Youtube-real", "Youtube-real/videos", "YouTube-real/videos"]
+)
+def test_folder_variations_have_one_id(tmp_path, folder):
+    touch(tmp_path, f"{folder}/00170.mp4")
+    _list(tmp_path, "1 YouTube-real/00170.mp4")
+    assert [video.video_id for video in index_corpus("celebdf", tmp_path).videos] == ["YouTube-real/00170"]
+
+
+def test_video_of_a_test_person_does_not_train(tmp_path):
+    touch(
+        tmp_path,
+        "Celeb-real/id1_0007.mp4",
+        "Celeb-real/id1_0000.mp4",
+        "Celeb-synthesis/id5_id1_0000.mp4",
+        "Celeb-real/id5_0000.mp4",
+    )
+    _list(tmp_path, "1 Celeb-real/id1_0007.mp4")
+    index = index_corpus("celebdf", tmp_path)
+    splits = {video.video_id: video.split for video in index.videos}
+    assert splits["Celeb-real/id1_0007"] == "test"
+    assert splits["Celeb-real/id5_0000"] in ("train", "val")
+    assert sorted(reasons(index)) == ["Celeb-real/id1_0000.mp4", "Celeb-synthesis/id5_id1_0000.mp4"]
+    assert set(reasons(index).values()) == {"shows a person of the official test list"}
+    check_leaks(index.videos)
+
+
+def test_listed_video_that_the_copy_lacks_is_reported(tmp_path):
+    touch(tmp_path, "Celeb-real/id1_0007.mp4")
+    _list(tmp_path, "1 Celeb-real/id1_0007.mp4", "1 Celeb-real/id2_0000.mp4")
+    assert list(reasons(index_corpus("celebdf", tmp_path))) == ["Celeb-real/id2_0000.mp4"]
+
+
+def test_splits_by_identity_have_fakes_in_each_and_no_common_person(tmp_path):
+    clusters = [range(10), range(10, 14), range(14, 18), range(18, 20)]
+    fakes = [f"Celeb-synthesis/id{a}_id{b}_0000.mp4" for c in clusters for a in c for b in c if a != b]
+    touch(tmp_path, *fakes, *(f"YouTube-real/{number:05d}.mp4" for number in range(40)))
+    index = index_corpus("celebdf", tmp_path, BY_IDENTITY)
+    check_leaks(index.videos)
+    fakes_in = {
+        split: sum(v.split == split and v.label == 1 for v in index.videos)
+        for split in ("train", "val", "test")
+    }
+    assert fakes_in["train"] > fakes_in["val"] > 0
+    assert fakes_in["test"] > 0
+    assert len(index.videos) == len(fakes) + 40
+    assert index == index_corpus("celebdf", tmp_path, BY_IDENTITY)
+
+
+def test_missing_or_damaged_list_is_refused(tmp_path):
+    touch(tmp_path, "Celeb-real/id1_0007.mp4")
+    with pytest.raises(CorpusError, match=r"List_of_testing_videos\.txt"):
+        index_corpus("celebdf", tmp_path)
+    _list(tmp_path, "2 Celeb-real/id1_0007.mp4")
+    with pytest.raises(CorpusError, match="lines such as '1 Celeb-real"):
+        index_corpus("celebdf", tmp_path)
+
+
+def test_other_names_are_reported(tmp_path):
+    touch(tmp_path, "Celeb-real/id1_0007.mp4", "Celeb-real/holiday.mp4")
+    assert "Celeb-real/holiday.mp4" in reasons(index_corpus("celebdf", tmp_path, BY_IDENTITY))
