@@ -1,0 +1,68 @@
+"""A clip as a strip of face crops, with its heat maps laid over copies of the same frames.
+
+T frames, H W pixels; a heat map has (t, h, w) cells.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from deepfake_ssat.explanation import ClipExplanation
+
+STRIP_FRAMES = 6
+SIDE = 120
+GAP = 4
+HEAT_OPACITY = 0.55
+
+
+def filmstrip(clip: ClipExplanation, evidence_scale: float, error_scale: float) -> np.ndarray:
+    """Rows of ``STRIP_FRAMES`` frames spread over the clip: as seen, evidence, reconstruction error.
+
+    The scales are the values drawn brightest, the same for all strips of a report. (H, W, 3) uint8.
+    """
+    chosen = np.linspace(0, len(clip.pixels) - 1, STRIP_FRAMES).round().astype(int)
+    frames = [cv2.resize(clip.pixels[index], (SIDE, SIDE), interpolation=cv2.INTER_AREA) for index in chosen]
+    rows = [frames, _heated(frames, chosen, clip, clip.evidence, evidence_scale)]
+    if clip.reconstruction_error is not None:
+        rows.append(_heated(frames, chosen, clip, clip.reconstruction_error, error_scale))
+    return _with_gaps(rows)
+
+
+def thumbnail(pixels: np.ndarray) -> np.ndarray:
+    """(H, W, 3) -> (SIDE, SIDE, 3) uint8."""
+    return cv2.resize(pixels, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """(H, W, 3) uint8 RGB -> the bytes of a PNG file."""
+    written, encoded = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+    if not written:
+        raise RuntimeError(f"picture of shape {pixels.shape} could not be encoded")
+    return encoded.tobytes()
+
+
+def _heated(
+    frames: list[np.ndarray], chosen: np.ndarray, clip: ClipExplanation, heat: np.ndarray, scale: float
+) -> list[np.ndarray]:
+    """The frames with their cells' heat over them; grey below, so that the colour is the heat's alone."""
+    heated = []
+    for frame, index in zip(frames, chosen, strict=True):
+        cells = heat[index * len(heat) // len(clip.pixels)] / max(scale, 1e-9)
+        values = (255 * np.clip(cells, 0.0, 1.0)).astype(np.uint8)
+        values = cv2.resize(values, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+        colours = cv2.cvtColor(cv2.applyColorMap(values, cv2.COLORMAP_CIVIDIS), cv2.COLOR_BGR2RGB)
+        grey = cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        heated.append(cv2.addWeighted(colours, HEAT_OPACITY, grey, 1.0 - HEAT_OPACITY, 0.0))
+    return heated
+
+
+def _with_gaps(rows: list[list[np.ndarray]]) -> np.ndarray:
+    columns = len(rows[0])
+    height, width = len(rows) * (SIDE + GAP) - GAP, columns * (SIDE + GAP) - GAP
+    strip = np.full((height, width, 3), 255, np.uint8)
+    for y, row in enumerate(rows):
+        for x, frame in enumerate(row):
+            top, left = y * (SIDE + GAP), x * (SIDE + GAP)
+            strip[top : top + SIDE, left : left + SIDE] = frame
+    return strip

@@ -1,0 +1,192 @@
+"""One video's report for people: a single HTML file that needs nothing else.
+
+Its numbers are taken from the JSON document that ``verdicts.py`` builds, so that both agree to the digit.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from deepfake_ssat.explanation import Explanation
+from deepfake_ssat.records import Status, Verdict, VideoMetadata
+from deepfake_ssat.reporting.filmstrips import filmstrip, png, thumbnail
+from deepfake_ssat.reporting.timeline import timeline_svg
+from deepfake_ssat.version import __version__
+
+HEADLINES = {
+    Verdict.FAKE: "Looks manipulated",
+    Verdict.REAL: "No sign of manipulation found",
+    Verdict.UNCERTAIN: "Cannot tell",
+}
+NOT_SCORED = {
+    Status.NO_FACE: ("No verdict: no face was found", "Nothing was judged, since no face was found."),
+    Status.TOO_SHORT: (
+        "No verdict: no face is visible for long enough",
+        "Nothing was judged, since no face could be followed for as many frames as one clip takes.",
+    ),
+    Status.UNREADABLE: ("No verdict: the video cannot be read", "Nothing was judged."),
+}
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What identifies the judged file."""
+
+    size: int
+    """Bytes."""
+    sha256: str
+
+
+def render_report(
+    document: Mapping[str, Any], explanation: Explanation, facts: FileFacts, *, command: str
+) -> str:
+    """The HTML of the one video in a JSON document; explanation may be of any status."""
+    video = document["videos"][0]
+    verdict = explanation.verdict
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            name=Path(video["path"]).name,
+            headline=headline(verdict.status, verdict.verdict),
+            verdict_class=video["verdict"] or video["status"],
+            explanation=_in_words(document, video),
+            warnings=video["warnings"],
+            faces=[
+                {**face, "thumbnail": _face_picture(explanation, face["track"])} for face in video["faces"]
+            ],
+            clips=video["clips"],
+            timeline=_timeline(document, explanation),
+            strips=_strips(explanation, video),
+            has_errors=any(clip.reconstruction_error is not None for clip in explanation.clips),
+            facts=_file_rows(video["path"], facts, verdict.metadata),
+            not_analysed=_not_analysed(explanation, document),
+            model=_model_rows(document),
+            policy=document["settings"]["policy"],
+            frames=document["settings"]["frames"],
+            uncertain_low=document["checkpoint"]["uncertain_low"],
+            uncertain_high=document["checkpoint"]["uncertain_high"],
+            command=command,
+            version=__version__,
+        )
+    )
+
+
+def write_report(path: Path, html: str) -> None:
+    """Writes the page whole or not at all."""
+    unfinished = path.with_name(path.name + ".part")
+    unfinished.write_text(html, encoding="utf-8")
+    os.replace(unfinished, path)
+
+
+def headline(status: Status, verdict: Verdict | None) -> str:
+    """The result in a few words."""
+    return NOT_SCORED[status][0] if verdict is None else HEADLINES[verdict]
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("deepfake_ssat.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _in_words(document: Mapping[str, Any], video: Mapping[str, Any]) -> str:
+    """The verdict's sentence, with the number it rests on."""
+    if video["probability"] is None:
+        return NOT_SCORED[Status(video["status"])][1]
+    low, high = document["checkpoint"]["uncertain_low"], document["checkpoint"]["uncertain_high"]
+    side = {
+        Verdict.FAKE: f"at or above {high}, from where this checkpoint calls a video manipulated",
+        Verdict.REAL: f"below {low}, under which this checkpoint finds no sign of manipulation",
+        Verdict.UNCERTAIN: f"in the band from {low} to {high}, in which this checkpoint claims nothing",
+    }[Verdict(video["verdict"])]
+    return f"The model gives a probability of {video['probability']} that a face is manipulated: {side}."
+
+
+def _face_picture(explanation: Explanation, track: int) -> str | None:
+    picture = explanation.thumbnails.get(track)
+    return None if picture is None else _data_address(thumbnail(picture))
+
+
+def _timeline(document: Mapping[str, Any], explanation: Explanation) -> str | None:
+    verdict = explanation.verdict
+    if not verdict.clips:
+        return None
+    return timeline_svg(
+        verdict.clips,
+        duration=verdict.metadata.duration_seconds if verdict.metadata else None,
+        uncertain_low=document["checkpoint"]["uncertain_low"],
+        uncertain_high=document["checkpoint"]["uncertain_high"],
+    )
+
+
+def _strips(explanation: Explanation, video: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The explained clips as pictures, each with its entry in the JSON document."""
+    evidence_scale = max((float(clip.evidence.max()) for clip in explanation.clips), default=1.0)
+    errors = [
+        clip.reconstruction_error for clip in explanation.clips if clip.reconstruction_error is not None
+    ]
+    error_scale = max((float(error.max()) for error in errors), default=1.0)
+    entries = {
+        id(score): entry for score, entry in zip(explanation.verdict.clips, video["clips"], strict=True)
+    }
+    return [
+        {**entries[id(clip.score)], "picture": _data_address(filmstrip(clip, evidence_scale, error_scale))}
+        for clip in explanation.clips
+    ]
+
+
+def _data_address(pixels: np.ndarray) -> str:
+    return "data:image/png;base64," + base64.b64encode(png(pixels)).decode()
+
+
+def _file_rows(path: str, facts: FileFacts, metadata: VideoMetadata | None) -> list[tuple[str, str]]:
+    rows = [("Path", path), ("Size", f"{facts.size:,} bytes"), ("SHA-256", facts.sha256)]
+    if metadata is None:
+        return rows
+    duration = metadata.duration_seconds
+    turned = f", turned by {metadata.rotation}°" if metadata.rotation else ""
+    return [
+        *rows,
+        ("Codec", metadata.codec),
+        ("Picture", f"{metadata.width} × {metadata.height} pixels{turned}"),
+        ("Frame rate", f"{metadata.fps:.3f} frames a second"),
+        ("Duration", "not announced" if duration is None else f"{duration:.2f} s"),
+    ]
+
+
+def _not_analysed(explanation: Explanation, document: Mapping[str, Any]) -> list[str]:
+    """Sound, other parts of the picture, and the times outside the clips."""
+    lines = ["The sound, and everything in the picture outside the faces."]
+    verdict = explanation.verdict
+    duration = verdict.metadata.duration_seconds if verdict.metadata else None
+    if verdict.clips and duration:
+        spans = sorted((clip.start_seconds, clip.end_seconds) for clip in verdict.clips)
+        covered, reached = 0.0, 0.0
+        for start, end in spans:
+            covered += max(end - max(start, reached), 0.0)
+            reached = max(reached, end)
+        left_out = max(duration - covered, 0.0)
+        how = document["settings"]["clips_in_words"]
+        lines.append(f"{left_out:.1f} of {duration:.1f} seconds: {how}.")
+    size = document["settings"]["min_face_size"]
+    lines.append(f"Faces smaller than {size:g} pixels, and faces seen for less than one clip.")
+    return lines
+
+
+def _model_rows(document: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    names = {"path": "Checkpoint", "sha256": "SHA-256 of the checkpoint", "threshold": "Threshold"}
+    rows = [(title, document["checkpoint"][name]) for name, title in names.items()]
+    return rows + [(name.replace("_", " "), value) for name, value in document["settings"].items()]

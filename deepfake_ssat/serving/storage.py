@@ -1,0 +1,55 @@
+"""The private folder of the service: one sub-folder a job, every file name our own.
+
+FOLDER/jobs.sqlite, FOLDER/jobs/<id>/{video, progress, result.json, report.html, failure}
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+VIDEO, PROGRESS, RESULT, REPORT, FAILURE = "video", "progress", "result.json", "report.html", "failure"
+
+
+class JobFolders:
+    """Makes, finds and removes the folders of jobs."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._jobs = root / "jobs"
+        self._jobs.mkdir(mode=0o700, exist_ok=True)
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        return self.root / "jobs.sqlite"
+
+    def make(self, job_id: str) -> Path:
+        """A new, empty folder that only this user can read."""
+        folder = self.of(job_id)
+        folder.mkdir(mode=0o700)
+        return folder
+
+    def of(self, job_id: str) -> Path:
+        """The folder of a job, by the id that we gave it."""
+        return self._jobs / job_id
+
+    def remove(self, job_id: str) -> None:
+        """Deletes everything of one job."""
+        shutil.rmtree(self.of(job_id), ignore_errors=True)
+
+    def remove_strangers(self, known_ids: set[str]) -> int:
+        """Deletes folders that belong to no job, such as uploads cut off by a crash; how many."""
+        strangers = [folder.name for folder in self._jobs.iterdir() if folder.name not in known_ids]
+        for name in strangers:
+            self.remove(name)
+        return len(strangers)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Writes a small file so that a reader sees the old or the new one, never a half."""
+    unfinished = path.with_name(path.name + ".part")
+    unfinished.write_text(text, encoding="utf-8")
+    os.replace(unfinished, path)

@@ -1,0 +1,19 @@
+"""``python -m tests.serving.fake_analysis FOLDER NAME [SECONDS]``: an analysis that only pretends."""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+if __name__ == "__main__":
+    folder, name = Path(sys.argv[1]), sys.argv[2]
+    if name.startswith("fail"):
+        raise SystemExit("error: asked to fail")
+    if name.startswith("eat"):
+        eaten = bytearray(20_000_000_000)
+    for step in range(5):
+        (folder / "progress").write_text(str(step / 5))
+        time.sleep((float(sys.argv[3]) if len(sys.argv) > 3 else 0.0) / 5)
+    video = {"path": name, "status": "scored", "probability": 0.25, "verdict": "real"}
+    (folder / "report.html").write_text("<p>report</p>")
+    (folder / "result.json").write_text(json.dumps({"videos": [video]}))

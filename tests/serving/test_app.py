@@ -1,0 +1,197 @@
+import time
+
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+from deepfake_ssat.config.service import ServiceLimits
+from deepfake_ssat.serving.app import ServiceSettings, create_app
+from tests.videos import write_video
+
+BYTES = {"Content-Type": "application/octet-stream"}
+
+
+def settings(folder, seconds=0.0, **limits):
+    return ServiceSettings(
+        folder,
+        ServiceLimits(**limits),
+        model={"sha256": "abc"},
+        analysis_options=[str(seconds)],
+        analysis_module="tests.serving.fake_analysis",
+        hosts=["testserver"],
+    )
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    path = tmp_path_factory.mktemp("video") / "small.mp4"
+    frames = np.random.default_rng(0).integers(0, 255, (8, 48, 64, 3), dtype=np.uint8)
+    write_video(path, frames)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def client(tmp_path):
+    with TestClient(create_app(settings(tmp_path / "service"))) as client:
+        yield client
+
+
+def submit(client, body, name="a.mp4", headers=BYTES):
+    return client.post("/api/v1/jobs", params={"name": name}, content=body, headers=headers)
+
+
+def wait(client, job_id):
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        job = client.get(f"/api/v1/jobs/{job_id}").json()
+        if job["state"] in ("done", "failed"):
+            return job
+        time.sleep(0.05)
+    raise AssertionError("the job did not end")
+
+
+def test_video_becomes_a_result_and_a_report(client, video):
+    answer = submit(client, video)
+    assert answer.status_code == 202
+    job = wait(client, answer.json()["id"])
+    assert job["state"] == "done"
+    assert client.get(job["result"]).json()["videos"][0]["probability"] == 0.25
+    report = client.get(job["report"])
+    assert "sandbox" in report.headers["content-security-policy"]
+
+
+def test_video_is_deleted_when_its_job_ends(client, video, tmp_path):
+    job = wait(client, submit(client, video).json()["id"])
+    assert not (tmp_path / "service" / "jobs" / job["id"] / "video").exists()
+
+
+def test_failed_analysis_tells_its_reason(client, video):
+    job = wait(client, submit(client, video, "fail.mp4").json()["id"])
+    assert (job["state"], job["reason"]) == ("failed", "asked to fail")
+
+
+def test_analysis_that_eats_memory_fails_alone(client, video):
+    job = wait(client, submit(client, video, "eat.mp4").json()["id"])
+    assert "memory" in job["reason"]
+    assert client.get("/health").json()["status"] == "ok"
+
+
+def test_analysis_that_takes_too_long_is_stopped(tmp_path, video):
+    with TestClient(create_app(settings(tmp_path, seconds=60, job_seconds=0.5))) as client:
+        job = wait(client, submit(client, video).json()["id"])
+    assert "0.5 seconds" in job["reason"]
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "words"),
+    [
+        (b"", BYTES, 400, "no body"),
+        (b"just some text", BYTES, 422, ""),
+        (b"\0" * 5000, BYTES, 422, ""),
+        (b"\x89PNG\r\n\x1a\n" + b"\0" * 100, BYTES, 422, ""),
+        (b"<script>alert(1)</script>", BYTES, 422, ""),
+        (b"PK\x03\x04" + b"\0" * 100, BYTES, 422, ""),
+        (b"x", {"Content-Type": "text/plain"}, 415, "octet-stream"),
+    ],
+)
+def test_hostile_upload_is_answered_with_a_clear_refusal(client, tmp_path, body, headers, status, words):
+    answer = submit(client, body, headers=headers)
+    assert answer.status_code == status
+    assert words in answer.json()["error"]
+    assert str(tmp_path) not in answer.json()["error"]
+    assert list((tmp_path / "service" / "jobs").iterdir()) == []
+
+
+def test_video_cut_before_its_index_is_refused(client, video):
+    assert submit(client, video[: len(video) // 2]).status_code == 422
+
+
+def test_announced_size_over_the_limit_is_refused_before_it_is_read(tmp_path):
+    with TestClient(create_app(settings(tmp_path, upload_megabytes=0.001))) as client:
+        assert submit(client, b"\0" * 2000).status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [({"video_seconds": 0.1}, "lasts"), ({"frame_megapixels": 0.001}, "64x48")],
+)
+def test_video_over_the_limits_is_refused(tmp_path, video, limits, words):
+    with TestClient(create_app(settings(tmp_path, **limits))) as client:
+        answer = submit(client, video)
+        assert answer.status_code == 413
+        assert words in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd", "/etc/passwd", "..\\..\\x.mp4", "a\x00b\n.mp4", "x" * 900]
+)
+def test_uploaded_name_never_becomes_a_path(client, video, name, tmp_path):
+    job = submit(client, video, name).json()
+    assert "/" not in job["name"]
+    assert "\\" not in job["name"]
+    assert job["name"].isprintable()
+    assert [folder.name for folder in (tmp_path / "service" / "jobs").iterdir()] == [job["id"]]
+
+
+def test_full_queue_is_answered_with_try_later(tmp_path, video):
+    with TestClient(create_app(settings(tmp_path, seconds=30, queue_length=1))) as client:
+        codes = [submit(client, video).status_code for _ in range(4)]
+    assert codes.count(429) >= 2
+
+
+def test_unknown_job_is_not_found(client):
+    assert client.get("/api/v1/jobs/0123").status_code == 404
+    assert client.get("/api/v1/jobs/..%2F..%2Fetc").status_code == 404
+
+
+def test_key_is_required_where_one_is_set(tmp_path):
+    from dataclasses import replace
+
+    with TestClient(create_app(replace(settings(tmp_path), api_key="secret"))) as client:
+        assert client.get("/api/v1/model").status_code == 401
+        assert client.get("/api/v1/model", headers={"X-API-Key": "wrong"}).status_code == 401
+        assert client.get("/api/v1/model", headers={"X-API-Key": "secret"}).json() == {"sha256": "abc"}
+        assert client.get("/health").status_code == 200
+
+
+def test_other_host_names_are_not_answered(client):
+    assert client.get("/", headers={"Host": "evil.example"}).status_code == 400
+
+
+def test_jobs_survive_a_restart(tmp_path, video):
+    with TestClient(create_app(settings(tmp_path, seconds=30))) as client:
+        ids = [submit(client, video).json()["id"] for _ in range(3)]
+    with TestClient(create_app(settings(tmp_path))) as client:
+        assert {wait(client, job_id)["state"] for job_id in ids} == {"done"}
+
+
+def test_folders_of_uploads_that_a_crash_cut_off_are_removed(tmp_path):
+    (tmp_path / "jobs" / "half").mkdir(parents=True)
+    with TestClient(create_app(settings(tmp_path))):
+        assert not (tmp_path / "jobs" / "half").exists()
+
+
+def test_results_are_deleted_after_a_while(tmp_path, video):
+    app = create_app(settings(tmp_path, keep_hours=1))
+    with TestClient(app) as client:
+        job = wait(client, submit(client, video).json()["id"])
+        app.state.service.workers.clean(now=time.time() + 3601)
+        assert client.get(f"/api/v1/jobs/{job['id']}").status_code == 404
+        assert not (tmp_path / "jobs" / job["id"]).exists()
+
+
+def test_ended_job_can_be_deleted_and_a_waiting_one_cannot(client, video):
+    job = wait(client, submit(client, video).json()["id"])
+    assert client.delete(f"/api/v1/jobs/{job['id']}").status_code == 204
+    assert client.get(f"/api/v1/jobs/{job['id']}").status_code == 404
+
+
+def test_page_allows_no_script_but_its_own(client):
+    page = client.get("/")
+    assert "script-src 'self'" in page.headers["content-security-policy"]
+    assert "Drop a video here" in page.text
+
+
+def test_description_names_every_route(client):
+    paths = client.get("/openapi.json").json()["paths"]
+    assert {"/health", "/api/v1/jobs", "/api/v1/jobs/{job_id}/report", "/api/v1/model"} <= set(paths)
