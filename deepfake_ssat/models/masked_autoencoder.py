@@ -153,8 +153,12 @@ class MaskedAutoencoder(nn.Module):
 
     def _logits(self, tokens: Tensor) -> Tensor:
         if self.head_norm is None:
-            return self.head(self.encoder.norm(tokens[:, 0]))
-        return self.head(self.head_norm(tokens.mean(dim=1)))
+            features = self.encoder.norm(tokens[:, 0])
+        else:
+            features = self.head_norm(tokens.mean(dim=1))
+        # Outside autocast: bf16 logits have 8 bits, and many videos would share one probability.
+        with torch.autocast(features.device.type, enabled=False):
+            return self.head(features.to(self.head.weight.dtype))
 
     def _predictions(self, tokens: Tensor, visible: Tensor, hidden: Tensor) -> Tensor:
         if self.decoder is None:
