@@ -103,13 +103,27 @@ def read_frames(path: str | os.PathLike[str], indices: Sequence[int]) -> np.ndar
 
     Raises ManifestError, one line, when the file is missing, damaged or too short.
     """
-    return _read_with_pyav(Path(path), indices) if decord is None else _read_with_decord(Path(path), indices)
+    path = Path(path)
+    num_frames = count_frames(path)
+    if len(indices) == 0 or min(indices) < 0:
+        raise ValueError(f"frame indices {list(indices)[:3]} must be one or more numbers from 0 on")
+    if max(indices) >= num_frames:
+        raise ManifestError(
+            f"{path} has {num_frames} frames, frame {max(indices)} was asked for; run preprocess again"
+        )
+    if decord is not None:
+        try:
+            return _read_with_decord(path, indices)
+        except (decord.DECORDError, RuntimeError):
+            pass  # It fails on damage and on some narrow pictures (16 or 24 wide): PyAV can tell which it is.
+    return _read_with_pyav(path, indices)
 
 
 def count_frames(path: str | os.PathLike[str]) -> int:
     """How many frames a clip file holds; raises ManifestError when it is missing or damaged."""
     path = Path(path)
-    _check_exists(path)
+    if not path.is_file():
+        raise ManifestError(f"{path} does not exist; run preprocess again to restore it")
     try:
         with av.open(str(path)) as container:
             return container.streams.video[0].frames
@@ -120,22 +134,15 @@ def count_frames(path: str | os.PathLike[str]) -> int:
 def _read_with_decord(path: Path, indices: Sequence[int]) -> np.ndarray:
     """Random access by decord, opened anew each time: its readers do not survive a fork."""
     assert decord is not None
-    _check_exists(path)
-    try:
-        clip = decord.VideoReader(str(path), ctx=decord.cpu(0), num_threads=1)
-        _check_indices(path, indices, len(clip))
-        return clip.get_batch(list(indices)).asnumpy()
-    except (RuntimeError, OSError, IndexError) as error:  # decord's own error is a RuntimeError
-        raise _damaged(path, error) from None
+    clip = decord.VideoReader(str(path), ctx=decord.cpu(0), num_threads=1)
+    return clip.get_batch(list(indices)).asnumpy()
 
 
 def _read_with_pyav(path: Path, indices: Sequence[int]) -> np.ndarray:
     """The same by PyAV: seek to the key frame before each run of frames, decode up to it."""
-    _check_exists(path)
     try:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
-            _check_indices(path, indices, stream.frames)
             pictures = _decode_indices(container, stream, sorted(set(indices)))
     except (FFmpegError, IndexError) as error:
         raise _damaged(path, error) from None
@@ -163,20 +170,6 @@ def _decode_indices(
                 pictures[position] = frame.to_ndarray(format="rgb24")
                 break
     return pictures
-
-
-def _check_exists(path: Path) -> None:
-    if not path.is_file():
-        raise ManifestError(f"{path} does not exist; run preprocess again to restore it")
-
-
-def _check_indices(path: Path, indices: Sequence[int], num_frames: int) -> None:
-    if len(indices) == 0 or min(indices) < 0:
-        raise ValueError(f"frame indices {list(indices)[:3]} must be one or more numbers from 0 on")
-    if max(indices) >= num_frames:
-        raise ManifestError(
-            f"{path} has {num_frames} frames, frame {max(indices)} was asked for; run preprocess again"
-        )
 
 
 def _damaged(path: Path, error: Exception) -> ManifestError:
