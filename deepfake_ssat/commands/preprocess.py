@@ -98,6 +98,9 @@ def run(
             for line in left_out_lines(index.left_out):
                 console.print(line, markup=False)
             return _process(videos, job, console)
+    except KeyboardInterrupt:
+        console.print("interrupted; the same command goes on from here")
+        raise
     except Timeout as error:
         raise ManifestError(
             f"{out}: another preprocess is writing there; wait for it, or give another folder"

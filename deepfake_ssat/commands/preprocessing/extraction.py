@@ -7,20 +7,20 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import cv2
 import numpy as np
-import torch
 
 from deepfake_ssat.clips.storage import ClipWriter
 from deepfake_ssat.commands.preprocessing.journal import Extraction, StoredClip
 from deepfake_ssat.commands.preprocessing.masks import ChangedFaces, read_mask
 from deepfake_ssat.config import ExtractionSettings
 from deepfake_ssat.errors import ManifestError, VideoError
-from deepfake_ssat.faces.extract import FaceExtractor
 from deepfake_ssat.records import FaceClip, Status
 from deepfake_ssat.video import VideoReader, open_video
+
+if TYPE_CHECKING:
+    from deepfake_ssat.faces.extract import FaceExtractor
 
 ReaderName = Literal["pyav", "decord"]
 
@@ -51,6 +51,11 @@ class PrepareExtraction:
 
     def __call__(self) -> Callable[[Task], Extraction]:
         """One thread per process: the processes are the parallelism."""
+        import cv2
+        import torch
+
+        from deepfake_ssat.faces.extract import FaceExtractor
+
         torch.set_num_threads(1)
         cv2.setNumThreads(1)
         extractor = FaceExtractor(self.settings, device=self.device)

@@ -1,0 +1,165 @@
+"""One video: clip files of its tracks, gaps, masks that tell which face was changed, unreadable files."""
+
+import numpy as np
+import pytest
+
+from deepfake_ssat.clips.storage import count_frames, read_frames
+from deepfake_ssat.commands.preprocessing.extraction import Task, TrackWriter, extract_video
+from deepfake_ssat.commands.preprocessing.masks import ChangedFaces, MaskVideo
+from deepfake_ssat.records import FaceClip, Status
+from tests.commands.fixed_faces import SETTINGS, FixedExtractor
+from tests.videos import coded_frames, write_video
+
+LEFT, RIGHT = (0, 0, 30, 40), (50, 10, 90, 60)
+
+
+def _extract(tmp_path, boxes, num_frames=12, mask=None, missing=()):
+    video = write_video(tmp_path / "video.mp4", coded_frames(num_frames))
+    task = Task(video, mask, tmp_path / "staging")
+    return extract_video(task, FixedExtractor(boxes, frozenset(missing)), SETTINGS, "pyav")
+
+
+def _mask(tmp_path, *lit, num_frames=12):
+    """A mask video, white in the box of each frame."""
+    frames = []
+    for index in range(num_frames):
+        picture = np.zeros((64, 96, 3), np.uint8)
+        x0, y0, x1, y1 = lit[min(index * len(lit) // num_frames, len(lit) - 1)]
+        picture[y0:y1, x0:x1] = 255
+        frames.append(picture)
+    return write_video(tmp_path / "mask.mp4", frames)
+
+
+def test_consecutive_clips_of_a_track_are_one_file(tmp_path):
+    extraction = _extract(tmp_path, {0: LEFT, 3: RIGHT})
+    assert extraction.status is Status.SCORED
+    assert [(clip.file, clip.first_frame, clip.num_frames) for clip in extraction.clips] == [
+        ("track000_00.mp4", 0, 12),
+        ("track003_00.mp4", 0, 12),
+    ]
+    assert count_frames(tmp_path / "staging/track003_00.mp4") == 12
+    assert extraction.clips[1].box == RIGHT
+    assert extraction.clips[1].face_size == 50
+    assert extraction.clips[1].end_seconds == pytest.approx(11 / 25)
+
+
+def test_missing_frame_starts_another_part_and_is_never_renumbered(tmp_path):
+    extraction = _extract(tmp_path, {0: LEFT}, num_frames=14, missing=[5])
+    # Frames 0-3, then 6-9 and 10-13: 4 is left over before the gap.
+    assert [(clip.file, clip.first_frame, clip.num_frames) for clip in extraction.clips] == [
+        ("track000_00.mp4", 0, 4),
+        ("track000_01.mp4", 6, 8),
+    ]
+
+
+def test_stored_pixels_are_the_crops(tmp_path):
+    clip = _clip(0, range(4))
+    with TrackWriter(tmp_path, fps=25, stride=1) as writer:
+        writer.write(clip)
+    assert np.array_equal(read_frames(tmp_path / writer.stored[0].file, range(4)), clip.pixels)
+
+
+def test_track_at_stride_2_is_contiguous_at_stride_2(tmp_path):
+    with TrackWriter(tmp_path, fps=25, stride=2) as writer:
+        for first in (0, 8, 17):
+            writer.write(_clip(0, range(first, first + 8, 2)))
+    assert [(clip.first_frame, clip.num_frames) for clip in writer.stored] == [(0, 8), (17, 4)]
+
+
+def test_crowd_keeps_a_bounded_number_of_files_open(tmp_path, monkeypatch):
+    monkeypatch.setattr("deepfake_ssat.commands.preprocessing.extraction.MAX_OPEN_FILES", 2)
+    with TrackWriter(tmp_path, fps=25, stride=1) as writer:
+        for first in (0, 4):
+            for track in range(3):
+                writer.write(_clip(track, range(first, first + 4)))
+    assert sorted(clip.file for clip in writer.stored) == sorted(
+        f"track00{track}_0{part}.mp4" for track in range(3) for part in range(2)
+    )
+
+
+def test_exception_leaves_no_clip_file(tmp_path):
+    writer = TrackWriter(tmp_path, fps=25, stride=1)
+
+    def write_and_fail():
+        with writer:
+            writer.write(_clip(0, range(4)))
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        write_and_fail()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unreadable_video_is_a_result_with_its_reason(tmp_path):
+    (tmp_path / "text.mp4").write_text("no video")
+    task = Task(tmp_path / "text.mp4", None, tmp_path / "staging")
+    extraction = extract_video(task, FixedExtractor({0: LEFT}), SETTINGS, "pyav")
+    assert extraction.status is Status.UNREADABLE
+    assert "text.mp4" in extraction.detail
+    assert extraction.clips == ()
+
+
+def test_too_short_video_keeps_its_status(tmp_path):
+    extraction = _extract(tmp_path, {0: LEFT}, num_frames=3)
+    assert (extraction.status, extraction.clips) == (Status.TOO_SHORT, ())
+
+
+def test_only_the_face_under_the_mask_is_kept(tmp_path):
+    extraction = _extract(tmp_path, {0: LEFT, 1: RIGHT}, mask=_mask(tmp_path, RIGHT))
+    assert [clip.track_id for clip in extraction.clips] == [1]
+    assert extraction.warnings == ("1 of 2 face tracks left out: the mask shows another face changed",)
+
+
+def test_mask_shorter_than_its_video_still_decides(tmp_path):
+    mask = _mask(tmp_path, LEFT, num_frames=9)
+    extraction = _extract(tmp_path, {0: LEFT, 1: RIGHT}, num_frames=20, mask=mask)
+    assert [(clip.track_id, clip.num_frames) for clip in extraction.clips] == [(0, 20)]
+    assert "the mask has 9 of the video's 20 frames" in extraction.warnings
+
+
+def test_mask_beside_every_face_drops_the_video(tmp_path):
+    extraction = _extract(tmp_path, {0: LEFT}, mask=_mask(tmp_path, (60, 40, 90, 60)))
+    assert extraction.status is Status.NO_FACE
+    assert "mask" in extraction.detail
+
+
+def test_dark_or_damaged_mask_is_not_used_and_said(tmp_path):
+    dark = _extract(tmp_path, {0: LEFT, 1: RIGHT}, mask=_mask(tmp_path, (0, 0, 0, 0)))
+    assert len(dark.clips) == 2
+    assert dark.warnings == ("mask not used: it is dark throughout",)
+    (tmp_path / "bad.mp4").write_text("no video")
+    damaged = _extract(tmp_path, {0: LEFT, 1: RIGHT}, mask=tmp_path / "bad.mp4")
+    assert len(damaged.clips) == 2
+    assert damaged.warnings[0].startswith("mask not used: ")
+
+
+def test_both_shots_of_the_changed_person_are_kept():
+    light = np.zeros((64, 96), np.uint8)
+    light[10:60, 50:90] = 255
+    mask = MaskVideo({0: light, 8: light, 16: light}, num_frames=24)
+    faces = ChangedFaces(mask, width=96, height=64)
+    faces.add(_clip(0, range(8), box=RIGHT))
+    faces.add(_clip(1, range(8), box=LEFT))
+    faces.add(_clip(2, range(16, 24), box=RIGHT))
+    assert faces.changed() == {0, 2}
+
+
+def test_mask_of_another_size_than_its_video_is_scaled():
+    light = np.zeros((32, 48), np.uint8)
+    light[5:30, 25:45] = 255
+    faces = ChangedFaces(MaskVideo({0: light}, num_frames=8), width=960, height=640)
+    faces.add(_clip(0, range(8), box=(500, 100, 900, 600)))
+    assert faces.changed() == {0}
+
+
+def _clip(track, indices, box=LEFT):
+    count = len(indices)
+    pixels = np.random.default_rng(track).integers(0, 256, (count, 16, 16, 3), dtype=np.uint8)
+    return FaceClip(
+        pixels=pixels,
+        frame_indices=np.array(indices),
+        seconds=np.array(indices) / 25,
+        track_id=track,
+        boxes=np.tile(np.array(box, dtype=float), (count, 1)),
+        landmarks=np.zeros((count, 5, 2)),
+    )

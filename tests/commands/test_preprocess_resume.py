@@ -1,0 +1,127 @@
+"""preprocess goes on where it was: after SIGKILL at any moment the result is that of an undisturbed run."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from deepfake_ssat.commands import preprocess
+from deepfake_ssat.manifest import load_manifest
+from tests.commands.fixed_faces import SETTINGS, PrepareFixed
+from tests.commands.preprocess_runs import (
+    clips_written_since,
+    file_hashes,
+    make_corpus,
+    make_video,
+    run_folder,
+)
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    return make_corpus(tmp_path / "corpus")
+
+
+@pytest.fixture(autouse=True)
+def _fixed_faces(monkeypatch):
+    monkeypatch.setattr("deepfake_ssat.commands.preprocessing.extraction.PrepareExtraction", PrepareFixed)
+
+
+def test_second_run_does_nothing_twice(corpus, tmp_path, capsys):
+    run_folder(corpus, tmp_path / "out")
+    before, tree = time.time_ns(), file_hashes(tmp_path / "out")
+    assert run_folder(corpus, tmp_path / "out") == 0
+    assert clips_written_since(tmp_path / "out", before) == set()
+    assert file_hashes(tmp_path / "out") == tree
+    assert "videos       4 (4 done before)" in capsys.readouterr().out
+
+
+def test_changed_source_is_done_again_and_leaves_nothing_old(corpus, tmp_path):
+    run_folder(corpus, tmp_path / "out")
+    before = time.time_ns()
+    (corpus / "val/real/b.mp4").write_text("no video any more")
+    run_folder(corpus, tmp_path / "out")
+    manifest = load_manifest(tmp_path / "out")
+    assert [video.video_id for video in manifest.dropped] == ["val/real/b"]
+    assert clips_written_since(tmp_path / "out", before) == set()
+    assert len(list((tmp_path / "out/clips").rglob("*.mp4"))) == len(manifest.rows) == 6
+
+
+def test_lost_clip_file_is_made_again(corpus, tmp_path):
+    run_folder(corpus, tmp_path / "out")
+    tree = file_hashes(tmp_path / "out")
+    next((tmp_path / "out/clips").rglob("*.mp4")).unlink()
+    run_folder(corpus, tmp_path / "out")
+    assert file_hashes(tmp_path / "out") == tree
+
+
+def test_result_is_the_same_with_one_and_two_workers(corpus, tmp_path):
+    run_folder(corpus, tmp_path / "one")
+    run_folder(corpus, tmp_path / "two", workers=2)
+    assert file_hashes(tmp_path / "one") == file_hashes(tmp_path / "two")
+
+
+def test_killed_at_random_moments_it_ends_like_an_undisturbed_run(tmp_path):
+    corpus, out = tmp_path / "corpus", tmp_path / "out"
+    for number in range(6):
+        make_video(corpus / f"train/{'real' if number % 2 else 'fake'}/v{number}.mp4", num_frames=24)
+    (corpus / "train/real/text.mp4").write_text("no video")
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from deepfake_ssat.commands import preprocess\n"
+        "from deepfake_ssat.commands.preprocessing import extraction\n"
+        "from tests.commands.fixed_faces import SETTINGS, PrepareFixed\n"
+        "extraction.PrepareExtraction = PrepareFixed\n"
+        f"preprocess.run('folder', Path({str(corpus)!r}), Path({str(out)!r}), SETTINGS, workers=2)"
+    )
+    moments = random.Random(0)
+    kills = 0
+    for finished in (0, 1, 4):
+        run = subprocess.Popen(
+            [sys.executable, "-c", code], cwd=REPOSITORY, start_new_session=True, stdout=subprocess.DEVNULL
+        )
+        while len(list(out.glob("videos/**/[!.]*.json"))) < finished and run.poll() is None:
+            time.sleep(0.005)
+        while not (out / "contract.json").exists() and run.poll() is None:
+            time.sleep(0.005)
+        time.sleep(moments.uniform(0, 0.15))
+        os.killpg(run.pid, signal.SIGKILL)
+        kills += run.wait() == -signal.SIGKILL
+    assert kills >= 2
+    run_folder(corpus, out)
+    run_folder(corpus, tmp_path / "undisturbed")
+    assert file_hashes(out) == file_hashes(tmp_path / "undisturbed")
+    assert len(load_manifest(out).rows) == 12
+
+
+def test_killed_worker_is_recorded_and_tried_again_next_time(corpus, tmp_path, capsys):
+    killer = make_video(corpus / "train/real/killer.mp4")
+    assert run_folder(corpus, tmp_path / "out") == 1
+    manifest = load_manifest(tmp_path / "out")
+    assert len(manifest.rows) == 8
+    (dropped,) = manifest.dropped
+    assert (dropped.video_id, dropped.detail) == ("train/real/killer", "the process was killed by signal 9")
+    assert "failed       1 videos" in capsys.readouterr().out
+    killer.rename(corpus / "train/real/harmless.mp4")
+    (corpus / "train/real/bug.mp4").write_bytes(b"x")
+    assert run_folder(corpus, tmp_path / "out") == 1
+    captured = capsys.readouterr()
+    assert "KeyError: 'a bug'" in captured.out
+    assert "Traceback" in captured.err
+
+
+def test_new_split_of_a_finished_video_needs_no_new_extraction(corpus, tmp_path):
+    table = corpus / "list.csv"
+    for split in ("val", "test"):
+        table.write_text(f"path,label,split\nval/real/b.mp4,0,{split}\n")
+        before = time.time_ns()
+        preprocess.run("csv", table, tmp_path / "out", SETTINGS, workers=1)
+    assert {row.split for row in load_manifest(tmp_path / "out").rows} == {"test"}
+    assert clips_written_since(tmp_path / "out", before) == set()
