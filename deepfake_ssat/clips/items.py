@@ -46,8 +46,8 @@ def item_generator(seed: int, epoch: int, index: int) -> np.random.Generator:
 def limit_worker_threads(worker_id: int) -> None:
     """For DataLoader's ``worker_init_fn``: one thread a worker.
 
-    OpenCV's thread pool does not survive the fork (a worker can wait for it for ever), and workers times
-    threads would compete for the cores.
+    Workers times threads would compete for the cores, and some builds of OpenCV hang in forked processes
+    while their thread pool is on (opencv/opencv#5150).
     """
     cv2.setNumThreads(0)
     torch.set_num_threads(1)

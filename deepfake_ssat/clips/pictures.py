@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -41,7 +42,7 @@ def pictures_of_arrays(
 ) -> Pictures:
     """Pictures held in memory: (N, H, W, C) uint8 and (N,) int."""
     return Pictures(
-        load=images.__getitem__,
+        load=partial(operator.getitem, images),
         labels=tuple(labels.tolist()),
         names=tuple(f"{name}/{index}" for index in range(len(labels))),
         class_names=class_names,

@@ -1,5 +1,7 @@
 """Augmentations by name."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -43,6 +45,14 @@ def test_colours_of_two_channels_are_refused(name):
     augmentation = build_augmentation(Augmentation(name=name), 64)
     with pytest.raises(ConfigError, match="have 2; take name: flip"):
         augmentation(static_clip()[..., :2], np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("name", ["flip", "dfdc", "rand_augment"])
+def test_augmentation_reaches_spawned_workers(name):
+    augmentation = build_augmentation(Augmentation(name=name, random_erasing=0.5), 64)
+    copied = pickle.loads(pickle.dumps(augmentation))
+    ours, theirs = (each(moving_clip(), np.random.default_rng(1)) for each in (augmentation, copied))
+    assert (ours == theirs).all()
 
 
 def test_random_erasing_joins_any_name():

@@ -1,5 +1,7 @@
 """Pictures as examples: clips of one frame."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -70,6 +72,13 @@ def test_examples_cannot_change_the_stored_pictures(tmp_path):
     dataset = image_dataset(_source(tmp_path), "val", 28, None, seed=0)
     dataset[0]["pixels"].zero_()
     assert dataset[0]["pixels"].any()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_data_set_reaches_spawned_workers(tmp_path, channels):
+    dataset = image_dataset(_source(tmp_path, channels), "train", 28, None, seed=0, channels=3)
+    copied = pickle.loads(pickle.dumps(dataset))
+    assert torch.equal(copied[1]["pixels"], dataset[1]["pixels"])
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
