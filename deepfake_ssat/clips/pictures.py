@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -42,12 +41,16 @@ def pictures_of_arrays(
 ) -> Pictures:
     """Pictures held in memory: (N, H, W, C) uint8 and (N,) int."""
     return Pictures(
-        load=partial(operator.getitem, images),
+        load=partial(_picture, images),
         labels=tuple(labels.tolist()),
         names=tuple(f"{name}/{index}" for index in range(len(labels))),
         class_names=class_names,
         channels=images.shape[-1],
     )
+
+
+def _picture(images: np.ndarray, index: int) -> np.ndarray:
+    return images[index]
 
 
 def _repeat_grey(load: Callable[[int], np.ndarray], channels: int, index: int) -> np.ndarray:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 from timm.data.auto_augment import rand_augment_transform
 
 RECIPE = "rand-m9-mstd0.5-inc1"
@@ -27,6 +27,9 @@ class RandAugmentation:
         self._transform = rand_augment_transform(
             RECIPE, {"translate_const": int(image_size * 0.45), "img_mean": _IMAGENET_MEAN_COLOUR}
         )
+        for operation in self._transform.ops:
+            if operation.name == "PosterizeIncreasing":
+                operation.aug_fn = _posterize
 
     def __call__(self, pixels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
         """The same shape and type; every draw comes from the generator."""
@@ -36,6 +39,11 @@ class RandAugmentation:
             with _global_seed(seed):
                 frames.append(np.asarray(self._transform(Image.fromarray(frame))))
         return np.stack(frames)
+
+
+def _posterize(picture: Image.Image, bits_to_keep: int, **_: object) -> Image.Image:
+    """Keeps one bit at least: timm asks for none at full magnitude, which Pillow 13 refuses."""
+    return ImageOps.posterize(picture, max(1, bits_to_keep))
 
 
 @contextmanager

@@ -43,6 +43,23 @@ def test_depends_on_the_generator_only_and_leaves_global_randomness_alone():
     assert (first == augmentation(moving_clip(), np.random.default_rng(3))).all()
 
 
+def test_full_magnitude_posterize_keeps_one_bit():
+    """Magnitude 9 ± 0.5 reaches 10 now and then, where timm asks Pillow for zero bits."""
+    operations = RandAugmentation(64)._transform.ops
+    posterize = next(operation for operation in operations if operation.name == "PosterizeIncreasing")
+    posterize.prob, posterize.magnitude, posterize.magnitude_std = 1.0, 10, 0.0
+    changed = np.asarray(posterize(Image.fromarray(colourful_frame())))
+    assert (changed == (colourful_frame() & 0b1000_0000)).all()
+
+
+def test_every_operation_of_the_recipe_runs_at_every_magnitude():
+    for operation in RandAugmentation(64)._transform.ops:
+        operation.prob, operation.magnitude_std = 1.0, 0.0
+        for magnitude in (0, 5, 9, 10):
+            operation.magnitude = magnitude
+            assert operation(Image.fromarray(colourful_frame())).size == (64, 64)
+
+
 def test_differs_from_call_to_call():
     augmentation, generator = RandAugmentation(64), np.random.default_rng(0)
     assert len({augmentation(moving_clip(), generator).tobytes() for _ in range(10)}) >= 8
