@@ -14,7 +14,7 @@ import numpy as np
 
 from deepfake_ssat.clips.flip import flip_clip
 
-_PCA_PIXELS = 65536
+_PCA_PIXELS = 16384
 """About so many pixels of a clip serve to estimate its colour covariance."""
 
 
