@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -22,7 +23,7 @@ def write_video(
     *,
     pixel_format: str = "yuv420p",
     seconds: Sequence[float] | None = None,
-    rotation: int | None = None,
+    rotation: int = 0,
     mirrored: bool = False,
     muxer: str | None = None,
     muxer_options: dict[str, str] | None = None,
@@ -32,7 +33,7 @@ def write_video(
     """Encode (H, W, 3) uint8 RGB frames; ``seconds`` are their times if the rate varies.
 
     ``rotation`` is how many degrees clockwise a player has to turn the picture, ``mirrored`` whether it then
-    has to mirror it left to right.
+    has to mirror it left to right (MP4 only).
     """
     rate = Fraction(fps).limit_denominator(1001)
     time_base = 1 / rate if seconds is None else Fraction(1, 1000)
@@ -40,8 +41,6 @@ def write_video(
         stream = container.add_stream(codec, rate=rate, options=options or {})
         stream.pix_fmt = pixel_format
         stream.codec_context.time_base = time_base
-        if rotation is not None or mirrored:
-            stream.set_display_rotation(-(rotation or 0), hflip=mirrored)
         if color_range is not None:
             stream.codec_context.color_range = color_range
         if colorspace is not None:
@@ -57,7 +56,20 @@ def write_video(
             frame.time_base = time_base
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+    if rotation or mirrored:
+        _set_display_matrix(path, rotation, mirrored)
     return path
+
+
+def _set_display_matrix(path: Path, rotation: int, mirrored: bool) -> None:
+    """Write how to turn and mirror the picture into the track header of an MP4 (ISO 14496-12, 8.3.2)."""
+    cosine, sine = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}[rotation]
+    flip = -1 if mirrored else 1
+    one = 1 << 16
+    matrix = (flip * cosine * one, sine * one, 0, -flip * sine * one, cosine * one, 0, 0, 0, 1 << 30)
+    data = bytearray(path.read_bytes())
+    struct.pack_into(">9i", data, data.index(b"tkhd") + 44, *matrix)
+    path.write_bytes(data)
 
 
 def encoder_or_skip(*names: str) -> str:

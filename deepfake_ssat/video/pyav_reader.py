@@ -19,7 +19,7 @@ import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
-from av.video.reformatter import Interpolation, VideoReformatter
+from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from deepfake_ssat.errors import VideoError
@@ -124,7 +124,13 @@ class PyavReader:
                 self._reformatters.clear()
             reformatter = self._reformatters[decoded_size] = VideoReformatter()
         picture = reformatter.reformat(
-            frame, *decoded_size, format="rgb24", interpolation=Interpolation.AREA, threads=1
+            frame,
+            *decoded_size,
+            format="rgb24",
+            interpolation=Interpolation.AREA,
+            src_colorspace=frame.colorspace,
+            src_color_range=frame.color_range,
+            dst_colorspace=Colorspace.ITU601,  # No matter to RGB; PyAV 16 ignores the source's without.
         )
         return orientation.apply(picture.to_ndarray())
 
