@@ -125,9 +125,10 @@ def test_reconstruction_loss_by_hand():
     assert float(loss) == pytest.approx(float(by_hand), rel=1e-5)
 
 
+@pytest.mark.parametrize("settings", [VIDEO, IMAGE])
 @pytest.mark.parametrize("name", list(OBJECTIVES))
-def test_losses_are_fp32_under_bf16_autocast_and_close_to_fp32(name):
-    batch = make_batch()
+def test_losses_are_fp32_under_bf16_autocast_and_close_to_fp32(name, settings):
+    batch = make_batch(settings)
     exact = run(name, *batch)
     with torch.autocast("cpu", torch.bfloat16):
         rounded = run(name, *batch)
@@ -140,3 +141,21 @@ def test_masks_follow_the_generator():
     first, again, other = (run("mae", *batch, seed=seed).total for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+@pytest.mark.parametrize("name", ["ssat", "supmae"])
+def test_both_losses_fall_on_a_few_clips(name):
+    model, _, labels = make_batch()
+    # Smooth clips, so that there is something to reconstruct; their brightness tells the class.
+    ramp = torch.linspace(-1, 1, 32)
+    clips = (ramp[:, None] * ramp).expand(4, 3, 4, 32, 32) + labels.reshape(4, 1, 1, 1, 1)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    history = []
+    for step in range(40):
+        losses = run(name, model, clips, labels, seed=step, classification_weight=0.5)
+        optimizer.zero_grad()
+        losses.total.backward()
+        optimizer.step()
+        history.append((losses.classification.item(), losses.reconstruction.item()))
+    first, last = np.mean(history[:4], axis=0), np.mean(history[-4:], axis=0)
+    assert (last < 0.5 * first).all()

@@ -47,7 +47,11 @@ class EncoderSettings(BaseModel):
 
 
 class DecoderSettings(BaseModel):
-    """The shallow decoder, dropped at inference. Paper: 2 x 128; VideoMAE: 4 x half the encoder's width."""
+    """The shallow decoder, dropped at inference.
+
+    The paper's, and the default: depth 2, width 128, 16 heads. VideoMAE's: depth 4, half the encoder's width,
+    64 channels per head (ViT-B: width 384, 6 heads).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

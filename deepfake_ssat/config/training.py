@@ -85,6 +85,12 @@ class Experiment(_Frozen):
     def _check_together(self) -> Experiment:
         if not isinstance(self.data, FaceClips) and self.model.frames != 1:
             raise ValueError(f"data.kind {self.data.kind} gives single images: model.frames must be 1")
+        model, objective = self.model, self.objective
+        one_value = model.tubelet * model.patch**2 == 1
+        if one_value and objective.normalize_target and objective.name != "scratch":
+            raise ValueError(
+                "a patch of one pixel cannot be normalised: set objective.normalize_target to false"
+            )
         if self.objective.name == "mae" and self.augmentation.mixup:
             raise ValueError("objective mae has no labels to mix: set augmentation.mixup to 0")
         return self

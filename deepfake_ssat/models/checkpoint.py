@@ -77,13 +77,16 @@ class Checkpoint:
     """JSON values: command, configuration, manifest hash, versions."""
     hash: str = ""
     """SHA-256 of the file it was loaded from."""
+    path: Path | None = None
+    """The file it was loaded from."""
 
     def require_contract(self) -> ExtractionSettings:
         """The extraction contract of a detector of faces; raises CheckpointError for any other model."""
         if self.contract is None or self.settings.num_classes != 2:
+            name = self.path or "this checkpoint"
             raise CheckpointError(
-                f"this checkpoint was trained on images ({self.settings.num_classes} classes), not on face "
-                "clips; judging videos needs one that was trained on what preprocess wrote"
+                f"{name}: was trained on images ({self.settings.num_classes} classes), not on face clips; "
+                "judging videos needs one that was trained on what preprocess wrote"
             )
         return self.contract
 
@@ -179,9 +182,8 @@ def load_checkpoint(
             f"{path}: self-test failed, a probability is off by {difference:.4f} (allowed: "
             f"{SELF_TEST_TOLERANCE}); the file is damaged, or this version computes something else"
         )
-    return Checkpoint(
-        model, settings, contract, decision, header["kind"], metrics, provenance, file_hash(path)
-    )
+    digest = file_hash(path)
+    return Checkpoint(model, settings, contract, decision, header["kind"], metrics, provenance, digest, path)
 
 
 def file_hash(path: Path | str) -> str:
@@ -261,8 +263,13 @@ def _self_test(kind: Kind, model: nn.Module, settings: ModelSettings, seed: int)
     shape = (1, settings.frames, settings.image_size, settings.image_size, settings.channels)
     device = next(model.parameters()).device
     pixels = torch.from_numpy(noise_pixels(seed, shape)).to(device)
-    with torch.inference_mode(), torch.autocast(device.type, enabled=False):
-        logits = kind.self_test_logits(model, normalize_pixels(pixels, settings))
+    precision = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.inference_mode(), torch.autocast(device.type, enabled=False):
+            logits = kind.self_test_logits(model, normalize_pixels(pixels, settings))
+    finally:
+        torch.set_float32_matmul_precision(precision)
     return [round(value, 6) for value in logits.softmax(dim=1)[0].tolist()]
 
 

@@ -131,6 +131,7 @@ def _note_positions(
     weights.pop("decoder.positions", None)
     stored = weights.pop("encoder.positions", None)
     kind = source.positions if source else ("sincos_1d" if stored is None else "sincos_2d")
+    grid = source.grid if source else None
     if stored is not None:
         table = stored[0, 1:] if "encoder.class_token" in weights else stored[0]
         side = round(table.shape[0] ** 0.5)
@@ -140,11 +141,14 @@ def _note_positions(
         ):
             report.append(f"positions: the file's learned ones are replaced by {settings.positions}")
             return
+        grid = (1, side, side)
     if kind != settings.positions:
         report.append(
             f"positions: the file was trained with {kind}, the model has {settings.positions}; "
             f"model.positions={kind} keeps what was learned"
         )
+    if grid is not None and grid != settings.grid:
+        report.append(f"positions: computed for {settings.grid} tokens, the file was trained with {grid}")
 
 
 def _fit_tubelet(weights: dict[str, Tensor], settings: ModelSettings, path: Path, report: list[str]) -> None:

@@ -160,6 +160,7 @@ def test_own_checkpoint_starts_a_model_of_other_classes_and_frames(tmp_path):
     assert torch.equal(model.encoder.blocks[2].mlp.fc1.weight, source.encoder.blocks[2].mlp.fc1.weight)
     assert torch.equal(model.head.weight, head)
     assert any(line.startswith("head: left as initialised") and "(5, 48)" in line for line in report)
+    assert any("(4, 8, 8) tokens, the file was trained with (2, 4, 4)" in line for line in report)
     table = position_table("sincos_1d", (4, 8, 8), 48)
     torch.testing.assert_close(model.encoder.positions[0], table)
 
