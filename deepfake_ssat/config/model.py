@@ -84,6 +84,12 @@ class ModelSettings(BaseModel):
     """What the classifier reads: VideoMAE's mean of all tokens, or MAE's class token."""
     positions: Literal["sincos_1d", "sincos_2d", "sincos_3d"] = "sincos_1d"
     """Fixed table: VideoMAE's over the flat token index, MAE's over the grid, or one over time and grid."""
+    position_grid: tuple[int, int, int] | None = None
+    """Grid (time, rows, columns) that the table is computed on, and interpolated from to the model's own.
+
+    For weights that were trained on another grid, such as (8, 14, 14) for the published VideoMAE; left out,
+    the table is computed on the model's grid.
+    """
     qkv_bias: Literal["qkv", "qv", "none"] = "qv"
     """Which projections have a bias: MAE's all three, VideoMAE's query and value, or none."""
     norm_eps: float = Field(1e-6, gt=0)
@@ -110,6 +116,8 @@ class ModelSettings(BaseModel):
 
     @model_validator(mode="after")
     def _check_positions(self) -> ModelSettings:
+        if self.position_grid is not None and min(self.position_grid) < 1:
+            raise ValueError(f"position_grid {self.position_grid} must hold positive numbers")
         divisor = {"sincos_1d": 1, "sincos_2d": 4, "sincos_3d": 16}[self.positions]
         for name, width in (("encoder", self.encoder.width), ("decoder", self.decoder.width)):
             if width % divisor:

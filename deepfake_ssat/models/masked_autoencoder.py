@@ -27,7 +27,7 @@ class Encoder(nn.Module):
         self.patch_embed = nn.Linear(settings.patch_values, encoder.width)
         with_class_token = settings.pooling == "class_token"
         self.class_token = nn.Parameter(torch.zeros(1, 1, encoder.width)) if with_class_token else None
-        table = position_table(settings.positions, settings.grid, encoder.width)
+        table = position_table(settings.positions, settings.grid, encoder.width, settings.position_grid)
         self.register_buffer("positions", table.unsqueeze(0), persistent=False)
         last = max(encoder.depth - 1, 1)
         self.blocks = nn.ModuleList(
@@ -75,7 +75,7 @@ class Decoder(nn.Module):
         decoder = settings.decoder
         self.embed = nn.Linear(settings.encoder.width, decoder.width)
         self.mask_token = nn.Parameter(torch.zeros(1, 1, decoder.width))
-        table = position_table(settings.positions, settings.grid, decoder.width)
+        table = position_table(settings.positions, settings.grid, decoder.width, settings.position_grid)
         self.register_buffer("positions", table.unsqueeze(0), persistent=False)
         self.blocks = nn.ModuleList(
             Block(

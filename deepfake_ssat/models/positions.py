@@ -10,16 +10,22 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 Grid = tuple[int, int, int]
 
 
-def position_table(kind: str, grid: Grid, width: int) -> Tensor:
-    """(N, D) float32 for one of ``POSITIONS``.
+def position_table(kind: str, grid: Grid, width: int, source_grid: Grid | None = None) -> Tensor:
+    """(N, D) float32 for one of ``POSITIONS``; of ``source_grid`` and interpolated, where that is given.
 
     Computed in numpy, so that the table exists even while a model is built on the meta device.
     """
-    return torch.from_numpy(POSITIONS[kind](grid, width).astype(np.float32))
+    source_grid = source_grid or grid
+    table = torch.from_numpy(POSITIONS[kind](source_grid, width).astype(np.float32))
+    if source_grid == grid:
+        return table
+    volume = table.T.reshape(1, width, *source_grid)
+    return F.interpolate(volume, size=grid, mode="trilinear", align_corners=False).reshape(width, -1).T
 
 
 def sincos_1d(grid: Grid, width: int) -> np.ndarray:

@@ -127,28 +127,36 @@ def _convolution(weight: Tensor, source: ModelSettings | None, path: Path) -> Te
 def _note_positions(
     weights: dict[str, Tensor], settings: ModelSettings, source: ModelSettings | None, report: list[str]
 ) -> None:
-    """Takes stored tables out of the weights and reports where ours mean something else."""
+    """Takes stored tables out of the weights, and reports where the model's table means something else."""
     weights.pop("decoder.positions", None)
     stored = weights.pop("encoder.positions", None)
-    kind = source.positions if source else ("sincos_1d" if stored is None else "sincos_2d")
-    grid = source.grid if source else None
-    if stored is not None:
+    # VideoMAE's files hold no table, and do not tell their grid: the published ones have this.
+    kind, grid = "sincos_1d", (8, 14, 14)
+    if source is not None:
+        kind, grid = source.positions, source.position_grid or source.grid
+    elif stored is not None:
         table = stored[0, 1:] if "encoder.class_token" in weights else stored[0]
         side = round(table.shape[0] ** 0.5)
-        same = side * side == table.shape[0] and table.shape[1] % 4 == 0
-        if not same or not torch.allclose(
-            table.float(), position_table("sincos_2d", (1, side, side), table.shape[1]), atol=1e-3
+        kind, grid = "sincos_2d", (1, side, side)
+        fixed = side * side == table.shape[0] and table.shape[1] % 4 == 0
+        if not fixed or not torch.allclose(
+            table.float(), position_table(kind, grid, table.shape[1]), atol=1e-3
         ):
             report.append(f"positions: the file's learned ones are replaced by {settings.positions}")
             return
-        grid = (1, side, side)
     if kind != settings.positions:
         report.append(
             f"positions: the file was trained with {kind}, the model has {settings.positions}; "
             f"model.positions={kind} keeps what was learned"
         )
-    if grid is not None and grid != settings.grid:
-        report.append(f"positions: computed for {settings.grid} tokens, the file was trained with {grid}")
+    # MAE's table does not know of time: only rows and columns may differ.
+    known = slice(1 if kind == "sincos_2d" else 0, None)
+    if grid[known] != (settings.position_grid or settings.grid)[known]:
+        report.append(
+            f"positions: computed for a grid of {settings.grid} tokens, the file was trained on {grid}"
+            f"{'' if source or stored is not None else ' if it is a published one'}; "
+            f"model.position_grid={list(grid)} interpolates the positions it knows"
+        )
 
 
 def _fit_tubelet(weights: dict[str, Tensor], settings: ModelSettings, path: Path, report: list[str]) -> None:

@@ -54,6 +54,15 @@ def test_every_token_of_a_clip_has_its_own_position(kind):
     assert len(torch.unique(table, dim=0)) == 1568
 
 
+def test_interpolated_table_by_hand():
+    coarse = position_table("sincos_3d", (2, 1, 1), 16)
+    fine = position_table("sincos_3d", (4, 1, 1), 16, (2, 1, 1))
+    # New steps lie at -0.25, 0.25, 0.75 and 1.25 of the old; beyond the ends the last value holds.
+    expected = torch.stack([coarse[0].lerp(coarse[1], weight) for weight in (0.0, 0.25, 0.75, 1.0)])
+    torch.testing.assert_close(fine, expected)
+
+
 def test_table_holds_numbers_while_a_model_is_built_without_memory():
     with torch.device("meta"):
         assert position_table("sincos_1d", (1, 2, 2), 4).device.type == "cpu"
+        assert position_table("sincos_1d", (1, 4, 4), 4, (1, 2, 2)).device.type == "cpu"

@@ -132,7 +132,8 @@ def test_names_of_the_authors_of_videomae(videomae_file):
     model = random_model(VIDEO, 9)
     report = load_initial_weights(model, path)
     torch.testing.assert_close(reconstruct(model), reconstruct(source))
-    assert [line.split(":")[0] for line in report[1:]] == ["head_norm", "head"]
+    assert [line.split(":")[0] for line in report[1:]] == ["positions", "head_norm", "head"]
+    assert "model.position_grid=[8, 14, 14]" in report[1]
 
 
 def test_fine_tuned_videomae_brings_its_head(tmp_path):
@@ -160,7 +161,7 @@ def test_own_checkpoint_starts_a_model_of_other_classes_and_frames(tmp_path):
     assert torch.equal(model.encoder.blocks[2].mlp.fc1.weight, source.encoder.blocks[2].mlp.fc1.weight)
     assert torch.equal(model.head.weight, head)
     assert any(line.startswith("head: left as initialised") and "(5, 48)" in line for line in report)
-    assert any("(4, 8, 8) tokens, the file was trained with (2, 4, 4)" in line for line in report)
+    assert any("model.position_grid=[2, 4, 4] interpolates" in line for line in report)
     table = position_table("sincos_1d", (4, 8, 8), 48)
     torch.testing.assert_close(model.encoder.positions[0], table)
 
@@ -178,6 +179,8 @@ def test_image_weights_are_inflated_so_that_a_still_clip_gives_the_same_tokens(m
     torch.testing.assert_close(prediction[:, :, 0], source.reconstruct(image, mask))
     torch.testing.assert_close(prediction[:, :, 1], source.reconstruct(image, mask))
     assert any("tubelets of 1 to tubelets of 2" in line for line in report)
+    longer = random_model(changed(IMAGE, frames=6, tubelet=2), 9)
+    assert not any(line.startswith("positions") for line in load_initial_weights(longer, path))
 
 
 def test_video_weights_serve_single_images(videomae_file):
@@ -193,6 +196,18 @@ def test_video_weights_serve_single_images(videomae_file):
         for network, clips in ((model, image), (source, still))
     ]
     torch.testing.assert_close(*embedded)
+
+
+def test_positions_of_another_grid_can_be_interpolated(mae_file):
+    settings = changed(IMAGE, image_size=64, position_grid=(1, 4, 4))
+    model = random_model(settings, 9)
+    report = load_initial_weights(model, mae_file[1])
+    assert not any(line.startswith("positions") for line in report)
+    trained = mae_file[0].encoder.positions.reshape(4, 4, 48)
+    # At twice the size the middle of four new cells lies where an old cell's middle lay.
+    fine = model.encoder.positions.reshape(8, 8, 48)
+    torch.testing.assert_close(fine[3:5, 3:5].mean(dim=(0, 1)), trained[1:3, 1:3].mean(dim=(0, 1)))
+    torch.testing.assert_close(fine[0, 0], trained[0, 0])
 
 
 def test_decoder_of_another_size_stays_as_initialised(mae_file):
