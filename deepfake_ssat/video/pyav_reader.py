@@ -191,6 +191,11 @@ def _decode(
             frames = packet.decode()
         except EOFError:
             return
+        except (
+            IndexError
+        ):  # PyAV, on a packet of a track that a transport stream adds midway: not this one's.
+            packets = container.demux(stream)
+            continue
         except FFmpegError:
             frames = []
             log.packet_failed(None if packet is None else _seconds(packet.pts, stream))

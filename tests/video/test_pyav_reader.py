@@ -196,6 +196,15 @@ def test_transport_stream_with_lost_packets_goes_on_after_them(tmp_path):
     assert len(warnings) == 1
 
 
+def test_track_that_starts_midway_does_not_disturb(tmp_path):
+    path = write_video(tmp_path / "stream.ts", coded_frames(20), options={"bf": "0"})
+    other = write_video(tmp_path / "other.ts", coded_frames(300), muxer_options={"mpegts_start_pid": "0x200"})
+    path.write_bytes(path.read_bytes() + other.read_bytes())
+    indices, codes, _, warnings = read_all(path)
+    assert indices == codes == list(range(20))
+    assert warnings == []
+
+
 @pytest.mark.parametrize("threads", [1, 4])
 def test_frames_of_a_damaged_file_do_not_depend_on_the_number_of_cores(tmp_path, monkeypatch, threads):
     path = write_video(tmp_path / "zeroed.mp4", noisy_frames(60), options={"bf": "2"})
