@@ -1,0 +1,56 @@
+"""``deepfake-ssat model``: what a checkpoint is, after it passed its self-test."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from deepfake_ssat.models.checkpoint import Checkpoint
+
+ALL_WELL = 0
+
+
+def run(checkpoint: Path | None = None) -> int:
+    """Prints a checkpoint's hash, decision, metrics, network, contract and provenance; returns 0.
+
+    Raises CheckpointError for a file that cannot be used, and without one where no default weights exist.
+    """
+    from deepfake_ssat.inference.detector import default_weights
+    from deepfake_ssat.models.checkpoint import load_checkpoint
+
+    path = checkpoint or default_weights()
+    console = Console(highlight=False)
+    for section, values in _sections(path, load_checkpoint(path)).items():
+        console.print(Text(section, style="bold"))
+        for name, value in values.items() or [("-", "none")]:
+            shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            console.print(Text(f"  {name:<18} {shown}"), soft_wrap=True)
+    return ALL_WELL
+
+
+def _sections(path: Path, checkpoint: Checkpoint) -> dict[str, dict[str, Any]]:
+    """What is printed, by heading."""
+    parameters = sum(parameter.numel() for parameter in checkpoint.model.parameters())
+    contract = checkpoint.contract
+    return {
+        "file": {
+            "path": str(path),
+            "sha256": checkpoint.hash,
+            "kind": checkpoint.kind,
+            "parameters": f"{parameters / 1e6:.1f} million, decoder included",
+            "self-test": "passed",
+        },
+        "decision": asdict(checkpoint.decision),
+        "metrics": checkpoint.metrics,
+        "model": checkpoint.settings.model_dump(mode="json"),
+        "extraction contract": {"hash": contract.hash(), **contract.model_dump(mode="json")}
+        if contract
+        else {"-": "none: trained on images, not on face clips"},
+        "provenance": checkpoint.provenance,
+    }

@@ -1,0 +1,154 @@
+"""A checkpoint made ready to judge: face clips to probabilities, video files to verdicts.
+
+B batch, C channels, T frames, H W pixels.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import torch
+
+from deepfake_ssat.aggregate import AggregationPolicy
+from deepfake_ssat.clips.resize import resize_clip
+from deepfake_ssat.errors import CheckpointError, VideoError
+from deepfake_ssat.inference.device import fast_precision, resolve_device
+from deepfake_ssat.inference.verdict import TrackSummary, clip_score, scored_verdict, unscored_verdict
+from deepfake_ssat.models.checkpoint import Checkpoint, load_checkpoint
+from deepfake_ssat.models.pixels import normalize_pixels
+from deepfake_ssat.records import FAKE, ClipScore, FaceClip, Status, VideoVerdict
+from deepfake_ssat.video import VideoReader, open_video
+
+if TYPE_CHECKING:
+    from deepfake_ssat.faces.extract import FaceExtractor
+
+DEFAULT_WEIGHTS = Path(__file__).parent.parent / "weights" / "default.safetensors"
+BATCH_CLIPS = 4
+"""Clips held at a time: 10 MB of pixels, and no larger batch is faster on a CPU."""
+
+OnClip = Callable[[FaceClip, ClipScore], None]
+
+
+def load_detector(
+    checkpoint: Path | str | None = None, device: str = "auto", *, decoder: bool = False
+) -> Detector:
+    """Loads and self-tests a checkpoint, by default the package's own, and judges videos with it.
+
+    ``device`` is auto, cpu or cuda. ``decoder`` keeps the weights that only reconstruction needs. Raises
+    CheckpointError for files that are no detector of faces, ConfigError for a device that is not there.
+    """
+    path = default_weights() if checkpoint is None else Path(checkpoint)
+    where = resolve_device(device)
+    return Detector(load_checkpoint(path, where, decoder=decoder), path, where)
+
+
+def default_weights() -> Path:
+    """The weights that come with the package; raises CheckpointError where there are none yet."""
+    if not DEFAULT_WEIGHTS.is_file():
+        raise CheckpointError(
+            "this version comes without default weights; give --checkpoint FILE: deepfake-ssat train writes "
+            "one (best.safetensors), and make demo shows the whole way on a small example"
+        )
+    return DEFAULT_WEIGHTS
+
+
+class Detector:
+    """One loaded model; use it for any number of videos, from one thread at a time."""
+
+    def __init__(self, checkpoint: Checkpoint, path: Path, device: torch.device):
+        self.checkpoint = checkpoint
+        self.path = path
+        self.device = device
+        self.precision = fast_precision(device)
+        self.policy = AggregationPolicy()
+        self.contract = checkpoint.require_contract()
+        if self.contract.frames < checkpoint.settings.frames:
+            raise CheckpointError(
+                f"{path}: its clips have {self.contract.frames} frames, its model reads "
+                f"{checkpoint.settings.frames}; train it on clips that are as long"
+            )
+
+    @cached_property
+    def _extractor(self) -> FaceExtractor:
+        # Scoring stored clips needs no face detector.
+        from deepfake_ssat.faces.extract import FaceExtractor
+
+        return FaceExtractor(self.contract, str(self.device))
+
+    def detect(
+        self,
+        path: str | os.PathLike[str],
+        clips: int | None = 4,
+        reader: Literal["pyav", "decord"] = "pyav",
+        on_clip: OnClip | None = None,
+    ) -> VideoVerdict:
+        """Judges one file on ``clips`` clips spread over it, or on every one (None).
+
+        A file that cannot be read, shows no face or is too short gets that status and no probability.
+        ``on_clip`` sees each clip with its score as it passes; clips are not kept.
+        """
+        name = os.fspath(path)
+        try:
+            with open_video(name, reader) as video:
+                return self._judge(name, video, clips, on_clip)
+        except VideoError as error:
+            return unscored_verdict(name, Status.UNREADABLE, [str(error)])
+
+    def score(self, pixels: np.ndarray | torch.Tensor) -> np.ndarray:
+        """(B, T, H, W, C) uint8 of the model's frames and size -> (B,) probabilities of fake, calibrated."""
+        autocast = (
+            torch.autocast(self.device.type, torch.bfloat16) if self.precision == "bf16" else nullcontext()
+        )
+        with torch.inference_mode(), autocast:
+            clips = normalize_pixels(torch.as_tensor(pixels).to(self.device), self.checkpoint.settings)
+            logits = self.checkpoint.model(clips).float()
+        return (logits / self.checkpoint.decision.temperature).softmax(dim=1)[:, FAKE].cpu().numpy()
+
+    def _judge(
+        self, name: str, video: VideoReader, clips: int | None, on_clip: OnClip | None
+    ) -> VideoVerdict:
+        extraction = self._extractor.extract(video, clips)
+        tracks: dict[int, TrackSummary] = {}
+        for batch in _batches(extraction):
+            for clip, probability in zip(batch, self._score_clips(batch), strict=True):
+                score = clip_score(clip, probability)
+                tracks.setdefault(clip.track_id, TrackSummary()).add(clip, score)
+                if on_clip is not None:
+                    on_clip(clip, score)
+        warnings = [*video.warnings, *extraction.warnings]
+        if extraction.status is not Status.SCORED:
+            return unscored_verdict(name, extraction.status, [extraction.detail, *warnings], video.metadata)
+        return scored_verdict(name, tracks, self.checkpoint.decision, self.policy, warnings, video.metadata)
+
+    def _score_clips(self, batch: list[FaceClip]) -> list[float]:
+        """One probability a clip; a clip longer than the model's is the mean over its consecutive parts."""
+        settings = self.checkpoint.settings
+        parts = self.contract.frames // settings.frames
+        pixels = np.stack(
+            [
+                resize_clip(clip.pixels[: parts * settings.frames], settings.image_size).reshape(
+                    parts, settings.frames, settings.image_size, settings.image_size, 3
+                )
+                for clip in batch
+            ]
+        )
+        scores = self.score(pixels.reshape(-1, *pixels.shape[2:]))
+        return scores.reshape(len(batch), parts).mean(axis=1).tolist()
+
+
+def _batches(clips: Iterator[FaceClip]) -> Iterator[list[FaceClip]]:
+    """Up to ``BATCH_CLIPS`` clips at a time, in order."""
+    batch: list[FaceClip] = []
+    for clip in clips:
+        batch.append(clip)
+        if len(batch) == BATCH_CLIPS:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

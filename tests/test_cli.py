@@ -1,0 +1,142 @@
+"""The command line: quick help, one line for what users cause, tracebacks for bugs."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from deepfake_ssat import __version__
+from deepfake_ssat.cli import app
+from deepfake_ssat.commands import detect as detect_command
+from deepfake_ssat.commands import preprocess as preprocess_command
+from deepfake_ssat.config import ExtractionSettings
+from deepfake_ssat.errors import VideoError
+
+REPOSITORY = Path(__file__).parent.parent
+VERBS = ["detect", "preprocess", "train", "evaluate", "model"]
+
+
+def run_cli(*arguments):
+    return CliRunner().invoke(app, list(arguments))
+
+
+def python(*arguments):
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, cwd=REPOSITORY)
+
+
+def test_help_of_everything_imports_nothing_heavy():
+    code = f"""
+import sys
+from deepfake_ssat.cli import app
+for arguments in [["--help"], *([verb, "--help"] for verb in {VERBS})]:
+    try:
+        app(arguments)
+    except SystemExit as end:
+        assert end.code == 0, arguments
+heavy = {{"torch", "numpy", "cv2", "av", "lightning", "pandas", "sklearn", "skimage"}}
+print("imported:", sorted(heavy & set(sys.modules)))
+"""
+    done = python("-c", code)
+    assert done.stdout.splitlines()[-1] == "imported: []"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_is_listed_and_explained(verb):
+    assert verb in run_cli("--help").output
+    result = run_cli(verb, "--help")
+    assert result.exit_code == 0
+    assert "Usage:" in result.output
+
+
+def test_detect_help_documents_its_exit_codes():
+    text = " ".join(run_cli("detect", "--help").output.split())
+    assert "0 every video was scored; 3 some were not" in text
+    assert "2 the command cannot run as given" in text
+
+
+def test_version():
+    assert run_cli("--version").output == f"deepfake-ssat {__version__}\n"
+
+
+def test_module_runs_as_the_command():
+    done = python("-m", "deepfake_ssat", "detect", "no/such/file.mp4")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: no/such/file.mp4 does not exist")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_wrong_option_is_a_usage_error():
+    result = run_cli("detect", "x.mp4", "--reader", "magic")
+    assert result.exit_code == 2
+    assert "magic" in result.output
+
+
+def test_what_a_user_causes_is_one_line_and_exit_code_2(monkeypatch):
+    def run(*_, **__):
+        raise VideoError("x.mp4 is empty; copy it again")
+
+    monkeypatch.setattr(detect_command, "run", run)
+    result = run_cli("detect", "x.mp4")
+    assert (result.exit_code, result.output) == (2, "error: x.mp4 is empty; copy it again\n")
+
+
+def test_interruption_is_one_line_and_exit_code_130(monkeypatch):
+    def run(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(detect_command, "run", run)
+    result = run_cli("detect", "x.mp4")
+    assert (result.exit_code, result.output) == (130, "interrupted\n")
+
+
+def test_bug_keeps_its_traceback(monkeypatch):
+    def run(*_, **__):
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(detect_command, "run", run)
+    result = run_cli("detect", "x.mp4")
+    assert isinstance(result.exception, ZeroDivisionError)
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_commands_exit_code_is_the_programs(monkeypatch, code):
+    given = {}
+
+    def run(*positional, **options):
+        given.update(options, paths=positional[0])
+        return code
+
+    monkeypatch.setattr(detect_command, "run", run)
+    result = run_cli(
+        "detect", "a.mp4", "b", "--json", "-", "--clips", "all", "--reader", "decord", "--device", "cpu"
+    )
+    assert result.exit_code == code
+    assert given["paths"] == [Path("a.mp4"), Path("b")]
+    assert (given["json_file"], given["clips"]) == (Path("-"), "all")
+    assert (given["reader"], given["device"]) == ("decord", "cpu")
+
+
+def test_preprocess_options_make_the_contract(monkeypatch):
+    given = {}
+
+    def run(*positional, **options):
+        given.update(options, positional=positional)
+        return 0
+
+    monkeypatch.setattr(preprocess_command, "run", run)
+    arguments = ["ffpp", "root", "--out", "o", "--frames", "8", "--margin", "0.5", "--compression", "c23"]
+    assert run_cli("preprocess", *arguments).exit_code == 0
+    assert given["settings"] == ExtractionSettings(frames=8, margin=0.5)
+    assert given["positional"] == ("ffpp", Path("root"), Path("o"))
+    assert given["compressions"] == ["c23"]
+
+
+def test_preprocess_help_tells_the_contracts_defaults():
+    text = " ".join(run_cli("preprocess", "--help").output.split())
+    defaults = ExtractionSettings()
+    for name in ("frames", "frame_stride", "crop_size", "margin", "detect_every", "min_face_size"):
+        option = text[text.index(f"--{name.replace('_', '-')} ") :]
+        assert f"default {getattr(defaults, name):g}." in option[:160]
