@@ -76,6 +76,11 @@ class DisplayOrder:
         self._next_index = 0
         self.num_lost = 0
 
+    @property
+    def num_waiting(self) -> int:
+        """How many frames were announced and have not come yet."""
+        return len(self._waiting)
+
     def announce(self, pts: int) -> None:
         """Note the presentation time of a packet that was read."""
         heapq.heappush(self._waiting, pts)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Literal
+from typing import Literal, overload
 
 import av
 import numpy as np
@@ -37,6 +38,27 @@ MAX_THREADS = 8
 FALLBACK_FPS = 25.0
 _NOT_VIDEO_FORMATS = {"tty", "hls", "dash", "concat", "concatf", "image2"}  # Text, and lists of files.
 _LIMITS = {"max_pixels": str(MAX_PIXELS), "protocol_whitelist": "file"}
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Turns a stream's time stamps into seconds from its start."""
+
+    tick_seconds: float
+    start: int
+
+    @classmethod
+    def of(cls, stream: VideoStream) -> Clock:
+        """The clock of a stream."""
+        return cls(float(stream.time_base or 0), stream.start_time or 0)
+
+    @overload
+    def seconds(self, pts: int) -> float: ...
+    @overload
+    def seconds(self, pts: None) -> None: ...
+    def seconds(self, pts: int | None) -> float | None:
+        """Seconds of a presentation time stamp; None stays None."""
+        return None if pts is None else (pts - self.start) * self.tick_seconds
 
 
 class PyavReader:
@@ -91,18 +113,18 @@ class PyavReader:
             if threads == "SLICE":
                 self._container.close()
                 self._container, self._stream = _open(self._path)
-            log, order = DamageLog(), DisplayOrder()
-            for frame in _decode(self._container, self._stream, threads, log, order):
+            clock, log, order = Clock.of(self._stream), DamageLog(), DisplayOrder()
+            for frame in _decode(self._container, self._stream, threads, clock, log, order):
                 index = order.number(frame.pts, damaged=log.seen)
                 if index is None or index < next_index:
                     continue
                 next_index = index + 1
-                seconds = _seconds(frame.pts, self._stream)
+                seconds = clock.seconds(frame.pts)
                 last_seconds = max(last_seconds, index / self.metadata.fps if seconds is None else seconds)
                 yield self._video_frame(frame, index, last_seconds)
             log.lost_frames = order.num_lost
-            if not log.seen and not log.is_cut(self._announced_seconds):
-                return
+            if not log.seen and not order.num_waiting:
+                break
         summary = log.summary(self._announced_seconds)
         if summary is not None:
             self.warnings.append(summary)
@@ -173,6 +195,7 @@ def _decode(
     container: InputContainer,
     stream: VideoStream,
     threads: Literal["AUTO", "SLICE"],
+    clock: Clock,
     log: DamageLog,
     order: DisplayOrder,
 ) -> Iterator[av.VideoFrame]:
@@ -187,22 +210,21 @@ def _decode(
             packet = next(packets, None)
             if packet is None:
                 return
-            _note_packet(packet, stream, log, order)
+            _note_packet(packet, clock, log, order)
             frames = packet.decode()
         except EOFError:
             return
-        except (
-            IndexError
-        ):  # PyAV, on a packet of a track that a transport stream adds midway: not this one's.
+        except IndexError:
+            # So PyAV meets packets of a track that a transport stream adds midway; ours are not among them.
             packets = container.demux(stream)
             continue
         except FFmpegError:
             frames = []
-            log.packet_failed(None if packet is None else _seconds(packet.pts, stream))
+            log.packet_failed(None if packet is None else clock.seconds(packet.pts))
             packets = container.demux(stream) if packet is None else packets
         for frame in frames:
             if frame.is_corrupt:
-                log.frame_flawed(_seconds(frame.pts, stream))
+                log.frame_flawed(clock.seconds(frame.pts))
         if threads == "AUTO" and log.seen:
             return
         failures_in_a_row = 0 if frames else failures_in_a_row + 1
@@ -213,24 +235,17 @@ def _decode(
             yield frames.pop(0)
 
 
-def _note_packet(packet: Packet, stream: VideoStream, log: DamageLog, order: DisplayOrder) -> None:
+def _note_packet(packet: Packet, clock: Clock, log: DamageLog, order: DisplayOrder) -> None:
     """Note which frame a packet announces and where it ends; the packet that flushes the decoder is empty."""
     if packet.size == 0:
         return
     if packet.is_corrupt:
-        log.packet_failed(_seconds(packet.pts, stream))
+        log.packet_failed(clock.seconds(packet.pts))
     if packet.pts is not None and not packet.is_discard:
         order.announce(packet.pts)
-    start = _seconds(packet.pts if packet.pts is not None else packet.dts, stream)
-    if start is not None and packet.time_base is not None:
-        log.end_seconds = max(log.end_seconds, start + float((packet.duration or 0) * packet.time_base))
-
-
-def _seconds(pts: int | None, stream: VideoStream) -> float | None:
-    """A presentation time stamp in seconds from the stream's start."""
-    if pts is None or stream.time_base is None:
-        return None
-    return float((pts - (stream.start_time or 0)) * stream.time_base)
+    start = packet.pts if packet.pts is not None else packet.dts
+    if start is not None:
+        log.end_seconds = max(log.end_seconds, clock.seconds(start + (packet.duration or 0)))
 
 
 def _announced_seconds(container: InputContainer, stream: VideoStream) -> float | None:

@@ -8,6 +8,7 @@ import sys
 import wave
 import weakref
 from contextlib import suppress
+from itertools import islice
 
 import av
 import numpy as np
@@ -16,6 +17,7 @@ from av.error import FFmpegError
 
 from deepfake_ssat.errors import VideoError
 from deepfake_ssat.video import open_video, pyav_reader
+from deepfake_ssat.video.damage import DamageLog, DisplayOrder
 from deepfake_ssat.video.pyav_reader import PyavReader
 from tests.video.damaging import cut_in_half, packet_places, scramble_middle, zero_last_packets
 from tests.videos import coded_frames, encoder_or_skip, read_code, write_video
@@ -196,13 +198,41 @@ def test_transport_stream_with_lost_packets_goes_on_after_them(tmp_path):
     assert len(warnings) == 1
 
 
-def test_track_that_starts_midway_does_not_disturb(tmp_path):
-    path = write_video(tmp_path / "stream.ts", coded_frames(20), options={"bf": "0"})
-    other = write_video(tmp_path / "other.ts", coded_frames(300), muxer_options={"mpegts_start_pid": "0x200"})
-    path.write_bytes(path.read_bytes() + other.read_bytes())
-    indices, codes, _, warnings = read_all(path)
-    assert indices == codes == list(range(20))
-    assert warnings == []
+class StumblingContainer:
+    """Breaks off once as PyAV does, now and then, where a transport stream adds a track midway."""
+
+    def __init__(self, container):
+        self.container = container
+        self.stumbled = False
+
+    def demux(self, stream):
+        packets = self.container.demux(stream)
+        if not self.stumbled:
+            yield from islice(packets, 3)
+            self.stumbled = True
+            raise IndexError("list index out of range")
+        yield from packets
+
+
+def test_track_that_starts_midway_does_not_end_the_reading(tmp_path):
+    path = write_video(tmp_path / "stream.ts", coded_frames(10), options={"bf": "0"})
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        stumbling, log = StumblingContainer(container), DamageLog()
+        clock, order = pyav_reader.Clock.of(stream), DisplayOrder()
+        frames = list(pyav_reader._decode(stumbling, stream, "AUTO", clock, log, order))  # pyright: ignore
+    assert stumbling.stumbled
+    assert len(frames) == 10
+    assert not log.seen
+
+
+@pytest.mark.parametrize("bf", ["0", "2"])
+def test_one_bad_last_packet_is_noticed(tmp_path, bf):
+    path = write_video(tmp_path / "zeroed.mp4", noisy_frames(30), options={"bf": bf})
+    indices, codes, _, warnings = read_all(zero_last_packets(path, 1))
+    assert len(indices) == 29
+    assert indices == codes
+    assert warnings[0].startswith("damaged video: 1 packets could not be decoded")
 
 
 @pytest.mark.parametrize("threads", [1, 4])
