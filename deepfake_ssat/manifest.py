@@ -166,6 +166,13 @@ def check_leaks(videos: Iterable[SourceVideo | ManifestRow]) -> None:
     )
 
 
+def people(videos: Iterable[SourceVideo | ManifestRow]) -> list[str]:
+    """Everyone in the videos, and their groups, as ``corpus/name``, sorted: what a checkpoint has seen."""
+    return sorted(
+        {f"{video.corpus}/{name}" for video in videos for name in (*video.identities, video.group) if name}
+    )
+
+
 def replace_file(path: Path, data: bytes) -> None:
     """Puts a whole file in place at once: after a crash there is the old one or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -203,3 +204,68 @@ class VideoVerdict:
     def __post_init__(self) -> None:
         if (self.probability is None) == (self.status is Status.SCORED):
             raise ValueError(f"status {self.status.value} with probability {self.probability}")
+
+
+@dataclass(frozen=True)
+class ScoredVideo:
+    """One video of an evaluation, judged on all its clips."""
+
+    corpus: str
+    video_id: str
+    label: int | None
+    manipulation: str
+    split: str
+    compression: str
+    people: tuple[str, ...]
+    """Its identities and its group, as ``manifest.people`` names them."""
+    probability: float
+    faces: tuple[tuple[int, float, int], ...]
+    """(track, probability, clips) of each face."""
+    clips: tuple[ClipScore, ...]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A metric with its 95 % interval; what is missing is None, and the note says why."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class EvalGroup:
+    """Metrics over some of the videos: all, those of a corpus and compression, or one manipulation's."""
+
+    corpus: str
+    """Empty: all; so are compression and manipulation."""
+    compression: str
+    manipulation: str
+    """The fakes' method; they stand against all genuine videos of that corpus and compression."""
+    num_real: int
+    num_fake: int
+    num_clips: int
+    video: dict[str, Estimate]
+    """By metric, over videos."""
+    clip: dict[str, Estimate]
+    """By metric, over single clips (or frames), each with its video's label."""
+
+
+@dataclass(frozen=True)
+class EvalReport:
+    """What ``evaluate`` found, and everything needed to find it again."""
+
+    provenance: dict[str, Any]
+    """JSON values: command, version, checkpoint, manifest, selection, rules; see docs/evaluate_report.md."""
+    unit: str
+    """What was scored: ``clip`` or ``frame``."""
+    threshold: float | None
+    """Chosen on validation videos."""
+    threshold_source: str
+    """Where it comes from, or why there is none."""
+    groups: tuple[EvalGroup, ...]
+    """All videos first."""
+    videos: tuple[ScoredVideo, ...]
+    dropped: tuple[DroppedVideo, ...]
+    warnings: tuple[str, ...]

@@ -76,7 +76,8 @@ def calibration_error(labels: Array, probabilities: Array) -> float | None:
     """Expected calibration error over ``CALIBRATION_BINS`` bins of equal width (Guo et al. 2017, eq. 3).
 
     The distance between the mean probability and the part of fakes of a bin, averaged over the videos. Biased
-    upwards in small sets; None with fewer videos than bins.
+    upwards in small sets, and by resampling once more, so it has no bootstrap interval. None with fewer
+    videos than bins.
     """
     labels, probabilities = checked(labels, probabilities)
     if len(labels) < CALIBRATION_BINS:

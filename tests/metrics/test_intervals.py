@@ -13,7 +13,6 @@ PAIRS = [
     (metrics.average_precision, metrics.weighted_average_precision),
     (metrics.equal_error_rate, metrics.weighted_equal_error_rate),
     (metrics.log_loss, metrics.weighted_log_loss),
-    (metrics.calibration_error, metrics.weighted_calibration_error),
     (
         partial(metrics.balanced_accuracy, threshold=0.45),
         partial(metrics.weighted_balanced_accuracy, threshold=0.45),
