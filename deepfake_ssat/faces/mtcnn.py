@@ -1,0 +1,206 @@
+"""MTCNN's three networks (Zhang et al., 2016; facenet-pytorch's weights) behind a fast, batched path.
+
+The frames go through an OpenCV pyramid in uint8, each level made from the one above, and candidates are cut
+out by OpenCV as well: around the small networks, that is where the time goes.
+
+F frames, H W pixels, N candidates. Boxes are (x0, y0, x1, y1) in pixels of the given frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
+from torch import Tensor, nn
+from torchvision.ops import batched_nms
+
+from deepfake_ssat.records import FaceDetection
+
+CELL, STRIDE = 12, 2
+"""P-net looks at squares of 12 pixels, 2 pixels apart."""
+PYRAMID_FACTOR = 0.709
+THRESHOLDS = (0.6, 0.7, 0.7)
+"""Of the three networks, as facenet-pytorch has them."""
+MIN_FACE, MIN_SIDE = 20.0, 20
+"""Smallest face the cascade can see, and smallest frame side it can work on, in pixels."""
+NETWORK_BATCH = 512
+
+
+@dataclass(frozen=True)
+class _Candidates:
+    """Boxes of all frames of a batch."""
+
+    boxes: np.ndarray
+    """(N, 4) float32."""
+    scores: np.ndarray
+    """(N,) float32."""
+    frames: np.ndarray
+    """(N,) int64: which frame of the batch."""
+
+    def take(self, chosen: np.ndarray) -> _Candidates:
+        return _Candidates(self.boxes[chosen], self.scores[chosen], self.frames[chosen])
+
+
+class FaceDetector:
+    """Boxes, five landmarks and confidence of every face in a batch of frames of one size."""
+
+    def __init__(self, min_face_size: float = MIN_FACE, device: str | torch.device = "cpu"):
+        """``min_face_size``: side in pixels of the given frames; below 20 the cascade sees nothing."""
+        self._min_face_size = max(min_face_size, MIN_FACE)
+        self._device = torch.device(device)
+        self._pnet, self._rnet, self._onet = (
+            network().eval().to(self._device) for network in (PNet, RNet, ONet)
+        )
+
+    def detect(self, frames: Sequence[np.ndarray]) -> list[list[FaceDetection]]:
+        """(H, W, 3) uint8 RGB frames of one size -> the faces of each, the most confident first."""
+        if not frames or min(frames[0].shape[:2]) < max(MIN_SIDE, self._min_face_size):
+            return [[] for _ in frames]
+        with torch.inference_mode():
+            candidates = self._propose(frames)
+            candidates = self._refine(frames, candidates)
+            candidates, landmarks = self._finish(frames, candidates)
+        found: list[list[FaceDetection]] = [[] for _ in frames]
+        for index in np.argsort(-candidates.scores, kind="stable"):
+            x0, y0, x1, y1 = candidates.boxes[index].tolist()
+            detection = FaceDetection((x0, y0, x1, y1), landmarks[index], float(candidates.scores[index]))
+            found[candidates.frames[index]].append(detection)
+        return found
+
+    def _propose(self, frames: Sequence[np.ndarray]) -> _Candidates:
+        """P-net over the pyramid: squares that may hold a face."""
+        levels = [
+            self._propose_at(level, scale) for scale, level in _pyramid(frames, CELL / self._min_face_size)
+        ]
+        boxes, scores, owners, shifts = (torch.cat(parts) for parts in zip(*levels, strict=True))
+        kept = batched_nms(boxes, scores, owners, 0.7)
+        boxes, scores, owners, shifts = (values[kept] for values in (boxes, scores, owners, shifts))
+        boxes = boxes + shifts * (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
+        return _Candidates(_squared(boxes.numpy()), scores.numpy(), owners.numpy())
+
+    def _propose_at(self, level: np.ndarray, scale: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """One level (F, h, w, 3) -> boxes (N, 4) in frame pixels, scores, frames and corrections (N, 4)."""
+        shifts, probabilities = self._pnet(self._network_input(level))
+        found = probabilities[:, 1] >= THRESHOLDS[0]
+        owners, rows, columns = (part.cpu() for part in found.nonzero(as_tuple=True))
+        scores = probabilities[:, 1][found].float().cpu()
+        shifts = shifts.permute(0, 2, 3, 1)[found].float().cpu()
+        corners = torch.stack([columns, rows], dim=1) * STRIDE
+        boxes = torch.cat([((corners + 1) / scale).floor(), ((corners + CELL) / scale).floor()], dim=1)
+        kept = batched_nms(boxes, scores, owners, 0.5)
+        return boxes[kept], scores[kept], owners[kept], shifts[kept]
+
+    def _refine(self, frames: Sequence[np.ndarray], candidates: _Candidates) -> _Candidates:
+        """R-net on 24-pixel crops: most squares go, the rest fit better."""
+        shifts, probabilities = self._run(self._rnet, frames, candidates, 24)
+        passed = probabilities[:, 1] > THRESHOLDS[1]
+        candidates = _Candidates(
+            candidates.boxes[passed], probabilities[passed, 1], candidates.frames[passed]
+        )
+        kept = _nms(candidates, 0.7)
+        boxes = _shifted(candidates.boxes[kept], shifts[passed][kept])
+        return _Candidates(_squared(boxes), candidates.scores[kept], candidates.frames[kept])
+
+    def _finish(
+        self, frames: Sequence[np.ndarray], candidates: _Candidates
+    ) -> tuple[_Candidates, np.ndarray]:
+        """O-net on 48-pixel crops: final boxes and landmarks (N, 5, 2)."""
+        shifts, points, probabilities = self._run(self._onet, frames, candidates, 48)
+        passed = probabilities[:, 1] > THRESHOLDS[2]
+        squares, points = candidates.boxes[passed], points[passed]
+        sides = squares[:, 2:] - squares[:, :2] + 1
+        landmarks = (
+            np.stack([points[:, :5], points[:, 5:]], axis=2) * sides[:, None] + squares[:, None, :2] - 1
+        )
+        boxes = _shifted(squares, shifts[passed])
+        candidates = _Candidates(boxes, probabilities[passed, 1], candidates.frames[passed])
+        kept = _nms_by_smaller(candidates, 0.7)
+        return candidates.take(kept), landmarks[kept].astype(np.float32)
+
+    def _run(
+        self, network: nn.Module, frames: Sequence[np.ndarray], candidates: _Candidates, side: int
+    ) -> list[np.ndarray]:
+        """A network's outputs on the candidates' crops, each (N, outputs); empty ones for no candidates."""
+        # The networks cannot be run on nothing: a blank crop gives the outputs their shapes.
+        crops = np.concatenate([_crops(frames, candidates, side), np.zeros((1, side, side, 3), np.uint8)])
+        outputs = [
+            network(self._network_input(crops[start : start + NETWORK_BATCH]))
+            for start in range(0, len(crops), NETWORK_BATCH)
+        ]
+        return [torch.cat(parts)[:-1].float().cpu().numpy() for parts in zip(*outputs, strict=True)]
+
+    def _network_input(self, pixels: np.ndarray) -> Tensor:
+        """(N, h, w, 3) uint8 -> (N, 3, h, w) float in about [-1, 1]."""
+        values = torch.from_numpy(pixels).to(self._device).permute(0, 3, 1, 2).float()
+        return values.sub_(127.5).mul_(1 / 128)
+
+
+def _pyramid(frames: Sequence[np.ndarray], first_scale: float) -> list[tuple[float, np.ndarray]]:
+    """(scale, level (F, h, w, 3) uint8) from large to small, while P-net's cell fits in."""
+    height, width = frames[0].shape[:2]
+    levels: list[tuple[float, np.ndarray]] = []
+    scale, above = first_scale, frames
+    while min(height, width) * scale >= CELL:
+        size = (int(width * scale + 1), int(height * scale + 1))
+        above = np.stack(
+            [cv2.resize(frame, size, interpolation=_interpolation(frame, size)) for frame in above]
+        )
+        levels.append((scale, above))
+        scale *= PYRAMID_FACTOR
+    return levels
+
+
+def _crops(frames: Sequence[np.ndarray], candidates: _Candidates, side: int) -> np.ndarray:
+    """(N, side, side, 3) uint8: each box's part inside its frame, resized."""
+    height, width = frames[0].shape[:2]
+    crops = np.zeros((len(candidates.boxes), side, side, 3), np.uint8)
+    corners = np.trunc(candidates.boxes).astype(int)
+    for crop, (x0, y0, x1, y1), owner in zip(crops, corners, candidates.frames, strict=True):
+        part = frames[owner][max(y0, 1) - 1 : min(y1, height), max(x0, 1) - 1 : min(x1, width)]
+        if part.size:
+            cv2.resize(part, (side, side), dst=crop, interpolation=_interpolation(part, (side, side)))
+    return crops
+
+
+def _interpolation(picture: np.ndarray, size: tuple[int, int]) -> int:
+    """Areas averaged when shrinking, linear when enlarging."""
+    return cv2.INTER_AREA if picture.shape[1] >= size[0] and picture.shape[0] >= size[1] else cv2.INTER_LINEAR
+
+
+def _nms(candidates: _Candidates, threshold: float) -> np.ndarray:
+    """Indices that stay, per frame, by intersection over union."""
+    boxes, scores = torch.from_numpy(candidates.boxes), torch.from_numpy(candidates.scores)
+    return batched_nms(boxes, scores, torch.from_numpy(candidates.frames), threshold).numpy()
+
+
+def _nms_by_smaller(candidates: _Candidates, threshold: float) -> np.ndarray:
+    """Indices that stay, per frame, by intersection over the smaller box: a box inside another goes."""
+    boxes = candidates.boxes
+    areas = (boxes[:, 2] - boxes[:, 0] + 1) * (boxes[:, 3] - boxes[:, 1] + 1)
+    kept: list[int] = []
+    for index in np.argsort(-candidates.scores, kind="stable"):
+        rivals = [other for other in kept if candidates.frames[other] == candidates.frames[index]]
+        low = np.maximum(boxes[rivals, :2], boxes[index, :2])
+        high = np.minimum(boxes[rivals, 2:], boxes[index, 2:])
+        common = np.clip(high - low + 1, 0, None).prod(axis=1)
+        if not (common > threshold * np.minimum(areas[rivals], areas[index])).any():
+            kept.append(int(index))
+    return np.array(kept, dtype=np.int64)
+
+
+def _shifted(boxes: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+    """Each corner moved by a part of the box's width or height."""
+    sides = boxes[:, 2:] - boxes[:, :2] + 1
+    return boxes + shifts * np.tile(sides, 2)
+
+
+def _squared(boxes: np.ndarray) -> np.ndarray:
+    """The longer side for both, around the same centre."""
+    sides = boxes[:, 2:] - boxes[:, :2]
+    centers = boxes[:, :2] + sides / 2
+    half = sides.max(axis=1, keepdims=True) / 2
+    return np.concatenate([centers - half, centers + half], axis=1).astype(np.float32)

@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+from facenet_pytorch import MTCNN
+
+from deepfake_ssat.faces.mtcnn import FaceDetector
+from tests.portraits import background, portrait_frames
+
+
+@pytest.fixture(scope="module")
+def detector():
+    return FaceDetector(min_face_size=40)
+
+
+def overlap(a, b):
+    low, high = np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])
+    common = np.clip(high - low, 0, None).prod()
+    return common / (np.prod(np.subtract(a[2:], a[:2])) + np.prod(np.subtract(b[2:], b[:2])) - common)
+
+
+@pytest.mark.parametrize("face_side", [60, 90, 150])
+def test_faces_are_where_facenet_finds_them(detector, face_side):
+    frames = portrait_frames(2, (360, 480), face_side=face_side)
+    reference = MTCNN(keep_all=True, min_face_size=40)
+    for frame, faces in zip(frames, detector.detect(frames), strict=True):
+        boxes, confidences, landmarks = reference.detect(frame, landmarks=True)
+        assert len(faces) == len(boxes) == 1
+        assert overlap(np.array(faces[0].box), np.array(boxes[0], float)) > 0.8
+        assert faces[0].confidence == pytest.approx(confidences[0], abs=0.02)
+        np.testing.assert_allclose(faces[0].landmarks, np.array(landmarks[0], float), atol=0.06 * face_side)
+
+
+def test_batch_may_mix_frames_with_two_faces_one_and_none(detector):
+    two = portrait_frames(1, centers=lambda _: [(80, 120), (240, 120)])[0]
+    one = portrait_frames(1)[0]
+    none = background(240, 320)
+    assert [len(faces) for faces in detector.detect([two, none, one])] == [2, 0, 1]
+
+
+def test_frames_too_small_for_a_face_have_none(detector):
+    assert detector.detect([np.zeros((16, 200, 3), np.uint8)] * 2) == [[], []]
+    assert detector.detect([]) == []
+
+
+def test_faces_below_the_smallest_size_are_not_searched():
+    frame = portrait_frames(1, face_side=60)[0]
+    assert FaceDetector(min_face_size=160).detect([frame]) == [[]]
+
+
+def test_face_cut_by_the_border_is_found(detector):
+    frame = portrait_frames(1, centers=lambda _: [(25, 120)])[0]
+    assert len(detector.detect([frame])[0]) == 1
