@@ -59,6 +59,8 @@ class SourceVideo:
     """Such as ``c23``; empty where the corpus has one version only."""
     mask_path: Path | None = None
     """A mask video that tells which face was changed, where the corpus has one."""
+    original_path: Path | None = None
+    """The genuine video that a fake was made from, frame for frame, where the corpus has it."""
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,10 @@ def _extract(videos: Sequence[SourceVideo], journal: Journal, job: _Job, console
 
     # Taken before reading: a file that changes meanwhile is done again by the next run.
     fingerprints = [fingerprint(video) for video in videos]
-    tasks = [Task(video.path, video.mask_path, journal.staging(i)) for i, video in enumerate(videos)]
+    tasks = [
+        Task(video.path, journal.staging(i), video.mask_path, video.original_path)
+        for i, video in enumerate(videos)
+    ]
     prepare = PrepareExtraction(job.settings, job.reader, job.device)
     entries = []
     errors = Console(stderr=True, highlight=False, soft_wrap=True)

@@ -47,8 +47,9 @@ def index_ffpp(root: Path, options: CorpusOptions) -> CorpusIndex:
             paths = list_videos(folder / name / "videos")
             if not paths and holds_pictures(folder / name / "images"):
                 frames_only.append(relative_name(folder / name / "images", root))
+            originals = root / "original_sequences" / "youtube" / name / "videos"
             for path in paths:
-                video = _source_video(path, method, folder, compression, split_of)
+                video = _source_video(path, method, folder, compression, split_of, originals)
                 if isinstance(video, str):
                     left_out.append(LeftOut(relative_name(path, root), video))
                 elif (video.corpus, video.video_id) in videos:
@@ -111,9 +112,9 @@ def _method_folders(root: Path) -> list[tuple[str, Path]]:
 
 
 def _source_video(
-    path: Path, method: str, folder: Path, compression: str, split_of: Mapping[str, str]
+    path: Path, method: str, folder: Path, compression: str, split_of: Mapping[str, str], originals: Path
 ) -> SourceVideo | str:
-    """One video, or the reason why it is left out."""
+    """One video, or the reason why it is left out; ``originals`` has the targets in its compression."""
     mask = folder / "masks" / "videos" / path.name
     is_dfd = method in ("actors", DFD)
     if is_dfd:
@@ -130,6 +131,7 @@ def _source_video(
             return "in no split list"
         split = split_of[people[0]]
     genuine = method in ("youtube", "actors")
+    original = originals / f"{people[0]}.mp4"
     return SourceVideo(
         path=path,
         video_id=f"{method}/{compression}/{path.stem}",
@@ -141,4 +143,5 @@ def _source_video(
         group=identities[0],
         compression=compression,
         mask_path=mask if not genuine and mask.is_file() else None,
+        original_path=original if not (genuine or is_dfd) and original.is_file() else None,
     )

@@ -5,7 +5,7 @@ import pytest
 
 from deepfake_ssat.clips.storage import count_frames, read_frames
 from deepfake_ssat.commands.preprocessing.extraction import Task, TrackWriter, extract_video
-from deepfake_ssat.commands.preprocessing.masks import ChangedFaces, MaskVideo
+from deepfake_ssat.commands.preprocessing.masks import ChangeLight, TrackPlaces
 from deepfake_ssat.records import FaceClip, Status
 from tests.commands.fixed_faces import SETTINGS, FixedExtractor
 from tests.videos import coded_frames, write_video
@@ -13,9 +13,9 @@ from tests.videos import coded_frames, write_video
 LEFT, RIGHT = (0, 0, 30, 40), (50, 10, 90, 60)
 
 
-def _extract(tmp_path, boxes, num_frames=12, mask=None, missing=()):
+def _extract(tmp_path, boxes, num_frames=12, mask=None, missing=(), original=None):
     video = write_video(tmp_path / "video.mp4", coded_frames(num_frames))
-    task = Task(video, mask, tmp_path / "staging")
+    task = Task(video, tmp_path / "staging", mask, original)
     return extract_video(task, FixedExtractor(boxes, frozenset(missing)), SETTINGS, "pyav")
 
 
@@ -92,7 +92,7 @@ def test_exception_leaves_no_clip_file(tmp_path):
 
 def test_unreadable_video_is_a_result_with_its_reason(tmp_path):
     (tmp_path / "text.mp4").write_text("no video")
-    task = Task(tmp_path / "text.mp4", None, tmp_path / "staging")
+    task = Task(tmp_path / "text.mp4", tmp_path / "staging")
     extraction = extract_video(task, FixedExtractor({0: LEFT}), SETTINGS, "pyav")
     assert extraction.status is Status.UNREADABLE
     assert "text.mp4" in extraction.detail
@@ -107,14 +107,13 @@ def test_too_short_video_keeps_its_status(tmp_path):
 def test_only_the_face_under_the_mask_is_kept(tmp_path):
     extraction = _extract(tmp_path, {0: LEFT, 1: RIGHT}, mask=_mask(tmp_path, RIGHT))
     assert [clip.track_id for clip in extraction.clips] == [1]
-    assert extraction.warnings == ("1 of 2 face tracks left out: the mask shows another face changed",)
+    assert extraction.warnings == ("1 of 2 face tracks left out: not changed, by the mask",)
 
 
 def test_mask_shorter_than_its_video_still_decides(tmp_path):
     mask = _mask(tmp_path, LEFT, num_frames=9)
     extraction = _extract(tmp_path, {0: LEFT, 1: RIGHT}, num_frames=20, mask=mask)
     assert [(clip.track_id, clip.num_frames) for clip in extraction.clips] == [(0, 20)]
-    assert "the mask has 9 of the video's 20 frames" in extraction.warnings
 
 
 def test_mask_beside_every_face_drops_the_video(tmp_path):
@@ -126,30 +125,65 @@ def test_mask_beside_every_face_drops_the_video(tmp_path):
 def test_dark_or_damaged_mask_is_not_used_and_said(tmp_path):
     dark = _extract(tmp_path, {0: LEFT, 1: RIGHT}, mask=_mask(tmp_path, (0, 0, 0, 0)))
     assert len(dark.clips) == 2
-    assert dark.warnings == ("mask not used: it is dark throughout",)
+    assert dark.warnings == ("mask not used: it shows no change",)
     (tmp_path / "bad.mp4").write_text("no video")
     damaged = _extract(tmp_path, {0: LEFT, 1: RIGHT}, mask=tmp_path / "bad.mp4")
     assert len(damaged.clips) == 2
     assert damaged.warnings[0].startswith("mask not used: ")
 
 
+def test_original_tells_which_of_several_faces_was_changed(tmp_path):
+    extraction = _extract(tmp_path, {0: LEFT, 1: RIGHT}, original=_original(tmp_path, RIGHT))
+    assert [clip.track_id for clip in extraction.clips] == [1]
+    assert extraction.warnings == (
+        "1 of 2 face tracks left out: not changed, by the difference from the original",
+    )
+
+
+def test_original_that_shows_no_change_or_another_place_decides_nothing(tmp_path):
+    same = _extract(tmp_path, {0: LEFT, 1: RIGHT}, original=_original(tmp_path, (0, 0, 0, 0)))
+    assert len(same.clips) == 2
+    assert same.warnings == ("difference from the original not used: it shows no change",)
+    elsewhere = _extract(tmp_path, {0: LEFT, 1: RIGHT}, original=_original(tmp_path, (30, 45, 48, 64)))
+    assert len(elsewhere.clips) == 2
+    assert elsewhere.warnings == ("difference from the original not used: it points at no face",)
+
+
+def test_original_is_not_read_for_a_single_face(tmp_path):
+    extraction = _extract(tmp_path, {0: LEFT}, original=tmp_path / "absent.mp4")
+    assert (len(extraction.clips), extraction.warnings) == (1, ())
+
+
+def test_original_of_another_size_decides_nothing(tmp_path):
+    original = write_video(tmp_path / "original.mp4", coded_frames(12, size=(48, 96)))
+    assert len(_extract(tmp_path, {0: LEFT, 1: RIGHT}, original=original).clips) == 2
+
+
 def test_both_shots_of_the_changed_person_are_kept():
     light = np.zeros((64, 96), np.uint8)
     light[10:60, 50:90] = 255
-    mask = MaskVideo({0: light, 8: light, 16: light}, num_frames=24)
-    faces = ChangedFaces(mask, width=96, height=64)
-    faces.add(_clip(0, range(8), box=RIGHT))
-    faces.add(_clip(1, range(8), box=LEFT))
-    faces.add(_clip(2, range(16, 24), box=RIGHT))
-    assert faces.changed() == {0, 2}
+    places = TrackPlaces(width=96, height=64)
+    places.add(_clip(0, range(8), box=RIGHT))
+    places.add(_clip(1, range(8), box=LEFT))
+    places.add(_clip(2, range(16, 24), box=RIGHT))
+    assert places.changed(ChangeLight({0: light, 8: light, 16: light})) == {0, 2}
 
 
 def test_mask_of_another_size_than_its_video_is_scaled():
     light = np.zeros((32, 48), np.uint8)
     light[5:30, 25:45] = 255
-    faces = ChangedFaces(MaskVideo({0: light}, num_frames=8), width=960, height=640)
-    faces.add(_clip(0, range(8), box=(500, 100, 900, 600)))
-    assert faces.changed() == {0}
+    places = TrackPlaces(width=960, height=640)
+    places.add(_clip(0, range(8), box=(500, 100, 900, 600)))
+    assert places.changed(ChangeLight({0: light})) == {0}
+
+
+def _original(tmp_path, box, num_frames=12):
+    """The video before its change: inverted in the box."""
+    frames = coded_frames(num_frames)
+    x0, y0, x1, y1 = box
+    for picture in frames:
+        picture[y0:y1, x0:x1] = 255 - picture[y0:y1, x0:x1]
+    return write_video(tmp_path / "original.mp4", frames)
 
 
 def _clip(track, indices, box=LEFT):

@@ -144,6 +144,15 @@ def test_masks_go_with_their_fakes_where_they_exist(tmp_path):
     assert videos["Face2Face/c23/054_071"].mask_path is None
 
 
+def test_fake_knows_its_original_of_the_same_compression(tmp_path):
+    touch(tmp_path, f"{YOUTUBE}/c23/videos/071.mp4")
+    touch(tmp_path, f"{FAKES}/FaceSwap/c23/videos/071_054.mp4", f"{FAKES}/FaceSwap/c40/videos/071_054.mp4")
+    videos = by_id(index_corpus("ffpp", tmp_path))
+    assert videos["FaceSwap/c23/071_054"].original_path == tmp_path / f"{YOUTUBE}/c23/videos/071.mp4"
+    assert videos["FaceSwap/c40/071_054"].original_path is None
+    assert videos["youtube/c23/071"].original_path is None
+
+
 def test_copy_with_extracted_frames_only_is_told_that_videos_are_needed(tmp_path):
     touch(tmp_path, f"{YOUTUBE}/c23/images/071/0001.png")
     with pytest.raises(CorpusError, match="extracted frames; the videos are needed"):

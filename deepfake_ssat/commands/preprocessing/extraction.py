@@ -13,7 +13,7 @@ import numpy as np
 
 from deepfake_ssat.clips.storage import ClipWriter
 from deepfake_ssat.commands.preprocessing.journal import Extraction, StoredClip
-from deepfake_ssat.commands.preprocessing.masks import ChangedFaces, read_mask
+from deepfake_ssat.commands.preprocessing.masks import TrackPlaces, find_changed
 from deepfake_ssat.config import ExtractionSettings
 from deepfake_ssat.errors import ManifestError, VideoError
 from deepfake_ssat.records import FaceClip, Status
@@ -36,9 +36,10 @@ class Task:
     """One video for a worker."""
 
     path: Path
-    mask_path: Path | None
     staging: Path
     """An own folder for its clip files."""
+    mask_path: Path | None = None
+    original_path: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -84,23 +85,20 @@ def extract_video(
 def _extract(
     task: Task, reader: VideoReader, extractor: FaceExtractor, settings: ExtractionSettings
 ) -> Extraction:
-    """The clips of all tracks; of a fake with a mask, only those of the changed face are kept."""
+    """The clips of all tracks; of a fake whose changed face is known, only those of that face."""
     warnings: list[str] = []
     metadata = reader.metadata
-    mask = read_mask(task.mask_path, warnings) if task.mask_path else None
-    faces = ChangedFaces(mask, metadata.width, metadata.height) if mask else None
+    faces = TrackPlaces(metadata.width, metadata.height)
     fps = min(max(metadata.fps, MIN_FPS), MAX_FPS)
     writer = TrackWriter(task.staging, fps / settings.frame_stride, settings.frame_stride)
     with writer:
         extraction = extractor.extract(reader)
         for clip in extraction:
             writer.write(clip)
-            if faces:
-                faces.add(clip)
+            faces.add(clip)
     clips, status, detail = writer.stored, extraction.status, extraction.detail
-    if faces and clips:
-        changed = faces.changed()
-        warnings += faces.describe(extraction.num_frames)
+    changed = find_changed(faces, task.path, task.mask_path, task.original_path, warnings)
+    if clips and changed is not None:
         clips = [clip for clip in clips if clip.track_id in changed]
         if not clips:
             status, detail = Status.NO_FACE, "no face lies under the bright region of the mask"
@@ -108,7 +106,7 @@ def _extract(
         status=status,
         detail=detail,
         clips=tuple(sorted(clips, key=lambda clip: clip.file)),
-        warnings=tuple(dict.fromkeys([*extraction.warnings, *warnings])),
+        warnings=tuple(dict.fromkeys([*reader.warnings, *extraction.warnings, *warnings])),
         num_frames=extraction.num_frames,
         video_seconds=round(extraction.num_frames / fps, 3),
     )

@@ -63,7 +63,7 @@ class Entry:
     source: str
     """The video file, relative to the corpus root."""
     fingerprint: tuple[int, ...]
-    """Size and time of change of the video, and of its mask if it has one."""
+    """Size and time of change of the video, its mask and its original, as far as it has them."""
     reader: str
     extraction: Extraction
     failed: bool = False
@@ -118,8 +118,8 @@ class Entry:
 
 
 def fingerprint(video: SourceVideo) -> tuple[int, ...]:
-    """Size and time of change of the video file, and of its mask; a changed file is extracted again."""
-    files = [video.path, *([video.mask_path] if video.mask_path else [])]
+    """Size and time of change of each file that decides the clips: if one changes, they are made anew."""
+    files = [path for path in (video.path, video.mask_path, video.original_path) if path is not None]
     states = [file.stat() if file.exists() else None for file in files]
     return tuple(
         value for state in states for value in ((state.st_size, state.st_mtime_ns) if state else (-1, -1))
@@ -213,7 +213,7 @@ def _entry_bytes(entry: Entry) -> bytes:
     extraction = asdict(entry.extraction)
     del extraction["cpu_seconds"]
     video = asdict(entry.video)
-    del video["path"], video["mask_path"]
+    del video["path"], video["mask_path"], video["original_path"]
     values = {
         "video": video,
         "source": entry.source,
