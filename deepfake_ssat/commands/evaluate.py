@@ -1,0 +1,148 @@
+"""``deepfake-ssat evaluate``: a checkpoint and a manifest in, metrics with intervals and pictures out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+from rich.console import Console
+
+from deepfake_ssat.config import Selection
+from deepfake_ssat.errors import ConfigError
+
+if TYPE_CHECKING:
+    from deepfake_ssat.aggregate import AggregationPolicy
+    from deepfake_ssat.inference.detector import Detector
+    from deepfake_ssat.records import EvalReport
+
+LOCK_FILE = ".evaluate.lock"
+TEST_SPLIT = Selection(splits=("test",))
+BATCH_CLIPS = {"cpu": 4, "cuda": 32}
+TABLE_WIDTH = 100
+"""Columns of the printed table where there is no terminal to ask."""
+
+
+def run(
+    checkpoint: Path | None,
+    manifest: Path,
+    out: Path,
+    selection: Selection = TEST_SPLIT,
+    device: str = "auto",
+    batch: int | None = None,
+    policy: AggregationPolicy | None = None,
+    threads: int | None = None,
+    seed: int = 0,
+) -> int:
+    """Scores every clip of the selected videos, measures, prints the table and fills ``out``.
+
+    Run again after an interruption, it scores only what is missing. ``seed`` is the bootstrap's. Returns 0;
+    raises DeepfakeError for what the user can correct, such as clips cut otherwise than the checkpoint's.
+    """
+    console = Console(highlight=False)
+    detector = _load(checkpoint, device, threads)
+    with _locked(out):
+        report = _evaluate(detector, manifest, out, selection, batch, policy, seed, console)
+        _write(report, out)
+    _print(report, out, console)
+    return 0
+
+
+@contextmanager
+def _locked(out: Path) -> Iterator[None]:
+    """The output folder for one run at a time; made where it is not there."""
+    lock = FileLock(out / LOCK_FILE, timeout=0)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        raise ConfigError(f"{out}: another evaluate writes there; wait, or give another folder") from error
+    except OSError as error:
+        raise ConfigError(f"{out} cannot be written ({error.strerror}); give another folder") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _load(checkpoint: Path | None, device: str, threads: int | None) -> Detector:
+    import torch
+
+    from deepfake_ssat.inference.detector import load_detector
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return load_detector(checkpoint, device)
+
+
+def _evaluate(
+    detector: Detector,
+    manifest_path: Path,
+    out: Path,
+    selection: Selection,
+    batch: int | None,
+    policy: AggregationPolicy | None,
+    seed: int,
+    console: Console,
+) -> EvalReport:
+    from deepfake_ssat.commands.evaluation import account, scoring
+    from deepfake_ssat.commands.evaluation.selection import choose_rows
+    from deepfake_ssat.manifest import load_manifest
+    from deepfake_ssat.records import EvalReport
+    from deepfake_ssat.reporting.evaluation.groups import measure_groups
+
+    manifest = load_manifest(manifest_path)
+    detector.contract.require_same(
+        manifest.contract, ours=f"checkpoint {detector.path}", theirs=f"manifest {manifest.root}"
+    )
+    policy = policy or detector.policy
+    decision = detector.checkpoint.decision
+    chosen = choose_rows(manifest, selection, with_validation=not account.has_own_threshold(decision))
+    scored = scoring.score_rows(
+        detector, manifest, chosen.all, out, batch or BATCH_CLIPS[detector.device.type], policy, console
+    )
+    videos, validation = (
+        [video for video in scored if (video.corpus, video.video_id) in names]
+        for names in (
+            {(row.corpus, row.video_id) for row in rows} for rows in (chosen.evaluated, chosen.validation)
+        )
+    )
+    threshold, source = account.threshold_and_source(decision, validation)
+    return EvalReport(
+        provenance=account.provenance(detector, manifest, selection, policy, seed),
+        unit=scoring.unit_of(detector),
+        threshold=threshold,
+        threshold_source=source,
+        groups=tuple(measure_groups(videos, threshold, seed)),
+        videos=tuple(videos),
+        dropped=tuple(chosen.dropped),
+        warnings=tuple(account.doubts(detector, videos, validation)),
+    )
+
+
+def _write(report: EvalReport, out: Path) -> None:
+    """Each file whole; report.json last, so that where it is, the others are too."""
+    from deepfake_ssat.manifest import replace_file
+    from deepfake_ssat.reporting.evaluation.figures import FIGURES, figures
+    from deepfake_ssat.reporting.evaluation.files import report_json, videos_csv
+    from deepfake_ssat.reporting.evaluation.table import markdown
+
+    drawn = figures(report)
+    for name in FIGURES:
+        if name in drawn:
+            replace_file(out / name, drawn[name])
+        else:
+            (out / name).unlink(missing_ok=True)
+    replace_file(out / "videos.csv", videos_csv(report).encode())
+    replace_file(out / "table.md", markdown(report).encode())
+    replace_file(out / "report.json", report_json(report).encode())
+
+
+def _print(report: EvalReport, out: Path, console: Console) -> None:
+    from deepfake_ssat.reporting.evaluation.table import print_report
+
+    wide = console if console.is_terminal else Console(width=TABLE_WIDTH, highlight=False)
+    print_report(report, wide)
+    console.print(f"written to {out}: report.json, table.md, videos.csv, clip_scores.csv, pictures")

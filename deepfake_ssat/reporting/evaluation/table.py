@@ -1,0 +1,151 @@
+"""An evaluation as tables for people: on the terminal, at most 100 columns wide, and as Markdown."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from deepfake_ssat.records import Estimate, EvalGroup, EvalReport
+from deepfake_ssat.reporting.evaluation.files import counts
+
+ABSENT = "–"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One metric of a table."""
+
+    heading: str
+    estimate: Callable[[EvalGroup], Estimate]
+    percent: bool = True
+    interval: bool = False
+    """Shown on the terminal as well; the Markdown shows all."""
+
+
+def tables(unit: str) -> tuple[tuple[str, tuple[Column, ...]], ...]:
+    """Title and columns of each table; ``unit`` is what single scores are of: clip or frame."""
+
+    def video(name: str) -> Callable[[EvalGroup], Estimate]:
+        return lambda group: group.video[name]
+
+    ranking = (
+        Column("video AUC", video("auc"), interval=True),
+        Column("video AP", video("average_precision")),
+        Column("video EER", video("equal_error_rate")),
+        Column("TPR@1%FPR", video("tpr_at_1_percent_fpr")),
+        Column("TPR@5%FPR", video("tpr_at_5_percent_fpr")),
+        Column(f"{unit} AUC", lambda group: group.clip["auc"]),
+    )
+    decisions = (
+        Column("acc@0.5", video("accuracy_at_half"), interval=True),
+        Column("bal@0.5", video("balanced_accuracy_at_half")),
+        Column("acc@val", video("accuracy_at_threshold"), interval=True),
+        Column("bal@val", video("balanced_accuracy_at_threshold")),
+        Column("log loss", video("log_loss"), percent=False),
+        Column("ECE", video("calibration_error")),
+    )
+    return (
+        ("Ranking (%, [95 % interval])", ranking),
+        ("Decisions and calibration, by video (%, [95 % interval]; log loss in nats)", decisions),
+    )
+
+
+def print_report(report: EvalReport, console: Console) -> None:
+    """The tables, then what they are about, what is missing and why, and the warnings."""
+    for title, columns in tables(report.unit):
+        console.print(Text(title, style="bold"))
+        table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+        table.add_column("videos", overflow="fold", min_width=12)
+        for heading in ("real", "fake", *(column.heading for column in columns)):
+            table.add_column(heading, justify="right", no_wrap=True)
+        for group in report.groups:
+            cells = [_cell(column, column.estimate(group), column.interval) for column in columns]
+            table.add_row(Text(group_name(group)), str(group.num_real), str(group.num_fake), *cells)
+        console.print(table)
+    for line in notes(report):
+        console.print(Text(line), soft_wrap=False)
+
+
+def markdown(report: EvalReport) -> str:
+    """The same with every interval, and the facts below as a list."""
+    parts = ["# Evaluation", ""]
+    for title, columns in tables(report.unit):
+        headings = ["videos", "real", "fake", *(column.heading for column in columns)]
+        parts += [f"## {title}", "", _line(headings), _line([":--"] + ["--:"] * (len(headings) - 1))]
+        for group in report.groups:
+            cells = [_cell(column, column.estimate(group), interval=True) for column in columns]
+            parts.append(_line([group_name(group), str(group.num_real), str(group.num_fake), *cells]))
+        parts.append("")
+    parts += [f"- {line}" for line in notes(report)]
+    return "\n".join(parts) + "\n"
+
+
+def group_name(group: EvalGroup) -> str:
+    """Such as ``ffpp c23 Deepfakes``, or ``all``."""
+    return " ".join(filter(None, (group.corpus, group.compression, group.manipulation))) or "all"
+
+
+def notes(report: EvalReport) -> list[str]:
+    """One line each: videos, rules, threshold, why values are missing, warnings, and what made them."""
+    number, facts = counts(report), report.provenance
+    dropped = Counter(video.reason.value for video in report.dropped)
+    reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(dropped.items()))
+    threshold = ABSENT if report.threshold is None else f"{report.threshold:.4f}"
+    return [
+        f"videos: {number['videos_scored']} scored on {number['clips_scored']} {report.unit}s, "
+        f"{number['videos_dropped']} dropped{f' ({reasons}; see videos.csv)' if reasons else ''}",
+        f"scores: {facts['scoring']['rule']}; {facts['scoring']['aggregation']}",
+        f"validation threshold (acc@val, bal@val): {threshold}, {report.threshold_source}",
+        *_absences(report),
+        *(f"warning: {warning}" for warning in report.warnings),
+        f"checkpoint: {facts['checkpoint']['path']}, sha256 {facts['checkpoint']['sha256'][:16]}",
+        f"manifest: {facts['manifest']['path']}, sha256 {facts['manifest']['sha256'][:16]}, "
+        f"splits {', '.join(facts['selection']['splits']) or 'all'}",
+        f"config: {facts['config'] or 'not named in the checkpoint'}",
+        f"command: {facts['command']}",
+    ]
+
+
+def _absences(report: EvalReport) -> list[str]:
+    """The reasons behind each – and each missing interval, with the groups that they concern."""
+    found: dict[str, list[str]] = {}
+    columns = [column for _, columns in tables(report.unit) for column in columns]
+    for group in report.groups:
+        for column in columns:
+            note = column.estimate(group).note
+            if note:
+                names = found.setdefault(f"{column.heading}: {note}", [])
+                names.append(group_name(group))
+    by_groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for text, names in found.items():
+        heading, note = text.split(": ", 1)
+        by_groups.setdefault((note, tuple(names)), []).append(heading)
+    everything = tuple(group_name(group) for group in report.groups)
+    return [
+        f"{ABSENT} {', '.join(headings)}{'' if names == everything else f' of {_some(names)}'}: {note}"
+        for (note, names), headings in by_groups.items()
+    ]
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _cell(column: Column, estimate: Estimate, interval: bool) -> str:
+    if estimate.value is None:
+        return ABSENT
+    scale, digits = (100, 1) if column.percent else (1, 3)
+    text = f"{scale * estimate.value:.{digits}f}"
+    if not interval or estimate.low is None or estimate.high is None:
+        return text
+    return f"{text} [{scale * estimate.low:.{digits}f}, {scale * estimate.high:.{digits}f}]"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
