@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from deepfake_ssat.config import ExtractionSettings
 from deepfake_ssat.explanation import Explanation
 from deepfake_ssat.records import Status, Verdict, VideoMetadata
 from deepfake_ssat.reporting.filmstrips import filmstrip, png, thumbnail
@@ -46,9 +47,14 @@ class FileFacts:
 
 
 def render_report(
-    document: Mapping[str, Any], explanation: Explanation, facts: FileFacts, *, command: str
+    document: Mapping[str, Any],
+    explanation: Explanation,
+    facts: FileFacts,
+    contract: ExtractionSettings,
+    *,
+    command: str,
 ) -> str:
-    """The HTML of the one video in a JSON document; explanation may be of any status."""
+    """The HTML of the one video in a JSON document, whatever its status."""
     video = document["videos"][0]
     verdict = explanation.verdict
     return (
@@ -61,17 +67,17 @@ def render_report(
             explanation=_in_words(document, video),
             warnings=video["warnings"],
             faces=[
-                {**face, "thumbnail": _face_picture(explanation, face["track"])} for face in video["faces"]
+                {**face, "thumbnail": _face_picture(explanation, face["track_id"])} for face in video["faces"]
             ],
             clips=video["clips"],
             timeline=_timeline(document, explanation),
             strips=_strips(explanation, video),
             has_errors=any(clip.reconstruction_error is not None for clip in explanation.clips),
             facts=_file_rows(video["path"], facts, verdict.metadata),
-            not_analysed=_not_analysed(explanation, document),
-            model=_model_rows(document),
-            policy=document["settings"]["policy"],
-            frames=document["settings"]["frames"],
+            not_analysed=_not_analysed(document, explanation, contract),
+            model=_model_rows(document, contract),
+            policy=_policy(document),
+            frames=contract.frames,
             uncertain_low=document["checkpoint"]["uncertain_low"],
             uncertain_high=document["checkpoint"]["uncertain_high"],
             command=command,
@@ -92,14 +98,22 @@ def headline(status: Status, verdict: Verdict | None) -> str:
     return NOT_SCORED[status][0] if verdict is None else HEADLINES[verdict]
 
 
+def probability_text(probability: float) -> str:
+    """Six digits, as in the JSON and CSV files."""
+    return f"{probability:.6f}"
+
+
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("deepfake_ssat.reporting"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["probability"] = probability_text
+    environment.filters["seconds"] = lambda seconds: f"{seconds:.2f}"
+    return environment
 
 
 def _in_words(document: Mapping[str, Any], video: Mapping[str, Any]) -> str:
@@ -112,7 +126,8 @@ def _in_words(document: Mapping[str, Any], video: Mapping[str, Any]) -> str:
         Verdict.REAL: f"below {low}, under which this checkpoint finds no sign of manipulation",
         Verdict.UNCERTAIN: f"in the band from {low} to {high}, in which this checkpoint claims nothing",
     }[Verdict(video["verdict"])]
-    return f"The model gives a probability of {video['probability']} that a face is manipulated: {side}."
+    probability = probability_text(video["probability"])
+    return f"The model gives a probability of {probability} that a face is manipulated: {side}."
 
 
 def _face_picture(explanation: Explanation, track: int) -> str | None:
@@ -167,26 +182,46 @@ def _file_rows(path: str, facts: FileFacts, metadata: VideoMetadata | None) -> l
     ]
 
 
-def _not_analysed(explanation: Explanation, document: Mapping[str, Any]) -> list[str]:
+def _not_analysed(
+    document: Mapping[str, Any], explanation: Explanation, contract: ExtractionSettings
+) -> list[str]:
     """Sound, other parts of the picture, and the times outside the clips."""
     lines = ["The sound, and everything in the picture outside the faces."]
     verdict = explanation.verdict
     duration = verdict.metadata.duration_seconds if verdict.metadata else None
     if verdict.clips and duration:
-        spans = sorted((clip.start_seconds, clip.end_seconds) for clip in verdict.clips)
         covered, reached = 0.0, 0.0
-        for start, end in spans:
+        for start, end in sorted((clip.start_seconds, clip.end_seconds) for clip in verdict.clips):
             covered += max(end - max(start, reached), 0.0)
             reached = max(reached, end)
-        left_out = max(duration - covered, 0.0)
-        how = document["settings"]["clips_in_words"]
+        left_out, clips = max(duration - covered, 0.0), document["settings"]["clips"]
+        how = (
+            "times without a face"
+            if clips == "all"
+            else f"{clips} clips stand for the video; --clips all reads it whole"
+        )
         lines.append(f"{left_out:.1f} of {duration:.1f} seconds: {how}.")
-    size = document["settings"]["min_face_size"]
-    lines.append(f"Faces smaller than {size:g} pixels, and faces seen for less than one clip.")
+    lines.append(
+        f"Faces smaller than {contract.min_face_size:g} pixels, and faces seen for less than "
+        f"{contract.frames * contract.frame_stride} frames in a row."
+    )
     return lines
 
 
-def _model_rows(document: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    names = {"path": "Checkpoint", "sha256": "SHA-256 of the checkpoint", "threshold": "Threshold"}
-    rows = [(title, document["checkpoint"][name]) for name, title in names.items()]
-    return rows + [(name.replace("_", " "), value) for name, value in document["settings"].items()]
+def _policy(document: Mapping[str, Any]) -> str:
+    rules = document["settings"]["aggregation"]
+    return f"the {rules['clips']} over a face's clips; the video takes the {rules['faces']} over its faces"
+
+
+def _model_rows(document: Mapping[str, Any], contract: ExtractionSettings) -> list[tuple[str, Any]]:
+    checkpoint, settings = document["checkpoint"], document["settings"]
+    return [
+        ("Checkpoint", checkpoint["path"]),
+        ("SHA-256 of the checkpoint", checkpoint["sha256"]),
+        ("Threshold", checkpoint["threshold"]),
+        ("Scores", _policy(document)),
+        ("Clips", settings["clips"]),
+        ("Device and precision", f"{settings['device']}, {settings['precision']}"),
+        ("Video reader", settings["reader"]),
+        ("Face extraction", ", ".join(f"{name} {value}" for name, value in contract.model_dump().items())),
+    ]
