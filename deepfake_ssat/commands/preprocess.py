@@ -74,13 +74,12 @@ def run(
     Raises DeepfakeError for what the user can correct.
     """
     settings = settings or ExtractionSettings()  # pyright: ignore[reportCallIssue]
-    chosen = {} if validation_parts is None else {"validation_parts": tuple(validation_parts)}
     options = CorpusOptions(
-        tuple(compressions),
-        tuple(manipulations),
-        tuple(splits),
+        compressions=tuple(compressions),
+        manipulations=tuple(manipulations),
+        splits=tuple(splits),
+        validation_parts=None if validation_parts is None else tuple(validation_parts),
         split_by_identity=split_by_identity,
-        **chosen,
     )
     console = Console(highlight=False, soft_wrap=True)
     base = root.parent if root.is_file() else root

@@ -42,6 +42,10 @@ def index_corpus(name: str, root: Path, options: CorpusOptions | None = None) ->
         raise CorpusError(f"{root}: does not exist; give the folder of the {name} download")
     if options.compressions and name != "ffpp":
         raise CorpusError(f"corpus {name} has one compression only; leave out compressions")
+    if options.validation_parts is not None and name != "dfdc":
+        raise CorpusError(f"corpus {name} has no training parts to hold out; leave out validation parts")
+    if options.split_by_identity and name != "celebdf":
+        raise CorpusError(f"splits by identity are a choice of celebdf only; leave it out for {name}")
     index = CORPORA[name](root, options)
     ordered = sorted(index.videos, key=lambda video: (video.corpus, video.video_id))
     return _select(replace(index, videos=tuple(ordered)), options)

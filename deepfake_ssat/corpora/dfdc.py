@@ -1,6 +1,6 @@
 """The DeepFake Detection Challenge (DFDC): training parts, Kaggle samples, validation and test sets.
 
-Splits: training parts are train, except ``validation_parts`` (45 to 49, the last tenth of the official
+Splits: training parts are train, except ``VALIDATION_PARTS`` (45 to 49, the last tenth of the official
 fifty), which are val. A part keeps its split whatever other parts a copy has. The samples of Kaggle follow
 their originals where those are present, else they are train. dfdc.ai's validation set is val, its test set
 test; Kaggle's ``test_videos`` have no labels. DFDC publishes no identities: what must stay together is a
@@ -28,6 +28,8 @@ from deepfake_ssat.corpora.index import (
 from deepfake_ssat.errors import CorpusError
 from deepfake_ssat.records import FAKE, REAL, SourceVideo
 
+VALIDATION_PARTS = (45, 46, 47, 48, 49)
+"""The last tenth of the official fifty."""
 LABEL_FILES = ("metadata.json", "labels.csv")
 PART_NAME = re.compile(r"dfdc_train_part_(\d+)")
 
@@ -153,7 +155,8 @@ def _checked(label: int) -> int:
 def _split(folder: _Folder, entry: _Entry, options: CorpusOptions, of_original: str | None) -> str:
     """By part number, by the original for samples, by the kind of label file for the other sets."""
     if folder.part is not None:
-        return "val" if folder.part in options.validation_parts else "train"
+        held_out = VALIDATION_PARTS if options.validation_parts is None else options.validation_parts
+        return "val" if folder.part in held_out else "train"
     names = {path.name for path in folder.label_files}
     if not names or entry.of_test_set:
         return "test"

@@ -29,10 +29,10 @@ class CorpusOptions:
     manipulations: tuple[str, ...] = ()
     """Of the fakes; genuine videos of the same corpus are kept."""
     splits: tuple[str, ...] = ()
-    validation_parts: tuple[int, ...] = (45, 46, 47, 48, 49)
-    """DFDC: the numbers of the training parts that are held out; the last tenth of the official fifty."""
+    validation_parts: tuple[int, ...] | None = None
+    """DFDC only: the numbers of the training parts that are held out, in place of the last tenth."""
     split_by_identity: bool = False
-    """Celeb-DF: splits of our own, without a common identity, in place of the official test list."""
+    """Celeb-DF only: splits of our own, without a common identity, in place of the official test list."""
 
     def __post_init__(self) -> None:
         unknown = [split for split in self.splits if split not in SPLITS]

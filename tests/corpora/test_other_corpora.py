@@ -174,6 +174,14 @@ def test_unknown_corpus_split_and_compression_are_named(tmp_path):
         index_corpus("folder", tmp_path, CorpusOptions(compressions=("c23",)))
 
 
+def test_choices_of_another_corpus_are_refused(tmp_path):
+    touch(tmp_path, "real/a.mp4")
+    with pytest.raises(CorpusError, match="a choice of celebdf only"):
+        index_corpus("folder", tmp_path, CorpusOptions(split_by_identity=True))
+    with pytest.raises(CorpusError, match="no training parts"):
+        index_corpus("folder", tmp_path, CorpusOptions(validation_parts=(1,)))
+
+
 def test_split_selection_that_leaves_nothing_says_so(tmp_path):
     touch(tmp_path, "train/real/a.mp4")
     with pytest.raises(CorpusError, match="nothing is left of 1 videos with splits test"):
