@@ -246,16 +246,59 @@ def train(
 def evaluate(
     checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A file that train wrote.")],
     manifest: Annotated[Path, typer.Argument(metavar="MANIFEST", help="The folder that preprocess wrote.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where tables and pictures go.")],
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where tables and pictures go; run again to go on.")
+    ],
+    split: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="train, val or test (default); repeatable.")
+    ] = None,
+    corpus: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this one; repeatable.")
+    ] = None,
+    compression: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this one, such as c23; repeatable.")
+    ] = None,
+    manipulation: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this one (genuine stay); repeatable.")
+    ] = None,
+    clip_rule: Annotated[
+        str, typer.Option(metavar="mean|median|max", help="From a face's clips to its score.")
+    ] = "mean",
+    face_rule: Annotated[
+        str, typer.Option(metavar="max|mean", help="From a video's faces to its score.")
+    ] = "max",
+    device: Annotated[Device, typer.Option(help="Where the network runs.")] = Device.auto,
+    batch: Annotated[int | None, typer.Option(min=1, help="Clips scored at a time.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: torch's choice.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap intervals.")] = 0,
 ) -> None:
     """Measure a checkpoint on labelled videos.
 
     AUC, error rates and calibration with intervals, overall and by manipulation.
     """
     with _one_line_errors():
+        from deepfake_ssat.aggregate import AggregationPolicy
         from deepfake_ssat.commands.evaluate import run
+        from deepfake_ssat.config import Selection
 
-        raise typer.Exit(run(checkpoint, manifest, out))
+        raise typer.Exit(
+            run(
+                checkpoint,
+                manifest,
+                out,
+                selection=Selection(
+                    splits=tuple(split or ["test"]),
+                    corpora=tuple(corpus or ()),
+                    compressions=tuple(compression or ()),
+                    manipulations=tuple(manipulation or ()),
+                ),
+                device=device.value,
+                batch=batch,
+                policy=AggregationPolicy(clip_rule, face_rule),
+                threads=threads,
+                seed=seed,
+            )
+        )
 
 
 @app.command()

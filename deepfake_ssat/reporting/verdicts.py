@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from deepfake_ssat.records import Status, Verdict, VideoVerdict
+from deepfake_ssat.records import ClipScore, FaceVerdict, Status, Verdict, VideoVerdict
 from deepfake_ssat.version import __version__
 
 SCHEMA_VERSION = "1.0"
@@ -40,16 +40,32 @@ def results_document(
 
 
 def video_record(verdict: VideoVerdict) -> dict[str, Any]:
-    """One element of ``videos``."""
+    """One element of ``videos``: probabilities to six digits, times to the millisecond, boxes to 0.1 pixel."""
     return {
         "path": verdict.path,
         "status": verdict.status.value,
-        "probability": verdict.probability,
+        "probability": None if verdict.probability is None else round(verdict.probability, 6),
         "verdict": verdict.verdict.value if verdict.verdict else None,
-        "faces": [{**asdict(face), "box": list(face.box)} for face in verdict.faces],
-        "clips": [asdict(clip) for clip in verdict.clips],
+        "faces": [
+            {
+                **_span_record(face),
+                "box": [round(value, 1) for value in face.box],
+                "num_clips": face.num_clips,
+            }
+            for face in verdict.faces
+        ],
+        "clips": [_span_record(clip) for clip in verdict.clips],
         "warnings": list(verdict.warnings),
         "video": asdict(verdict.metadata) if verdict.metadata else None,
+    }
+
+
+def _span_record(judged: FaceVerdict | ClipScore) -> dict[str, Any]:
+    return {
+        "track_id": judged.track_id,
+        "start_seconds": round(judged.start_seconds, 3),
+        "end_seconds": round(judged.end_seconds, 3),
+        "probability": round(judged.probability, 6),
     }
 
 
