@@ -21,7 +21,6 @@ from skimage.data import astronaut
 SIDE = 320
 FPS = 25
 SECONDS = 2.0
-TRAIN_PAIRS, VAL_PAIRS = 12, 4
 FACE_CENTER = np.array([224.0, 116.0])
 """x, y of the face in the portrait."""
 FACE_RADII = (40, 54)
@@ -32,10 +31,10 @@ FAR = 10_000
 """Seeds of fresh videos begin here, so that no training video is like them."""
 
 
-def make_demo_videos(folder: Path) -> None:
+def make_demo_videos(folder: Path, train_pairs: int, val_pairs: int) -> None:
     """Writes ``corpus/{train,val}/{real,fake/blend}/NN.mp4`` and ``fresh/{genuine,manipulated}.mp4``."""
     seed = 0
-    for split, pairs in (("train", TRAIN_PAIRS), ("val", VAL_PAIRS)):
+    for split, pairs in (("train", train_pairs), ("val", val_pairs)):
         for number in range(pairs):
             name = f"{number:02d}.mp4"
             write_video(folder / "corpus" / split / "real" / name, face_video(seed, manipulated=False))
@@ -115,4 +114,7 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path, help="where the videos go")
-    make_demo_videos(parser.parse_args().folder)
+    parser.add_argument("--train-pairs", type=int, default=12)
+    parser.add_argument("--val-pairs", type=int, default=4)
+    options = parser.parse_args()
+    make_demo_videos(options.folder, options.train_pairs, options.val_pairs)

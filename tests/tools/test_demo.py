@@ -1,0 +1,89 @@
+"""The demonstration: its videos are what they claim, and it runs the verbs as a user would."""
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deepfake_ssat.video import open_video
+from tools import demo
+from tools.make_demo_videos import FPS, SIDE, face_video, make_demo_videos
+
+
+def test_videos_are_the_same_every_time():
+    for manipulated in (False, True):
+        first, second = (list(face_video(5, manipulated=manipulated, num_frames=3)) for _ in range(2))
+        np.testing.assert_array_equal(first, second)
+    assert not np.array_equal(first[0], next(face_video(6, manipulated=True)))
+
+
+def test_manipulation_changes_the_face_and_softens_it():
+    # A seed's movement, light and noise level are drawn before the first manipulation: both videos show them.
+    genuine, fake = (
+        next(face_video(5, manipulated=manipulated, num_frames=1)) for manipulated in (False, True)
+    )
+    difference = np.abs(genuine.astype(float) - fake).mean(axis=2)
+    center, corner = difference[SIDE // 3 : -SIDE // 3, SIDE // 3 : -SIDE // 3], difference[-60:, :60]
+    assert center.mean() > 1.5 * corner.mean()
+
+
+def test_layout_is_what_preprocess_folder_reads(tmp_path):
+    make_demo_videos(tmp_path, train_pairs=1, val_pairs=1)
+    files = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.mp4")}
+    assert files == {
+        *(f"corpus/{split}/{kind}/00.mp4" for split in ("train", "val") for kind in ("real", "fake/blend")),
+        "fresh/genuine.mp4",
+        "fresh/manipulated.mp4",
+    }
+    with open_video(tmp_path / "fresh" / "genuine.mp4") as video:
+        assert (video.metadata.width, video.metadata.height, video.metadata.fps) == (SIDE, SIDE, FPS)
+        assert sum(1 for _ in video) == 2 * FPS
+
+
+@pytest.fixture
+def commands(monkeypatch):
+    """The commands that would have run; ``commands.code`` is what they return."""
+
+    class Commands(list):
+        code = 0
+
+        def run(self, command, check):
+            self.append(command)
+            return subprocess.CompletedProcess(command, self.code)
+
+    recorded = Commands()
+    monkeypatch.setattr(demo.subprocess, "run", recorded.run)
+    return recorded
+
+
+def test_demo_runs_the_verbs_in_order_and_prints_them(tmp_path, commands, capsys):
+    folder = tmp_path / "demo run"
+    demo.run_demo(folder)
+    assert [Path(command[1]).name for command in commands] == ["make_demo_videos.py", "-m", "-m", "-m"]
+    assert [command[3] for command in commands[1:]] == ["preprocess", "train", "detect"]
+    printed = capsys.readouterr().out
+    assert f"$ deepfake-ssat preprocess folder '{folder}/corpus'" in printed
+    assert "knows nothing of real deepfakes" in printed
+
+
+def test_demo_can_run_again_but_deletes_nothing_of_others(tmp_path, commands):
+    folder = tmp_path / "demo_run"
+    demo.run_demo(folder)
+    (folder / "old").touch()
+    demo.run_demo(folder)
+    assert not (folder / "old").exists()
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "thesis.tex").touch()
+    with pytest.raises(SystemExit, match="no demonstration made"):
+        demo.run_demo(own)
+    assert (own / "thesis.tex").exists()
+
+
+def test_demo_ends_with_the_exit_code_of_a_failed_step(tmp_path, commands):
+    commands.code = 3
+    with pytest.raises(SystemExit) as end:
+        demo.run_demo(tmp_path / "demo_run")
+    assert end.value.code == 3
+    assert len(commands) == 1
