@@ -105,6 +105,13 @@ def detect(
     device: Annotated[Device, typer.Option(help="Where the networks run.")] = Device.auto,
     reader: Annotated[Reader, typer.Option(help="Which library reads the videos.")] = Reader.pyav,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: torch's choice.")] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE|DIR", help="Write a page to read; for several videos a folder of them."),
+    ] = None,
+    annotate: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a copy of the one video with faces marked.")
+    ] = None,
     debug: Annotated[
         bool, typer.Option("--debug", help="Stop with a traceback at an internal error in a video.")
     ] = False,
@@ -128,6 +135,8 @@ def detect(
                 reader=reader.value,
                 threads=threads,
                 debug=debug,
+                report=report,
+                annotate=annotate,
             )
         )
 
@@ -232,14 +241,22 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change one setting: optimizer.batch_size=4."),
     ] = None,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="The run's folder.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in that folder.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="The run's folder, runs/<name of the config> if none; run again to go on."
+        ),
+    ] = None,
 ) -> None:
-    """Train a detector on what preprocess wrote."""
+    """Train a detector on what preprocess wrote, or a classifier of pictures.
+
+    The same command goes on with a run that was killed. Several processes: torchrun --nproc-per-node N -m
+    deepfake_ssat train CONFIG.yaml ... Exit codes: 0 trained to the end; 2 the command cannot run as given.
+    """
     with _one_line_errors():
         from deepfake_ssat.commands.train import run
 
-        raise typer.Exit(run(config, changes=set_ or [], out=out, resume=resume))
+        raise typer.Exit(run(config, changes=set_ or [], out=out))
 
 
 @app.command()

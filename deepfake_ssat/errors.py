@@ -27,3 +27,7 @@ class ContractError(DeepfakeError):
 
 class CheckpointError(DeepfakeError):
     """A checkpoint that is damaged, of another kind, or fails its self-test."""
+
+
+class TrainingError(DeepfakeError):
+    """A training run that cannot go on: it diverged, or its folder belongs to another run."""

@@ -63,6 +63,10 @@ class FaceClipDataset(Dataset[Example]):
         self._video_of_row = [positions[name] for name in names]
         self.labels: list[int] = [_label(self._rows[row]) for row, _ in self._windows]
         """Of each item; -1 where the row has none."""
+        self.tracks: list[int] = [self._rows[row].track_id for row, _ in self._windows]
+        """Of each item: the face within its video."""
+        self.item_videos: list[int] = [self._video_of_row[row] for row, _ in self._windows]
+        """Of each item: its index into ``videos``."""
 
     def set_epoch(self, epoch: int) -> None:
         """Chooses the epoch whose random windows and augmentations the items show."""

@@ -1,0 +1,61 @@
+"""Which items every process sees in which batch of which epoch: a function of the settings alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from torch.utils.data import Sampler
+
+from deepfake_ssat.clips.sampling import balanced_indices
+from deepfake_ssat.training.hardware import Processes
+
+
+class EpochBatches(Sampler[list[int]]):
+    """Batches of item indices, in an order drawn from (seed, epoch), dealt out to the processes in turn.
+
+    Every process gets the same number of batches. Items that fill no whole batch are left out of an epoch, as
+    in MAE's recipe (another epoch leaves out others), unless they are all there are.
+    """
+
+    def __init__(
+        self, labels: Sequence[int], batch_size: int, seed: int, balanced: bool, processes: Processes
+    ) -> None:
+        self._labels = labels
+        self._seed = seed
+        self._balanced = balanced
+        self._processes = processes
+        share = -(-len(labels) // processes.count)
+        self._batch_size = min(batch_size, share)
+        self._num_batches = max(len(labels) // processes.count // self._batch_size, 1)
+        self._epoch = 0
+        self._first_batch = 0
+
+    def start(self, epoch: int, first_batch: int = 0) -> None:
+        """What the next iteration shows: an epoch from its start, or from where a killed run was in it."""
+        self._epoch, self._first_batch = epoch, first_batch
+
+    def __len__(self) -> int:
+        """Batches of a whole epoch."""
+        return self._num_batches
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order = self._order()
+        # With fewer items than processes some are shown twice.
+        order = np.resize(order, max(len(order), self._processes.count))[
+            self._processes.rank :: self._processes.count
+        ]
+        size = self._batch_size
+        batches = [order[start * size : (start + 1) * size].tolist() for start in range(self._num_batches)]
+        return iter(batches[self._first_batch :])
+
+    def _order(self) -> np.ndarray:
+        if self._balanced:
+            return np.array(balanced_indices(self._labels, self._seed, self._epoch))
+        generator = np.random.default_rng(np.random.SeedSequence([self._seed, self._epoch]))
+        return generator.permutation(len(self._labels))
+
+
+def own_share(num_items: int, processes: Processes) -> range:
+    """The items that this process validates: each item once over all processes."""
+    return range(processes.rank, num_items, processes.count)

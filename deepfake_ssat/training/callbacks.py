@@ -1,0 +1,112 @@
+"""What happens around the steps: epochs begin, losses are written, and a killed run can go on."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from deepfake_ssat.training.data import Loaders
+from deepfake_ssat.training.metrics_log import MetricsLog
+from deepfake_ssat.training.run_folder import POSITION_KEY, RunFolder
+
+
+class EpochStarts(Callback):
+    """Tells the loaders which epoch to show before Lightning iterates over them."""
+
+    def __init__(self, loaders: Loaders) -> None:
+        self._loaders = loaders
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Not called for an epoch that a resumed run enters half-way: that one was started before."""
+        self._loaders.start(trainer.current_epoch)
+
+
+class TrainingRows(Callback):
+    """Writes the losses of every so many optimiser steps: the mean over a step's batches and processes."""
+
+    def __init__(self, log: MetricsLog | None, every_steps: int) -> None:
+        self._log = log
+        self._every_steps = every_steps
+        self._losses: list[dict[str, Tensor]] = []
+        self._step = 0
+        self._rate = 0.0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Takes up the count of a resumed run."""
+        self._step = trainer.global_step
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Notes the rate, before the scheduler moves on to the next step's."""
+        self._rate = max(group["lr"] for group in trainer.optimizers[0].param_groups)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Adds up the batches of a step, and writes a row when the step is complete."""
+        # Lightning returns the loss divided for accumulation, the other values as they are.
+        loss = outputs["loss"].detach() * trainer.accumulate_grad_batches
+        self._losses.append({**outputs, "loss": loss})
+        if trainer.global_step == self._step:
+            return
+        self._step = trainer.global_step
+        batches, self._losses = self._losses, []
+        if self._step % self._every_steps:
+            return
+        names = list(batches[0])
+        means = torch.stack([torch.stack([batch[name] for batch in batches]).mean() for name in names])
+        means = trainer.strategy.reduce(means, reduce_op="mean")
+        if self._log is not None:
+            values = dict(zip(names, means.tolist(), strict=True))
+            self._log.write(self._step, trainer.current_epoch + 1, {"learning_rate": self._rate, **values})
+
+
+class ResumeState(Callback):
+    """Writes the state that a killed run goes on from, whole or not at all.
+
+    Between epochs, and within them every so many optimiser steps; what follows it is a function of the state
+    alone, so that a resumed run repeats the undisturbed one.
+    """
+
+    def __init__(self, folder: RunFolder, every_steps: int) -> None:
+        self._file = folder.resume
+        self._every_steps = every_steps
+        self._step = 0
+        self._position = (0, 0, 0)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Takes up the count of a resumed run."""
+        self._step = trainer.global_step
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Saves after a complete step; the last one of an epoch waits for its validation."""
+        complete = trainer.global_step != self._step
+        self._step = trainer.global_step
+        if complete and self._step % self._every_steps == 0 and not trainer.is_last_batch:
+            self._save(trainer, trainer.current_epoch, batch_idx + 1)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Saves after the validation, where there was one."""
+        self._save(trainer, trainer.current_epoch + 1, 0)
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Adds where the loaders have to begin, and the step that rows are kept up to."""
+        checkpoint[POSITION_KEY] = list(self._position)
+
+    def _save(self, trainer: Trainer, epoch: int, batch: int) -> None:
+        self._position = (epoch, batch, trainer.global_step)
+        partial = self._file.with_name(f".{self._file.name}.partial")
+        trainer.save_checkpoint(partial)
+        if trainer.is_global_zero:
+            with partial.open("rb") as file:
+                os.fsync(file.fileno())
+            os.replace(partial, self._file)

@@ -1,0 +1,126 @@
+"""The LightningModule adapter: an objective over batches, and AdamW with its schedule; no maths of its own.
+
+B batch, C channels, T frames, H W pixels, K classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor
+
+from deepfake_ssat.clips.mixup import mixup
+from deepfake_ssat.config import Experiment, ObjectiveSettings
+from deepfake_ssat.errors import TrainingError
+from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
+from deepfake_ssat.models.pixels import normalize_pixels
+from deepfake_ssat.objectives import OBJECTIVES, Losses
+from deepfake_ssat.training.optim import Schedule, adamw, per_step
+
+TRAINING_STREAM, VALIDATION_STREAM = 0, 1
+
+
+@dataclass(frozen=True)
+class BatchScores:
+    """What validation keeps of one batch: sums of losses over its B items, and the items' scores."""
+
+    items: list[int]
+    probabilities: list[list[float]]
+    """(B, K); empty where nothing is classified."""
+    loss_sums: dict[str, float]
+
+
+class TrainingModule(LightningModule):
+    """One experiment's model under one objective.
+
+    Every random draw of a step (masks, mixup, stochastic depth) comes from (seed, epoch, batch, process), so
+    that a resumed run draws what the undisturbed one would have drawn.
+    """
+
+    def __init__(
+        self,
+        model: MaskedAutoencoder,
+        experiment: Experiment,
+        class_weights: Tensor | None,
+        schedule: Schedule,
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self._experiment = experiment
+        self._objective = OBJECTIVES[experiment.objective.name]
+        self._class_weights = class_weights
+        self._schedule = schedule
+        self._validation_settings = experiment.objective.model_copy(update={"label_smoothing": 0.0})
+
+    def training_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Tensor]:
+        """The losses of one batch, the total under ``loss``."""
+        seeds = self._seeds(TRAINING_STREAM, self.current_epoch, batch_idx)
+        # Stochastic depth draws from torch's global stream.
+        torch.manual_seed(int(seeds[0]))
+        clips = normalize_pixels(batch["pixels"], self.model.settings)
+        labels = batch["label"]
+        if self._experiment.augmentation.mixup:
+            clips, labels = mixup(
+                clips,
+                labels,
+                self.model.settings.num_classes,
+                self._experiment.augmentation.mixup,
+                np.random.default_rng(seeds),
+            )
+        generator = torch.Generator().manual_seed(int(seeds[1]))
+        losses = self._losses(clips, labels, self._experiment.objective, generator)
+        _require_finite(losses.total, self.current_epoch, batch_idx)
+        return {"loss": losses.total, **_parts(losses)}
+
+    def validation_step(self, batch: dict[str, Any], batch_idx: int) -> BatchScores:
+        """The scores of one batch, under the same masks in every epoch."""
+        seeds = self._seeds(VALIDATION_STREAM, 0, batch_idx)
+        clips = normalize_pixels(batch["pixels"], self.model.settings)
+        generator = torch.Generator().manual_seed(int(seeds[0]))
+        losses = self._losses(clips, batch["label"], self._validation_settings, generator)
+        probabilities: list[list[float]] = []
+        if losses.logits is not None:
+            # SupMAE's training logits come from visible tokens; detection reads all of them.
+            logits = (
+                self.model.classify(clips) if self._experiment.objective.name == "supmae" else losses.logits
+            )
+            probabilities = logits.float().softmax(dim=1).tolist()
+        size = len(clips)
+        sums = {name: value.item() * size for name, value in {"loss": losses.total, **_parts(losses)}.items()}
+        return BatchScores(batch["item"].tolist(), probabilities, sums)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW, its rate set at every step."""
+        optimizer = adamw(self.model, self._experiment.optimizer, self._schedule.peak)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": per_step(optimizer, self._schedule), "interval": "step"},
+        }
+
+    def _losses(
+        self, clips: Tensor, labels: Tensor, settings: ObjectiveSettings, generator: torch.Generator
+    ) -> Losses:
+        return self._objective(self.model, clips, labels, settings, self._class_weights, generator)
+
+    def _seeds(self, stream: int, epoch: int, batch_idx: int) -> np.ndarray:
+        key = [self._experiment.seed, stream, epoch, batch_idx, self.global_rank]
+        return np.random.SeedSequence(key).generate_state(2)
+
+
+def _parts(losses: Losses) -> dict[str, Tensor]:
+    """The losses before their weighting, by their names in tables."""
+    parts = {"classification_loss": losses.classification, "reconstruction_loss": losses.reconstruction}
+    return {name: value.detach() for name, value in parts.items() if value is not None}
+
+
+def _require_finite(loss: Tensor, epoch: int, batch_idx: int) -> None:
+    if not torch.isfinite(loss):
+        raise TrainingError(
+            f"the loss became {loss.item()} in epoch {epoch + 1}, batch {batch_idx + 1}: training diverged; "
+            "lower optimizer.base_learning_rate or set optimizer.clip_gradient_norm=1.0 "
+            "(the checkpoints of the last validation are kept)"
+        )

@@ -1,0 +1,107 @@
+"""Pictures of what the decoder makes of validation clips: original, masked, reconstruction.
+
+B batch, C channels, T frames, H W pixels, N tokens, S samples.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from deepfake_ssat.config import ObjectiveSettings
+from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
+from deepfake_ssat.models.patches import patchify, tube_mask, unpatchify
+from deepfake_ssat.models.pixels import denormalize, normalize_pixels
+from deepfake_ssat.models.reconstruction import reconstructed_pixels
+
+CAPTIONS = ("original", "masked", "reconstruction")
+MASK_SEED = 7
+GREY = 0.5
+SMALLEST_SIDE = 140
+FRAMES_SHOWN = 2
+GAP = 4
+CAPTION_HEIGHT = 22
+
+
+class SampleCollector:
+    """Keeps some validation clips, spread over those that this process sees, as they pass by."""
+
+    def __init__(self, items: range, num_samples: int) -> None:
+        chosen = np.linspace(0, len(items) - 1, min(num_samples, len(items))).round().astype(int)
+        self._wanted = {items[index] for index in chosen}
+        self._kept: dict[int, Tensor] = {}
+
+    def offer(self, batch: dict[str, Any]) -> None:
+        """Takes what is wanted of a validation batch."""
+        for item, pixels in zip(batch["item"].tolist(), batch["pixels"], strict=True):
+            if item in self._wanted:
+                self._kept[item] = pixels.cpu()
+
+    def samples(self) -> Tensor | None:
+        """(S, T, H, W, C) uint8, the same clips in the same order after every validation; None for none."""
+        return torch.stack([self._kept[item] for item in sorted(self._kept)]) if self._kept else None
+
+
+@torch.no_grad()
+def reconstruction_picture(
+    model: MaskedAutoencoder, pixels: Tensor, settings: ObjectiveSettings
+) -> np.ndarray:
+    """Clips (S, T, H, W, C) uint8 -> one RGB picture (rows, columns, 3) uint8, with captions.
+
+    A row for each sample, two for clips of several frames; the masks are the same for the same sizes.
+    Predictions of normalised patches are put back with the true patch's mean and scale.
+    """
+    device = next(model.parameters()).device
+    clips = normalize_pixels(pixels.to(device), model.settings)
+    generator = torch.Generator().manual_seed(MASK_SEED)
+    mask = tube_mask(len(clips), model.settings.grid, settings.mask_ratio, generator, device)
+    original = denormalize(clips, model.settings).clamp(0.0, 1.0)
+    reconstruction = reconstructed_pixels(
+        clips,
+        mask,
+        model.reconstruct(clips, mask),
+        model.settings,
+        normalize=settings.normalize_target,
+        convention=settings.target_convention,
+    )
+    shown = (original, _greyed(original, mask, model), reconstruction)
+    return _sheet([_frames(clip) for clip in shown])
+
+
+def _greyed(original: Tensor, mask: Tensor, model: MaskedAutoencoder) -> Tensor:
+    """(S, C, T, H, W), (S, N) -> the same with hidden patches grey."""
+    settings = model.settings
+    patches = patchify(original, settings.tubelet, settings.patch)
+    patches = patches.masked_fill(mask.unsqueeze(-1), GREY)
+    return unpatchify(patches, settings.grid, settings.tubelet, settings.patch)
+
+
+def _frames(clips: Tensor) -> np.ndarray:
+    """(S, C, T, H, W) in [0, 1] -> (rows, H, W, 3) uint8: some frames of each clip, enlarged if tiny."""
+    num_frames = clips.shape[2]
+    indices = [0] if num_frames == 1 else np.linspace(0, num_frames - 1, FRAMES_SHOWN).round().astype(int)
+    chosen = clips[:, :, torch.as_tensor(np.array(indices), device=clips.device)]
+    pixels = (chosen.permute(0, 2, 3, 4, 1).flatten(0, 1) * 255.0).round().to(torch.uint8).cpu().numpy()
+    if pixels.shape[-1] == 1:
+        pixels = np.repeat(pixels, 3, axis=-1)
+    factor = -(-SMALLEST_SIDE // pixels.shape[1])
+    return pixels.repeat(factor, axis=1).repeat(factor, axis=2)
+
+
+def _sheet(columns: list[np.ndarray]) -> np.ndarray:
+    """Columns of (rows, H, W, 3) -> one picture with a caption above each column."""
+    rows, height, width, _ = columns[0].shape
+    sheet = np.full(
+        (CAPTION_HEIGHT + rows * (height + GAP), len(columns) * (width + GAP) - GAP, 3), 255, dtype=np.uint8
+    )
+    for number, (caption, pictures) in enumerate(zip(CAPTIONS, columns, strict=True)):
+        left = number * (width + GAP)
+        cv2.putText(sheet, caption, (left + 4, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
+        for row, picture in enumerate(pictures):
+            top = CAPTION_HEIGHT + row * (height + GAP)
+            sheet[top : top + height, left : left + width] = picture
+    return sheet

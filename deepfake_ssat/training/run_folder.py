@@ -1,0 +1,146 @@
+"""The folder of one training run: whose it is, where it stands, and what is in it.
+
+``config.yaml`` the resolved experiment, ``run.json`` what else must stay the same, ``metrics.csv``,
+``tensorboard/``, ``checkpoints/{best,last}.safetensors``, ``checkpoints/last.ckpt`` to go on from (removed at
+the end), ``reconstructions/``, ``train.log``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from deepfake_ssat.config import Experiment, dump_experiment
+from deepfake_ssat.errors import TrainingError
+from deepfake_ssat.manifest import replace_file
+from deepfake_ssat.version import __version__
+
+POSITION_KEY = "deepfake_ssat_position"
+REMEDY = "take another --out, or the settings it was started with"
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where training goes on."""
+
+    epoch: int = 0
+    batch: int = 0
+    """Of the epoch, the first that is to be trained on."""
+    step: int = 0
+    """Optimiser steps done."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The paths of one run."""
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        """The resolved experiment."""
+        return self.root / "config.yaml"
+
+    @property
+    def facts(self) -> Path:
+        """What must be the same when the run goes on, and whether it is finished."""
+        return self.root / "run.json"
+
+    @property
+    def metrics(self) -> Path:
+        """One row a log step and a validation."""
+        return self.root / "metrics.csv"
+
+    @property
+    def best(self) -> Path:
+        """The weights of the best validation."""
+        return self.root / "checkpoints" / "best.safetensors"
+
+    @property
+    def last(self) -> Path:
+        """The weights of the last validation."""
+        return self.root / "checkpoints" / "last.safetensors"
+
+    @property
+    def resume(self) -> Path:
+        """The state that a killed run goes on from."""
+        return self.root / "checkpoints" / "last.ckpt"
+
+    def reconstruction(self, epoch: int) -> Path:
+        """The picture drawn after an epoch (1, 2, ...)."""
+        return self.root / "reconstructions" / f"epoch{epoch:03d}.png"
+
+    def check(self, experiment: Experiment, num_processes: int, manifest_hash: str | None) -> None:
+        """Raises TrainingError, naming what differs, where the folder belongs to another run or to no run."""
+        if not self.config.is_file():
+            strangers = [path.name for path in self.root.glob("[!.]*")] if self.root.exists() else []
+            if strangers:
+                raise TrainingError(
+                    f"{self.root}: holds {strangers[0]} and no training run; give an empty or new --out"
+                )
+            return
+        before = dict(_leaves(yaml.safe_load(self.config.read_text(encoding="utf-8"))))
+        now = dict(_leaves(yaml.safe_load(dump_experiment(experiment))))
+        for key in before | now:
+            if before.get(key) != now.get(key):
+                raise TrainingError(
+                    f"{self.root}: was started with {key} {before.get(key)}, now it is {now.get(key)}; "
+                    f"{REMEDY}"
+                )
+        facts = self._read_facts()
+        for name, value in (("processes", num_processes), ("manifest_hash", manifest_hash)):
+            if facts and facts[name] != value:
+                raise TrainingError(
+                    f"{self.root}: was started with {name.replace('_', ' ')} {facts[name]}, now it is "
+                    f"{value}; {REMEDY}"
+                )
+
+    def begin(self, experiment: Experiment, num_processes: int, manifest_hash: str | None) -> None:
+        """Writes what ``check`` compares; for one of the processes to do."""
+        (self.root / "checkpoints").mkdir(parents=True, exist_ok=True)
+        facts = {
+            "processes": num_processes,
+            "manifest_hash": manifest_hash,
+            "version": __version__,
+            "finished": False,
+        }
+        if not self.facts.is_file():
+            replace_file(self.facts, (json.dumps(facts, indent=2) + "\n").encode())
+        if not self.config.is_file():
+            replace_file(self.config, dump_experiment(experiment).encode())
+
+    @property
+    def finished(self) -> bool:
+        """Whether every epoch has been trained."""
+        return bool(self._read_facts().get("finished"))
+
+    def finish(self) -> None:
+        """Marks the run as finished and removes what only an unfinished one needs."""
+        facts = self._read_facts() | {"finished": True}
+        replace_file(self.facts, (json.dumps(facts, indent=2) + "\n").encode())
+        self.resume.unlink(missing_ok=True)
+
+    def position(self) -> Position:
+        """Where the run stands: the start, if there is nothing to go on from."""
+        if not self.resume.is_file():
+            return Position()
+        state = torch.load(self.resume, map_location="cpu", weights_only=True, mmap=True)
+        return Position(*state[POSITION_KEY])
+
+    def _read_facts(self) -> dict[str, Any]:
+        return json.loads(self.facts.read_text(encoding="utf-8")) if self.facts.is_file() else {}
+
+
+def _leaves(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested settings as (section.key, value)."""
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

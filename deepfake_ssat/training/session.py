@@ -1,0 +1,114 @@
+"""One session of a run: checks the folder, builds the model, trains, and tells how it went."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from deepfake_ssat.config import Experiment
+from deepfake_ssat.errors import CheckpointError
+from deepfake_ssat.models.checkpoint import load_checkpoint
+from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
+from deepfake_ssat.models.pretrained import load_initial_weights
+from deepfake_ssat.training.data import Examples, load_examples
+from deepfake_ssat.training.hardware import Processes, choose_precision, training_device
+from deepfake_ssat.training.reporter import Reporter
+from deepfake_ssat.training.run_folder import RunFolder
+from deepfake_ssat.training.trainer import train_model
+from deepfake_ssat.version import __version__
+
+
+def train(experiment: Experiment, folder: RunFolder, processes: Processes, reporter: Reporter) -> None:
+    """Trains to the last epoch, or says that this was done; every process calls it, the first one writes.
+
+    Raises DeepfakeError in one line where folder, data, weights and model do not fit.
+    """
+    examples = load_examples(experiment)
+    folder.check(experiment, processes.count, examples.manifest_hash)
+    is_first = processes.rank == 0
+    if folder.finished:
+        if is_first:
+            reporter.console.print(f"{folder.root}: this run is finished; its weights are {folder.best}")
+        return
+    if is_first:
+        folder.begin(experiment, processes.count, examples.manifest_hash)
+    if experiment.trainer.threads is not None:
+        torch.set_num_threads(experiment.trainer.threads)
+    device = training_device()
+    if device == "cuda":
+        torch.set_float32_matmul_precision("high")
+    precision, warning = choose_precision(experiment.trainer.precision, device)
+    torch.manual_seed(experiment.seed)
+    model = MaskedAutoencoder(experiment.model)
+    lines = _start_lines(experiment, examples, folder, processes, f"{device}, {precision}")
+    if warning:
+        lines.append(f"warning: {warning}")
+    if experiment.init is not None and not folder.resume.is_file():
+        lines += load_initial_weights(model, experiment.init)
+    if experiment.objective.name == "scratch":
+        model.drop_decoder()
+    if is_first:
+        for line in lines:
+            reporter.say(line)
+    provenance = _provenance(experiment, examples, processes)
+    best = train_model(
+        model, experiment, examples, folder, processes, device, precision, provenance, reporter
+    )
+    if is_first:
+        folder.finish()
+        numbers = ", ".join(f"{name} {value:.4g}" for name, value in best.items())
+        reporter.say(f"finished; best: {numbers}")
+        reporter.say(f"weights: {folder.best}")
+
+
+def _start_lines(
+    experiment: Experiment, examples: Examples, folder: RunFolder, processes: Processes, hardware: str
+) -> list[str]:
+    """What a reader of train.log should know first."""
+    position = folder.position()
+    begun = f", going on at epoch {position.epoch + 1}, step {position.step}" if position.step else ""
+    unit = "clips" if examples.contract else "pictures"
+    return [
+        f"{_command_line()}",
+        f"run folder {folder.root}{begun}",
+        f"objective {experiment.objective.name}; {processes.count} process(es) on {hardware}; "
+        f"{len(examples.train)} training and {len(examples.val)} validation {unit}",
+    ]
+
+
+def _provenance(experiment: Experiment, examples: Examples, processes: Processes) -> dict[str, Any]:
+    """JSON values that a checkpoint carries: how it came about, and whom it has seen."""
+    return {
+        "command": _command_line(),
+        "version": __version__,
+        "torch": str(torch.__version__),
+        "config": experiment.model_dump(mode="json"),
+        "objective": experiment.objective.model_dump(mode="json"),
+        "seed": experiment.seed,
+        "processes": processes.count,
+        "manifest_hash": examples.manifest_hash,
+        "seen": _seen(experiment, examples),
+    }
+
+
+def _seen(experiment: Experiment, examples: Examples) -> dict[str, list[str]] | None:
+    """The people of the training and validation clips, those of the initial weights included."""
+    seen = {split: set(names) for split, names in (examples.seen or {}).items()}
+    if experiment.init is not None:
+        try:
+            before = load_checkpoint(experiment.init, decoder=False).provenance.get("seen")
+        except CheckpointError:
+            # Published weights of MAE and VideoMAE were trained on other pictures than faces.
+            before = None
+        for split, names in (before or {}).items():
+            seen.setdefault(split, set()).update(names)
+    return {split: sorted(names) for split, names in seen.items()} or None
+
+
+def _command_line() -> str:
+    """The command as it was typed."""
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])

@@ -1,0 +1,161 @@
+"""Puts a run together: data, model, callbacks and Lightning's Trainer, and lets it run to its end."""
+
+from __future__ import annotations
+
+import logging
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import EMAWeightAveraging
+from lightning.pytorch.strategies import DDPStrategy
+
+from deepfake_ssat.config import Experiment, FaceClips
+from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
+from deepfake_ssat.training.batches import own_share
+from deepfake_ssat.training.callbacks import EpochStarts, ResumeState, TrainingRows
+from deepfake_ssat.training.checkpoints import Outlet, Validations
+from deepfake_ssat.training.data import Examples, Loaders, class_weights
+from deepfake_ssat.training.hardware import Precision, Processes
+from deepfake_ssat.training.metrics_log import MetricsLog, columns_for
+from deepfake_ssat.training.module import TrainingModule
+from deepfake_ssat.training.optim import freeze_unused, make_schedule
+from deepfake_ssat.training.pictures import SampleCollector
+from deepfake_ssat.training.progress import TrainingProgress
+from deepfake_ssat.training.reporter import Reporter
+from deepfake_ssat.training.run_folder import RunFolder
+
+KNOWN_NAGGING = (
+    ".*does not have many workers.*",
+    ".*smaller than the logging interval.*",
+    ".*your dataloader is not resumable.*",
+    ".*GPU available but not used.*",
+    ".*LeafSpec.*",
+)
+"""What Lightning warns of that is meant here, or taken care of."""
+
+
+def train_model(
+    model: MaskedAutoencoder,
+    experiment: Experiment,
+    examples: Examples,
+    folder: RunFolder,
+    processes: Processes,
+    device: str,
+    precision: Precision,
+    provenance: dict[str, Any],
+    reporter: Reporter,
+) -> dict[str, float]:
+    """Trains to the last epoch, from where the folder's resume state stands; returns the best metrics.
+
+    Every process calls it; the first one writes. Raises TrainingError where the loss is not finite.
+    """
+    position = folder.position()
+    loaders = Loaders(examples, experiment, processes)
+    loaders.start(position.epoch, position.batch)
+    freeze_unused(model, experiment.objective.name)
+    settings = experiment.trainer
+    effective_batch = (
+        experiment.optimizer.batch_size * experiment.optimizer.accumulate_batches * processes.count
+    )
+    steps_per_epoch = math.ceil(len(loaders.train) / experiment.optimizer.accumulate_batches)
+    schedule = make_schedule(experiment.optimizer, effective_batch, steps_per_epoch, settings.epochs)
+    module = TrainingModule(model, experiment, class_weights(experiment, examples.train.labels), schedule)
+    outlet = None
+    if processes.rank == 0:
+        columns = columns_for(
+            experiment.objective.name, isinstance(experiment.data, FaceClips), model.settings.num_classes
+        )
+        log = MetricsLog(folder.metrics, folder.root / "tensorboard", columns, position.step)
+        outlet = Outlet(folder, log, reporter)
+    samples = None
+    if outlet and model.decoder is not None and settings.reconstruction_samples:
+        samples = SampleCollector(own_share(len(examples.val), processes), settings.reconstruction_samples)
+    validations = Validations(experiment, examples, samples, provenance, outlet)
+    callbacks: list[Callback] = [
+        EpochStarts(loaders),
+        TrainingRows(outlet.log if outlet else None, settings.log_every_steps),
+        validations,
+    ]
+    if outlet:
+        callbacks.append(TrainingProgress(reporter, schedule.total_steps, effective_batch))
+    if experiment.optimizer.ema_decay is not None:
+        # Buffers hold fixed tables: they are copied, where averaging would round them.
+        callbacks.append(EMAWeightAveraging(decay=experiment.optimizer.ema_decay, use_buffers=False))
+    callbacks.append(ResumeState(folder, settings.checkpoint_every_steps))
+    try:
+        with _quiet_lightning():
+            trainer = _make_trainer(experiment, callbacks, processes, device, precision, folder)
+            trainer.fit(
+                module,
+                loaders.train,
+                loaders.val,
+                ckpt_path=folder.resume if folder.resume.is_file() else None,
+                weights_only=True,
+            )
+    except SystemExit as error:
+        # Lightning ends the process at an interrupt; who called decides.
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        if outlet:
+            outlet.log.close()
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+    return validations.best
+
+
+def _make_trainer(
+    experiment: Experiment,
+    callbacks: list[Callback],
+    processes: Processes,
+    device: str,
+    precision: Precision,
+    folder: RunFolder,
+) -> Trainer:
+    strategy: Any = "auto"
+    if processes.count > 1:
+        # Validation shares may differ by a batch: nothing may be broadcast within it.
+        strategy = DDPStrategy(
+            process_group_backend="nccl" if device == "cuda" else "gloo", broadcast_buffers=False
+        )
+    return Trainer(
+        accelerator=device,
+        devices=processes.local_count,
+        num_nodes=processes.nodes,
+        strategy=strategy,
+        precision=precision,
+        max_epochs=experiment.trainer.epochs,
+        accumulate_grad_batches=experiment.optimizer.accumulate_batches,
+        gradient_clip_val=experiment.optimizer.clip_gradient_norm,
+        callbacks=callbacks,
+        default_root_dir=folder.root,
+        use_distributed_sampler=False,
+        num_sanity_val_steps=0,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+
+
+@contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    """Without Lightning's advertisements and the warnings above, as long as it lasts."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            for message in KNOWN_NAGGING:
+                warnings.filterwarnings("ignore", message)
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
