@@ -45,8 +45,9 @@ def run(
     detector = _load(checkpoint, device, threads)
     with _locked(out):
         report = _evaluate(detector, manifest, out, selection, batch, policy, seed, console)
-        _write(report, out)
-    _print(report, out, console)
+        written = _write(report, out)
+    _print(report, console)
+    console.print(f"written to {out}: {', '.join(written)}", markup=False, soft_wrap=True)
     return 0
 
 
@@ -122,27 +123,29 @@ def _evaluate(
     )
 
 
-def _write(report: EvalReport, out: Path) -> None:
-    """Each file whole; report.json last, so that where it is, the others are too."""
+def _write(report: EvalReport, out: Path) -> list[str]:
+    """Each file whole, report.json last, so that where it is, the others are too; returns their names."""
+    from deepfake_ssat.commands.evaluation.scoring import CLIP_SCORES_FILE
     from deepfake_ssat.manifest import replace_file
     from deepfake_ssat.reporting.evaluation.figures import FIGURES, figures
     from deepfake_ssat.reporting.evaluation.files import report_json, videos_csv
     from deepfake_ssat.reporting.evaluation.table import markdown
 
-    drawn = figures(report)
-    for name in FIGURES:
-        if name in drawn:
-            replace_file(out / name, drawn[name])
-        else:
-            (out / name).unlink(missing_ok=True)
-    replace_file(out / "videos.csv", videos_csv(report).encode())
-    replace_file(out / "table.md", markdown(report).encode())
-    replace_file(out / "report.json", report_json(report).encode())
+    files = {
+        **figures(report),
+        "videos.csv": videos_csv(report).encode(),
+        "table.md": markdown(report).encode(),
+        "report.json": report_json(report).encode(),
+    }
+    for name in set(FIGURES) - set(files):
+        (out / name).unlink(missing_ok=True)
+    for name, data in files.items():
+        replace_file(out / name, data)
+    return [*reversed(files), CLIP_SCORES_FILE]
 
 
-def _print(report: EvalReport, out: Path, console: Console) -> None:
+def _print(report: EvalReport, console: Console) -> None:
     from deepfake_ssat.reporting.evaluation.table import print_report
 
     wide = console if console.is_terminal else Console(width=TABLE_WIDTH, highlight=False)
     print_report(report, wide)
-    console.print(f"written to {out}: report.json, table.md, videos.csv, clip_scores.csv, pictures")

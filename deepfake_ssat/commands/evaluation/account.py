@@ -80,7 +80,7 @@ def doubts(detector: Detector, videos: Sequence[ScoredVideo], validation: Sequen
     found = _seen_before(detector.checkpoint.provenance.get("seen"), videos)
     unlabelled = sum(video.label is None for video in videos)
     if unlabelled:
-        found.append(f"{unlabelled} videos have no label: scored (videos.csv), in no metric")
+        found.append(f"videos without a label: {unlabelled}, scored (see videos.csv) but in no metric")
     shared = {(video.corpus, video.video_id) for video in videos} & {
         (video.corpus, video.video_id) for video in validation
     }

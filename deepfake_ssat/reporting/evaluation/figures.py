@@ -16,10 +16,10 @@ from matplotlib.ticker import MaxNLocator
 from deepfake_ssat import metrics
 from deepfake_ssat.records import FAKE, REAL, EvalReport, ScoredVideo
 from deepfake_ssat.reporting.evaluation.groups import group_members
-from deepfake_ssat.reporting.evaluation.table import group_name
+from deepfake_ssat.reporting.evaluation.table import namer, names_of_all
 
-BLACK, BLUE, ORANGE = "#000000", "#0072B2", "#E69F00"
-CURVE_COLOURS = (BLUE, ORANGE, "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999")
+BLACK, BLUE, ORANGE, VERMILION = "#000000", "#0072B2", "#E69F00", "#D55E00"
+CURVE_COLOURS = (BLUE, ORANGE, "#009E73", "#CC79A7", "#56B4E9", VERMILION, "#999999")
 CURVE_STYLES = ("-", "--", "-.", ":")
 FIGURES = ("roc.png", "scores.png", "reliability.png")
 SCORE_BINS = 20
@@ -41,6 +41,7 @@ def _roc(report: EvalReport, videos: Sequence[ScoredVideo]) -> bytes:
     """All videos in black, and each smaller group with its AUC."""
     figure, axes = _canvas(report, videos, "ROC", 6.4, 6.2)
     axes.plot([0, 1], [0, 1], color="#BBBBBB", linewidth=1, label="chance")
+    name = namer(report)
     shown = [group for group in report.groups if group.num_real and group.num_fake][: 1 + MOST_CURVES]
     for number, group in reversed(list(enumerate(shown))):
         members = group_members(videos, group.corpus, group.compression, group.manipulation)
@@ -54,7 +55,7 @@ def _roc(report: EvalReport, videos: Sequence[ScoredVideo]) -> bytes:
             color=BLACK if number == 0 else CURVE_COLOURS[(number - 1) % len(CURVE_COLOURS)],
             linestyle="-" if number == 0 else CURVE_STYLES[number % len(CURVE_STYLES)],
             linewidth=2.2 if number == 0 else 1.6,
-            label=f"{group_name(group)}: {100 * value:.1f} % ({group.num_real} real, {group.num_fake} fake)",
+            label=f"{name(group)}: {100 * value:.1f} % ({group.num_real} real, {group.num_fake} fake)",
         )
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
     axes.set(xlabel="real videos called fake", ylabel="fake videos called fake")
@@ -69,9 +70,20 @@ def _scores(report: EvalReport, videos: Sequence[ScoredVideo]) -> bytes:
     """How many videos of each class got which probability, with the two thresholds."""
     figure, axes = _canvas(report, videos, "Scores", 6.8, 4.6)
     edges = np.linspace(0, 1, SCORE_BINS + 1).tolist()
-    for label, name, colour, hatch in ((REAL, "real", BLUE, ""), (FAKE, "fake", ORANGE, "///")):
-        scores = _probabilities([video for video in videos if video.label == label])
-        axes.hist(scores, edges, color=colour, alpha=0.55, hatch=hatch, edgecolor=colour, label=name)
+    reals, fakes = (
+        _probabilities([video for video in videos if video.label == label]) for label in (REAL, FAKE)
+    )
+    axes.hist(reals, edges, color=BLUE, alpha=0.5, label=f"real ({len(reals)})")
+    # An outline: the bars behind it stay in sight.
+    axes.hist(
+        fakes,
+        edges,
+        histtype="step",
+        color=VERMILION,
+        hatch="///",
+        linewidth=1.6,
+        label=f"fake ({len(fakes)})",
+    )
     axes.axvline(0.5, color=BLACK, linestyle=":", linewidth=1.2, label="0.5")
     if report.threshold is not None:
         label = f"validation threshold {report.threshold:.3f}"
@@ -93,9 +105,8 @@ def _reliability(report: EvalReport, videos: Sequence[ScoredVideo]) -> bytes:
         for part, number in zip(observed, numbers, strict=True)
     ]
     bars = np.abs(np.array(intervals).T - observed)
-    axes.errorbar(
-        predicted, observed, bars, fmt="o", color=BLUE, capsize=2, markersize=5, label="videos, 95 % interval"
-    )
+    label = "videos (their number), 95 % interval"
+    axes.errorbar(predicted, observed, bars, fmt="o", color=BLUE, capsize=2, markersize=5, label=label)
     for x, y, number in zip(predicted, observed, numbers, strict=True):
         axes.annotate(f"{number}", (x, y), textcoords="offset points", xytext=(6, 5), fontsize=8)
     error = report.groups[0].video["calibration_error"].value
@@ -112,12 +123,11 @@ def _canvas(
 ) -> tuple[Figure, Axes]:
     """A figure whose heading says what was judged, on how much, by which checkpoint."""
     labels = _labels(videos)
-    sets = sorted({" ".join(filter(None, (video.corpus, video.compression))) for video in videos})
     checkpoint = report.provenance["checkpoint"]["sha256"][:8]
     figure = Figure(figsize=(width, height), layout="constrained")
     figure.suptitle(
         f"{title}: {np.sum(labels == REAL)} real and {np.sum(labels == FAKE)} fake videos\n"
-        f"{', '.join(sets)}; checkpoint {checkpoint}",
+        f"{names_of_all(report)}; checkpoint {checkpoint}",
         fontsize=10,
     )
     axes = figure.add_subplot()

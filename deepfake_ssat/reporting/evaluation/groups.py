@@ -105,7 +105,7 @@ def _bootstrapped(
         return Estimate(None, note=_why_undefined(labels, least_reals))
     interval = metrics.bootstrap_interval(weighted, labels, probabilities, seed, videos)
     if interval is None:
-        return Estimate(value, note=f"no interval: fewer than {metrics.SMALLEST_CLASS} real or fake videos")
+        return Estimate(value, note=f"none with fewer than {metrics.SMALLEST_CLASS} real or fake videos")
     notes = []
     if interval.skipped:
         notes.append(f"{interval.skipped} of {metrics.RESAMPLES} resamples drew one class and were skipped")
