@@ -22,7 +22,7 @@ from deepfake_ssat.records import ClipScore, ManifestRow
 
 FRAMES_PER_FACE = 32
 """Most frames that a model of single images scores of one face."""
-MAX_READERS = 4
+MAX_READERS = 8
 
 
 @dataclass(frozen=True)
