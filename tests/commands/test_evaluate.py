@@ -1,6 +1,7 @@
 """evaluate: every clip scored once, whatever happened before; the right videos; refusals in one line."""
 
 import csv
+import hashlib
 import json
 import os
 import re
@@ -52,7 +53,7 @@ def checkpoint(tmp_path_factory):
         tmp_path_factory.mktemp("model") / "best.safetensors",
         contract=CONTRACT,
         decision=Decision(0.6, 0.5, 0.7),
-        provenance={"config": "configs/tiny.yaml", "seen": {"train": [], "val": []}},
+        provenance={"command": "train tiny.yaml", "config": {"seed": 1}, "seen": {"train": [], "val": []}},
     )
 
 
@@ -88,7 +89,8 @@ def test_test_videos_are_measured_on_all_their_clips(out, checkpoint):
         ("FaceSwap", 3, 2),
     ]
     assert report["checkpoint"]["sha256"] == load_detector(checkpoint, "cpu").checkpoint.hash
-    assert report["config"] == "configs/tiny.yaml"
+    digest = hashlib.sha256(b'{"seed":1}').hexdigest()
+    assert report["training"] == {"command": "train tiny.yaml", "config_sha256": digest}
     assert report["threshold"] == {
         "value": 0.6,
         "source": "stored in the checkpoint, chosen on its validation videos",

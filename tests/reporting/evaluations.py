@@ -17,7 +17,7 @@ from deepfake_ssat.reporting.evaluation.groups import measure_groups
 
 PROVENANCE = {
     "command": "deepfake-ssat evaluate best.safetensors clips --out out",
-    "config": "configs/video_ssat.yaml",
+    "training": {"command": "deepfake-ssat train configs/video_ssat.yaml", "config_sha256": "fedc" * 16},
     "checkpoint": {"path": "best.safetensors", "sha256": "ab12cd34" * 8},
     "manifest": {"path": "clips", "sha256": "0123456789abcdef" * 4},
     "selection": {"splits": ["test"]},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shlex
 import sys
 from collections.abc import Sequence
@@ -26,7 +28,7 @@ def provenance(
     checkpoint = detector.checkpoint
     return {
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-        "config": checkpoint.provenance.get("config"),
+        "training": _training(checkpoint.provenance),
         "checkpoint": {
             "path": str(detector.path),
             "sha256": checkpoint.hash,
@@ -52,6 +54,16 @@ def provenance(
             "run": run_key(detector, manifest),
             "bootstrap_seed": seed,
         },
+    }
+
+
+def _training(stored: dict[str, Any]) -> dict[str, Any]:
+    """Names the training run; its whole configuration is in the checkpoint's provenance."""
+    config = stored.get("config")
+    canonical = json.dumps(config, sort_keys=True, separators=(",", ":")).encode()
+    return {
+        "command": stored.get("command"),
+        "config_sha256": hashlib.sha256(canonical).hexdigest() if config else None,
     }
 
 

@@ -135,7 +135,8 @@ def notes(report: EvalReport) -> list[str]:
         f"checkpoint: {facts['checkpoint']['path']}, sha256 {facts['checkpoint']['sha256'][:16]}",
         f"manifest: {facts['manifest']['path']}, sha256 {facts['manifest']['sha256'][:16]}, "
         f"splits {', '.join(facts['selection']['splits']) or 'all'}",
-        f"config: {facts['config'] or 'not named in the checkpoint'}",
+        f"trained by: {facts['training']['command'] or 'not named in the checkpoint'} "
+        f"(config sha256 {(facts['training']['config_sha256'] or ABSENT)[:16]}, whole in report.json)",
         f"command: {facts['command']}",
     ]
 

@@ -61,7 +61,7 @@ def test_notes_name_what_made_the_figures():
     assert "warning: look here" in text
     assert "best.safetensors, sha256 ab12cd34ab12cd34" in text
     assert "sha256 0123456789abcdef, splits test" in text
-    assert "configs/video_ssat.yaml" in text
+    assert "deepfake-ssat train configs/video_ssat.yaml (config sha256 fedcfedcfedcfedc" in text
     assert "command: deepfake-ssat evaluate best.safetensors clips --out out" in text
 
 
