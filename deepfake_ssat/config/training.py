@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -13,6 +13,10 @@ from deepfake_ssat.config.model import ModelSettings
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Momentum = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
 class ObjectiveSettings(_Frozen):
@@ -26,8 +30,11 @@ class ObjectiveSettings(_Frozen):
     """Reconstruct pixels normalised patch by patch instead of raw ones."""
     target_convention: Literal["videomae", "mae"] = "videomae"
     """VideoMAE: pixels in [0, 1], normalised per patch and channel. MAE: the network's input, per patch."""
-    class_weight: Literal["auto", "none"] | float = "auto"
-    """w of equation 3, on the real class (1 − w on fake); auto is the fraction of fakes in training."""
+    class_weight: Literal["auto", "none"] | Fraction = "auto"
+    """w of equation 3, on the real class (1 − w on fake).
+
+    auto is the fraction of fakes among the training clips; pictures that are no faces have no weights then.
+    """
     label_smoothing: float = Field(0.0, ge=0.0, lt=1.0)
 
 
@@ -37,9 +44,9 @@ class OptimizerSettings(_Frozen):
     base_learning_rate: float = Field(1e-3, gt=0)
     """Absolute rate = base × effective batch / 256."""
     batch_size: int = Field(8, ge=1)
-    """Per process."""
+    """Clips per process, and per batch that is accumulated."""
     accumulate_batches: int = Field(1, ge=1)
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[Momentum, Momentum] = (0.9, 0.999)
     eps: float = Field(1e-8, gt=0)
     weight_decay: float = Field(0.05, ge=0)
     layer_decay: float = Field(1.0, gt=0, le=1)
@@ -61,6 +68,7 @@ class TrainerSettings(_Frozen):
     threads: int | None = Field(None, ge=1)
     """CPU threads of torch; None leaves its choice."""
     validate_every_epochs: int = Field(1, ge=1)
+    """The last epoch is always validated."""
     checkpoint_every_steps: int = Field(500, ge=1)
     """A killed run loses at most so many steps."""
     log_every_steps: int = Field(10, ge=1)
@@ -80,6 +88,16 @@ class Experiment(_Frozen):
     augmentation: Augmentation = Augmentation()  # pyright: ignore[reportCallIssue]
     optimizer: OptimizerSettings = OptimizerSettings()  # pyright: ignore[reportCallIssue]
     trainer: TrainerSettings = TrainerSettings()  # pyright: ignore[reportCallIssue]
+
+    @model_validator(mode="after")
+    def _check_schedule(self) -> Experiment:
+        warmup, epochs = self.optimizer.warmup_epochs, self.trainer.epochs
+        if warmup >= epochs:
+            raise ValueError(
+                f"optimizer.warmup_epochs {warmup:g} leaves nothing of trainer.epochs {epochs}: "
+                "take a shorter warm-up or more epochs"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_together(self) -> Experiment:
