@@ -45,7 +45,7 @@ def run_demo(folder: Path, train_pairs: int = 12, val_pairs: int = 4, changes: S
     options = [part for change in settings for part in ("--set", change)]
     run_verb("train", CONFIG, *options, "--out", folder / "run")
     say("4 of 4: judge two videos that it has never seen")
-    checkpoint = folder / "run" / "best.safetensors"
+    checkpoint = folder / "run" / "checkpoints" / "best.safetensors"
     run_verb("detect", folder / "fresh", "--checkpoint", checkpoint, "--json", folder / "verdicts.json")
     print(
         "\ngenuine.mp4 is genuine and manipulated.mp4 is manipulated. This was a demonstration on crude\n"
