@@ -319,6 +319,45 @@ def evaluate(
 
 
 @app.command()
+def serve(
+    checkpoint: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Trained weights; without it the default ones.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")] = 8000,
+    folder: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where jobs and results are kept for a while.")
+    ] = None,
+    clips: Annotated[str, typer.Option(metavar="N|all", help="Clips spread over each video.")] = "all",
+    device: Annotated[Device, typer.Option(help="Where the networks run.")] = Device.auto,
+    allow_remote: Annotated[
+        bool, typer.Option("--allow-remote", help="Let other machines reach it; set DEEPFAKE_SSAT_API_KEY.")
+    ] = False,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="Change a limit: upload_megabytes=200; repeatable."),
+    ] = None,
+) -> None:
+    """Serve a page to drop a video on, and a REST API, from this machine."""
+    with _one_line_errors():
+        from deepfake_ssat.commands.serve import run
+        from deepfake_ssat.config.service import parse_limits
+
+        raise typer.Exit(
+            run(
+                checkpoint=checkpoint,
+                host=host,
+                port=port,
+                folder=folder,
+                clips=clips,
+                device=device.value,
+                allow_remote=allow_remote,
+                limits=parse_limits(limit or []),
+            )
+        )
+
+
+@app.command()
 def model(
     checkpoint: Annotated[
         Path | None,

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -33,8 +33,13 @@ def run(
     reader: Literal["pyav", "decord"] = "pyav",
     threads: int | None = None,
     debug: bool = False,
+    report: Path | None = None,
+    annotate: Path | None = None,
 ) -> int:
     """Judges files and folders, prints a table, and writes JSON and CSV where asked; ``-`` prints them.
+
+    ``report`` is the HTML page of one video, or a folder for the pages and the index of several; ``annotate``
+    a marked copy of one video.
 
     Returns 0 when every video was scored, 3 when some were not. Raises DeepfakeError, before the first video
     is judged, for paths, options and checkpoints that cannot be used. An internal error in one video is
@@ -43,14 +48,18 @@ def run(
     num_clips = parse_clips(clips)
     _check_outputs(json_file, csv_file)
     videos = list_videos(paths)
-    detector = _load(checkpoint, device, threads)
+    _check_pages(report, annotate, videos)
+    detector = _load(checkpoint, device, threads, decoder=report is not None)
+    judge = _judging(detector, num_clips, reader, report, annotate, len(videos))
     verdicts = []
     with _progress(len(videos)) as step:
         for path in videos:
-            verdicts.append(_judge(detector, path, num_clips, reader, debug))
+            verdicts.append(_judge(judge, path, debug))
             step(path)
+    from deepfake_ssat.inference.description import checkpoint_record, settings_record
+
     document = results_document(
-        verdicts, _checkpoint_record(detector), _settings_record(detector, num_clips, reader)
+        verdicts, checkpoint_record(detector), settings_record(detector, num_clips, reader)
     )
     _write(json_file, results_json(document).encode())
     # A file name that is not UTF-8 keeps its bytes.
@@ -98,12 +107,28 @@ def _refuse(error: OSError) -> None:
     raise ConfigError(f"{error.filename} cannot be read ({error.strerror}); give it leave, or other paths")
 
 
-def _judge(
-    detector: Detector, path: Path, clips: int | None, reader: Literal["pyav", "decord"], debug: bool
-) -> VideoVerdict:
+def _judging(
+    detector: Detector,
+    clips: int | None,
+    reader: Literal["pyav", "decord"],
+    report: Path | None,
+    annotate: Path | None,
+    num_videos: int,
+) -> Callable[[Path], VideoVerdict]:
+    """How one video is judged: bare, with its page and marked copy, or as one of a folder of pages."""
+    if report is None and annotate is None:
+        return lambda path: detector.detect(path, clips, reader)
+    from deepfake_ssat.commands.detection_reports import ReportFolder, report_video
+
+    if num_videos == 1 or report is None:
+        return lambda path: report_video(detector, path, clips, reader, report, annotate)
+    return ReportFolder(report, detector, clips, reader, num_videos).judge
+
+
+def _judge(judge: Callable[[Path], VideoVerdict], path: Path, debug: bool) -> VideoVerdict:
     """One video's verdict; one bad file must not cost the others theirs."""
     try:
-        return detector.detect(path, clips, reader)
+        return judge(path)
     except Exception as error:
         if debug:
             raise
@@ -113,14 +138,27 @@ def _judge(
         return VideoVerdict(os.fspath(path), Status.UNREADABLE, warnings=(detail,))
 
 
-def _load(checkpoint: Path | None, device: str, threads: int | None) -> Detector:
+def _load(checkpoint: Path | None, device: str, threads: int | None, decoder: bool) -> Detector:
     import torch
 
     from deepfake_ssat.inference.detector import load_detector
 
     if threads is not None:
         torch.set_num_threads(threads)
-    return load_detector(checkpoint, device)
+    return load_detector(checkpoint, device, decoder=decoder)
+
+
+def _check_pages(report: Path | None, annotate: Path | None, videos: Sequence[Path]) -> None:
+    """Refuses, before any work, pages and copies that could not be written, or would overwrite a video."""
+    if annotate is not None and len(videos) > 1:
+        raise ConfigError(f"--annotate {annotate}: marks one video at a time, {len(videos)} are given")
+    if report is not None and len(videos) == 1:
+        _check_output(report)
+    if annotate is not None:
+        _check_output(annotate)
+    for output in (report, annotate):
+        if output is not None and any(output.exists() and output.samefile(video) for video in videos):
+            raise ConfigError(f"{output} is the video itself; give another file to write to")
 
 
 def _check_outputs(json_file: Path | None, csv_file: Path | None) -> None:
@@ -130,18 +168,19 @@ def _check_outputs(json_file: Path | None, csv_file: Path | None) -> None:
     if json_file is not None and json_file == csv_file:
         raise ConfigError(f"--json and --csv both write {json_file}; give two files")
     for path in (json_file, csv_file):
-        if path is None or path == STANDARD_OUTPUT:
-            continue
-        if path.is_dir():
-            raise ConfigError(f"{path} is a folder; give a file to write to")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ConfigError(
-                f"{path}: its folder cannot be made ({error.strerror}); give another"
-            ) from error
-        if not os.access(path.parent, os.W_OK):
-            raise ConfigError(f"{path}: its folder is not writable; give another")
+        if path is not None and path != STANDARD_OUTPUT:
+            _check_output(path)
+
+
+def _check_output(path: Path) -> None:
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder; give a file to write to")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{path}: its folder cannot be made ({error.strerror}); give another") from error
+    if not os.access(path.parent, os.W_OK):
+        raise ConfigError(f"{path}: its folder is not writable; give another")
 
 
 def _write(path: Path | None, data: bytes) -> None:
@@ -156,33 +195,6 @@ def _write(path: Path | None, data: bytes) -> None:
             replace_file(path, data)
         except OSError as error:
             raise ConfigError(f"{path} cannot be written ({error.strerror}); give another file") from error
-
-
-def _checkpoint_record(detector: Detector) -> dict[str, Any]:
-    """The ``checkpoint`` of the JSON document."""
-    checkpoint = detector.checkpoint
-    return {
-        "path": str(detector.path),
-        "sha256": checkpoint.hash,
-        "kind": checkpoint.kind,
-        "threshold": checkpoint.decision.threshold,
-        "uncertain_low": checkpoint.decision.uncertain_low,
-        "uncertain_high": checkpoint.decision.uncertain_high,
-        "temperature": checkpoint.decision.temperature,
-        "contract_hash": detector.contract.hash(),
-        "provenance": checkpoint.provenance,
-    }
-
-
-def _settings_record(detector: Detector, clips: int | None, reader: str) -> dict[str, Any]:
-    """The ``settings`` of the JSON document: what a score depends on besides the checkpoint."""
-    return {
-        "clips": "all" if clips is None else clips,
-        "reader": reader,
-        "device": str(detector.device),
-        "precision": detector.precision,
-        "aggregation": {"clips": detector.policy.clips, "faces": detector.policy.faces},
-    }
 
 
 @contextmanager

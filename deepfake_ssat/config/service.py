@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from deepfake_ssat.errors import ConfigError
 
 MEGABYTE = 1_000_000
 
@@ -32,3 +36,17 @@ class ServiceLimits(BaseModel):
     """Private memory of one analysis."""
     keep_hours: float = Field(default=24, gt=0)
     """Results are deleted after this; the video itself goes when its job ends."""
+
+
+def parse_limits(changes: Sequence[str]) -> ServiceLimits:
+    """The usual limits with ``name=value`` changes; raises ConfigError naming the limit or all there are."""
+    values = {name: value for name, _, value in (change.partition("=") for change in changes)}
+    unknown = values.keys() - ServiceLimits.model_fields.keys()
+    if unknown:
+        names = ", ".join(ServiceLimits.model_fields)
+        raise ConfigError(f"--limit {min(unknown)}: no such limit; there are {names}")
+    try:
+        return ServiceLimits.model_validate(values)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise ConfigError(f"--limit {problem['loc'][0]}={problem['input']}: {problem['msg']}") from error

@@ -6,7 +6,6 @@ Its numbers are taken from the JSON document that ``verdicts.py`` builds, so tha
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +57,7 @@ def render_report(
     video = document["videos"][0]
     verdict = explanation.verdict
     return (
-        _environment()
+        environment()
         .get_template("report.html")
         .render(
             name=Path(video["path"]).name,
@@ -86,13 +85,6 @@ def render_report(
     )
 
 
-def write_report(path: Path, html: str) -> None:
-    """Writes the page whole or not at all."""
-    unfinished = path.with_name(path.name + ".part")
-    unfinished.write_text(html, encoding="utf-8")
-    os.replace(unfinished, path)
-
-
 def headline(status: Status, verdict: Verdict | None) -> str:
     """The result in a few words."""
     return NOT_SCORED[status][0] if verdict is None else HEADLINES[verdict]
@@ -103,7 +95,8 @@ def probability_text(probability: float) -> str:
     return f"{probability:.6f}"
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates of this package: everything escaped, unknown names refused."""
     environment = Environment(
         loader=PackageLoader("deepfake_ssat.reporting"),
         autoescape=True,

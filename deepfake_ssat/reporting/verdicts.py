@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from deepfake_ssat.records import ClipScore, FaceVerdict, Status, Verdict, VideoVerdict
+from deepfake_ssat.records import ClipScore, FaceVerdict, Status, Verdict, VideoMetadata, VideoVerdict
 from deepfake_ssat.version import __version__
 
 SCHEMA_VERSION = "1.0"
@@ -40,7 +40,7 @@ def results_document(
 
 
 def video_record(verdict: VideoVerdict) -> dict[str, Any]:
-    """One element of ``videos``: probabilities to six digits, times to the millisecond, boxes to 0.1 pixel."""
+    """One element of ``videos``: probabilities to six digits, times to the millisecond, boxes to 0.1 px."""
     return {
         "path": verdict.path,
         "status": verdict.status.value,
@@ -58,6 +58,20 @@ def video_record(verdict: VideoVerdict) -> dict[str, Any]:
         "warnings": list(verdict.warnings),
         "video": asdict(verdict.metadata) if verdict.metadata else None,
     }
+
+
+def verdict_from_record(record: dict[str, Any]) -> VideoVerdict:
+    """The inverse of ``video_record``, up to its rounding."""
+    return VideoVerdict(
+        path=record["path"],
+        status=Status(record["status"]),
+        probability=record["probability"],
+        verdict=Verdict(record["verdict"]) if record["verdict"] else None,
+        faces=tuple(FaceVerdict(**{**face, "box": tuple(face["box"])}) for face in record["faces"]),
+        clips=tuple(ClipScore(**clip) for clip in record["clips"]),
+        warnings=tuple(record["warnings"]),
+        metadata=VideoMetadata(**record["video"]) if record["video"] else None,
+    )
 
 
 def _span_record(judged: FaceVerdict | ClipScore) -> dict[str, Any]:

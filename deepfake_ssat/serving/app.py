@@ -252,7 +252,12 @@ def create_app(settings: ServiceSettings) -> FastAPI:
             "running": service.store.count(JobState.RUNNING),
         }
 
-    for address, name in (("/", "page.html"), ("/page.js", "page.js"), ("/page.css", "page.css")):
+    for address, name in (
+        ("/", "page.html"),
+        ("/page.js", "page.js"),
+        ("/page.css", "page.css"),
+        ("/icon.svg", "icon.svg"),
+    ):
         app.add_api_route(address, _static(name), include_in_schema=False)
 
     @app.middleware("http")

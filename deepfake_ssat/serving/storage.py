@@ -1,15 +1,14 @@
 """The private folder of the service: one sub-folder a job, every file name our own.
 
-FOLDER/jobs.sqlite, FOLDER/jobs/<id>/{video, progress, result.json, report.html, failure}
+FOLDER/jobs.sqlite, FOLDER/jobs/<id>/{video, progress, result.json, report.html}
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
-VIDEO, PROGRESS, RESULT, REPORT, FAILURE = "video", "progress", "result.json", "report.html", "failure"
+VIDEO, PROGRESS, RESULT, REPORT = "video", "progress", "result.json", "report.html"
 
 
 class JobFolders:
@@ -46,10 +45,3 @@ class JobFolders:
         for name in strangers:
             self.remove(name)
         return len(strangers)
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Writes a small file so that a reader sees the old or the new one, never a half."""
-    unfinished = path.with_name(path.name + ".part")
-    unfinished.write_text(text, encoding="utf-8")
-    os.replace(unfinished, path)

@@ -29,7 +29,13 @@ def test_upload_that_trickles_is_cut_off_in_time(tmp_path):
 
 @pytest.mark.parametrize(
     ("given", "shown"),
-    [("../../a.mp4", "a.mp4"), ("C:\\x\\b.mp4", "b.mp4"), ("", "video"), ("\n\0", "video"), ("ü.mp4", "ü.mp4")],
+    [
+        ("../../a.mp4", "a.mp4"),
+        ("C:\\x\\b.mp4", "b.mp4"),
+        ("", "video"),
+        ("\n\0", "video"),
+        ("ü.mp4", "ü.mp4"),
+    ],
 )
 def test_shown_name_is_the_last_printable_part(given, shown):
     assert shown_name(given) == shown

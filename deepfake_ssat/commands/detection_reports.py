@@ -1,0 +1,122 @@
+"""What ``detect --report`` and ``--annotate`` add: pages that explain verdicts, a marked copy of a video."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from deepfake_ssat.errors import ConfigError
+from deepfake_ssat.manifest import replace_file
+from deepfake_ssat.records import VideoVerdict
+from deepfake_ssat.reporting.verdicts import results_document, verdict_from_record, video_record
+
+if TYPE_CHECKING:
+    from deepfake_ssat.inference.detector import Detector
+
+Reader = Literal["pyav", "decord"]
+INDEX = "index.html"
+
+
+def report_video(
+    detector: Detector,
+    path: Path,
+    clips: int | None,
+    reader: Reader,
+    report: Path | None,
+    annotated: Path | None,
+) -> VideoVerdict:
+    """Judges one file; writes its page and its marked copy where asked."""
+    from deepfake_ssat.inference.description import checkpoint_record, settings_record
+    from deepfake_ssat.inference.explain import EXPLAINED_CLIPS, explain
+    from deepfake_ssat.models.checkpoint import file_hash
+    from deepfake_ssat.reporting.annotate import annotate_video
+    from deepfake_ssat.reporting.html import FileFacts, render_report
+
+    explanation = explain(detector, path, clips, reader, EXPLAINED_CLIPS if report else 0)
+    if report is not None:
+        document = results_document(
+            [explanation.verdict], checkpoint_record(detector), settings_record(detector, clips, reader)
+        )
+        facts = FileFacts(path.stat().st_size, file_hash(path))
+        command = command_for(path, detector, clips, report)
+        page = render_report(document, explanation, facts, detector.contract, command=command)
+        replace_file(report, page.encode())
+    if annotated is not None and explanation.marks:
+        annotate_video(path, annotated, explanation.marks, detector.checkpoint.decision.verdict)
+    return explanation.verdict
+
+
+class ReportFolder:
+    """Pages and an index for many videos; a video that was judged the same way before is not judged again."""
+
+    def __init__(self, folder: Path, detector: Detector, clips: int | None, reader: Reader, num_videos: int):
+        self._folder = folder
+        self._detector, self._clips = detector, clips
+        self._reader: Reader = reader
+        self._num_videos = num_videos
+        self._rows: list[Any] = []
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"--report {folder}: for several videos give a folder ({error.strerror})"
+            ) from error
+
+    def judge(self, path: Path) -> VideoVerdict:
+        """The verdict of one video, its page written, the index brought up to date."""
+        name = self._page_name(path)
+        stored = self._folder / f"{name}.json"
+        fingerprint = self._fingerprint(path)
+        record = self._read(stored, fingerprint)
+        if record is None:
+            page = self._folder / f"{name}.html"
+            verdict = report_video(self._detector, path, self._clips, self._reader, page, None)
+            record = video_record(verdict)
+            replace_file(stored, json.dumps({"fingerprint": fingerprint, "video": record}, indent=1).encode())
+        self.add(record, f"{name}.html")
+        return verdict_from_record(record)
+
+    def add(self, record: dict[str, Any], page: str) -> None:
+        """One more row of the index."""
+        from deepfake_ssat.reporting.index import IndexRow, render_index
+
+        self._rows.append(IndexRow(record, page))
+        waiting = self._num_videos - len(self._rows)
+        command = f"deepfake-ssat detect ... --report {shlex.quote(str(self._folder))}"
+        replace_file(self._folder / INDEX, render_index(self._rows, waiting, command).encode())
+
+    def _page_name(self, path: Path) -> str:
+        """Readable, and different for files of the same name in different folders."""
+        digest = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:8]
+        readable = "".join(character if character.isalnum() else "_" for character in path.stem)[:60]
+        return f"{readable}_{digest}"
+
+    def _fingerprint(self, path: Path) -> dict[str, Any]:
+        """What a stored verdict rests on."""
+        facts = path.stat()
+        return {
+            "path": str(path),
+            "size": facts.st_size,
+            "modified": facts.st_mtime_ns,
+            "checkpoint": self._detector.checkpoint.hash,
+            "clips": self._clips,
+            "reader": self._reader,
+        }
+
+    def _read(self, stored: Path, fingerprint: dict[str, Any]) -> dict[str, Any] | None:
+        try:
+            content = json.loads(stored.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return content["video"] if content.get("fingerprint") == fingerprint else None
+
+
+def command_for(path: Path, detector: Detector, clips: int | None, report: Path) -> str:
+    """What a person types to get the same page."""
+    shown = "all" if clips is None else str(clips)
+    words = ["deepfake-ssat", "detect", str(path), "--checkpoint", str(detector.path), "--clips", shown]
+    return shlex.join([*words, "--report", str(report)])

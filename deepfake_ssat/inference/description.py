@@ -1,0 +1,34 @@
+"""What judged, in the words of the JSON document: its ``checkpoint`` and its ``settings``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deepfake_ssat.inference.detector import Detector
+
+
+def checkpoint_record(detector: Detector) -> dict[str, Any]:
+    """The ``checkpoint`` of the JSON document."""
+    checkpoint = detector.checkpoint
+    return {
+        "path": str(detector.path),
+        "sha256": checkpoint.hash,
+        "kind": checkpoint.kind,
+        "threshold": checkpoint.decision.threshold,
+        "uncertain_low": checkpoint.decision.uncertain_low,
+        "uncertain_high": checkpoint.decision.uncertain_high,
+        "temperature": checkpoint.decision.temperature,
+        "contract_hash": detector.contract.hash(),
+        "provenance": checkpoint.provenance,
+    }
+
+
+def settings_record(detector: Detector, clips: int | None, reader: str) -> dict[str, Any]:
+    """The ``settings`` of the JSON document: what a score depends on besides the checkpoint."""
+    return {
+        "clips": "all" if clips is None else clips,
+        "reader": reader,
+        "device": str(detector.device),
+        "precision": detector.precision,
+        "aggregation": {"clips": detector.policy.clips, "faces": detector.policy.faces},
+    }

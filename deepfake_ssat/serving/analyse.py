@@ -1,0 +1,91 @@
+"""``python -m deepfake_ssat.serving.analyse FOLDER NAME CHECKPOINT DEVICE CLIPS``: one job.
+
+Reads FOLDER/video; writes FOLDER/progress while it works, then report.html and result.json. The path in the
+results is the name that the video was uploaded under.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from deepfake_ssat.errors import DeepfakeError
+from deepfake_ssat.inference.description import checkpoint_record, settings_record
+from deepfake_ssat.inference.detector import load_detector
+from deepfake_ssat.inference.explain import explain
+from deepfake_ssat.manifest import replace_file
+from deepfake_ssat.models.checkpoint import file_hash
+from deepfake_ssat.records import ClipScore, FaceClip
+from deepfake_ssat.reporting.html import FileFacts, render_report
+from deepfake_ssat.reporting.verdicts import results_document, results_json
+from deepfake_ssat.serving.storage import PROGRESS, REPORT, RESULT, VIDEO
+from deepfake_ssat.video import open_video
+
+PROGRESS_SECONDS = 0.3
+EXPLAINING = 0.9
+"""Progress when all clips are scored and the heat maps are still to come."""
+
+
+def analyse(folder: Path, name: str, checkpoint: Path | None, device: str, clips: int | None) -> None:
+    """Judges and explains one uploaded video; raises DeepfakeError where the checkpoint cannot be used."""
+    video = folder / VIDEO
+    detector = load_detector(checkpoint, device, decoder=True)
+    progress = _Progress(folder / PROGRESS, video)
+    explanation = explain(detector, video, clips, on_clip=progress.note)
+    # Messages name the file as its sender knows it.
+    warnings = tuple(warning.replace(str(video), name) for warning in explanation.verdict.warnings)
+    explanation = replace(explanation, verdict=replace(explanation.verdict, path=name, warnings=warnings))
+    document = results_document(
+        [explanation.verdict], checkpoint_record(detector), settings_record(detector, clips, "pyav")
+    )
+    facts = FileFacts(video.stat().st_size, file_hash(video))
+    shown = "all" if clips is None else clips
+    command = f"deepfake-ssat detect VIDEO --checkpoint {detector.path} --clips {shown} --report report.html"
+    page = render_report(document, explanation, facts, detector.contract, command=command)
+    replace_file(folder / REPORT, page.encode())
+    replace_file(folder / RESULT, results_json(document).encode())
+
+
+class _Progress:
+    """Writes how far through the video the last clip was, several times a second at most."""
+
+    def __init__(self, file: Path, video: Path):
+        self._file = file
+        self._written = 0.0
+        try:
+            with open_video(video) as reader:
+                self._seconds = reader.metadata.duration_seconds
+        except DeepfakeError:
+            self._seconds = None
+
+    def note(self, clip: FaceClip, score: ClipScore) -> None:
+        """One more clip was scored."""
+        if self._seconds and time.monotonic() - self._written > PROGRESS_SECONDS:
+            self._written = time.monotonic()
+            part = min(score.end_seconds / self._seconds, 1.0) * EXPLAINING
+            unfinished = self._file.with_suffix(".part")
+            unfinished.write_text(f"{part:.3f}")
+            os.replace(unfinished, self._file)
+
+
+def main() -> None:
+    """Exit code 2 and one line for what cannot be used; a bug keeps its traceback."""
+    folder, name, checkpoint, device, clips = sys.argv[1:]
+    try:
+        analyse(
+            Path(folder),
+            name,
+            Path(checkpoint) if checkpoint else None,
+            device,
+            None if clips == "all" else int(clips),
+        )
+    except DeepfakeError as error:
+        sys.stderr.write(f"error: {error}\n")
+        raise SystemExit(2) from None
+
+
+if __name__ == "__main__":
+    main()
