@@ -135,10 +135,15 @@ def notes(report: EvalReport) -> list[str]:
         f"checkpoint: {facts['checkpoint']['path']}, sha256 {facts['checkpoint']['sha256'][:16]}",
         f"manifest: {facts['manifest']['path']}, sha256 {facts['manifest']['sha256'][:16]}, "
         f"splits {', '.join(facts['selection']['splits']) or 'all'}",
-        f"trained by: {facts['training']['command'] or 'not named in the checkpoint'} "
-        f"(config sha256 {(facts['training']['config_sha256'] or ABSENT)[:16]}, whole in report.json)",
+        f"trained by: {_training(facts['training'])}",
         f"command: {facts['command']}",
     ]
+
+
+def _training(facts: dict[str, str | None]) -> str:
+    digest = facts["config_sha256"]
+    whole = f" (config sha256 {digest[:16]}, whole in report.json)" if digest else ""
+    return f"{facts['command'] or 'a command that the checkpoint does not name'}{whole}"
 
 
 def _reasons(report: EvalReport) -> str:
