@@ -3,7 +3,7 @@
     python tools/load_serve.py --checkpoint FILE --video FILE [--submissions 50] [--concurrency 10]
 
 Starts its own service on a free port with a temporary folder, submits the same video many times, kills the
-service with SIGKILL once a third of the jobs has ended, starts it again, and waits. Prints what was lost (that
+service with SIGKILL once a third of the jobs has ended, starts it again, and waits. Prints what was lost (it
 should be nothing), then the answer to each hostile upload. Exit code 0 if nothing was lost and every hostile
 upload got its 4xx.
 """
