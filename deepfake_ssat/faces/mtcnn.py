@@ -1,7 +1,8 @@
 """MTCNN's three networks (Zhang et al., 2016; facenet-pytorch's weights) behind a fast, batched path.
 
 The frames go through an OpenCV pyramid in uint8, each level made from the one above, and candidates are cut
-out by OpenCV as well: around the small networks, that is where the time goes.
+out by OpenCV as well: around the small networks, that is where the time goes. The pyramid is coarser than
+facenet-pytorch's and fewer overlapping proposals pass, which tools/bench_faces.py shows to cost no recall.
 
 F frames, H W pixels, N candidates. Boxes are (x0, y0, x1, y1) in pixels of the given frames.
 """
@@ -22,12 +23,20 @@ from deepfake_ssat.records import FaceDetection
 
 CELL, STRIDE = 12, 2
 """P-net looks at squares of 12 pixels, 2 pixels apart."""
-PYRAMID_FACTOR = 0.709
+CELL_PER_FACE = 1.15
+"""P-net's finest cell in sides of the smallest face: it finds faces down to 0.85 of its cell."""
+PYRAMID_FACTOR = 0.65
+"""Size of a level in that of the one above; P-net finds faces of 0.85 to 1.5 cells, so none falls between."""
+OVERLAP = {"level": 0.5, "frame": 0.5, "refined": 0.7}
+"""Of two proposals on a level, in a frame, or after R-net, above which the weaker one goes."""
 THRESHOLDS = (0.6, 0.7, 0.7)
 """Of the three networks, as facenet-pytorch has them."""
 MIN_FACE, MIN_SIDE = 20.0, 20
 """Smallest face the cascade can see, and smallest frame side it can work on, in pixels."""
-NETWORK_BATCH = 512
+REFINING_SIDE, FINAL_SIDE = 24, 48
+"""Of the crops that R-net and O-net read, in pixels."""
+NETWORK_BATCH = 64
+"""Crops that go through R-net and O-net together: with more, their activations leave the cache."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +82,10 @@ class FaceDetector:
 
     def _propose(self, frames: Sequence[np.ndarray]) -> _Candidates:
         """P-net over the pyramid: squares that may hold a face."""
-        levels = [
-            self._propose_at(level, scale) for scale, level in _pyramid(frames, CELL / self._min_face_size)
-        ]
+        first_scale = CELL / (CELL_PER_FACE * self._min_face_size)
+        levels = [self._propose_at(level, scale) for scale, level in _pyramid(frames, first_scale)]
         boxes, scores, owners, shifts = (torch.cat(parts) for parts in zip(*levels, strict=True))
-        kept = batched_nms(boxes, scores, owners, 0.7)
+        kept = batched_nms(boxes, scores, owners, OVERLAP["frame"])
         boxes, scores, owners, shifts = (values[kept] for values in (boxes, scores, owners, shifts))
         boxes = boxes + shifts * (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
         return _Candidates(_squared(boxes.numpy()), scores.numpy(), owners.numpy())
@@ -91,25 +99,25 @@ class FaceDetector:
         shifts = shifts.permute(0, 2, 3, 1)[found].float().cpu()
         corners = torch.stack([columns, rows], dim=1) * STRIDE
         boxes = torch.cat([((corners + 1) / scale).floor(), ((corners + CELL) / scale).floor()], dim=1)
-        kept = batched_nms(boxes, scores, owners, 0.5)
+        kept = batched_nms(boxes, scores, owners, OVERLAP["level"])
         return boxes[kept], scores[kept], owners[kept], shifts[kept]
 
     def _refine(self, frames: Sequence[np.ndarray], candidates: _Candidates) -> _Candidates:
-        """R-net on 24-pixel crops: most squares go, the rest fit better."""
-        shifts, probabilities = self._run(self._rnet, frames, candidates, 24)
+        """R-net on small crops: most squares go, the rest fit better."""
+        shifts, probabilities = self._run(self._rnet, frames, candidates, REFINING_SIDE)
         passed = probabilities[:, 1] > THRESHOLDS[1]
         candidates = _Candidates(
             candidates.boxes[passed], probabilities[passed, 1], candidates.frames[passed]
         )
-        kept = _nms(candidates, 0.7)
+        kept = _nms(candidates, OVERLAP["refined"])
         boxes = _shifted(candidates.boxes[kept], shifts[passed][kept])
         return _Candidates(_squared(boxes), candidates.scores[kept], candidates.frames[kept])
 
     def _finish(
         self, frames: Sequence[np.ndarray], candidates: _Candidates
     ) -> tuple[_Candidates, np.ndarray]:
-        """O-net on 48-pixel crops: final boxes and landmarks (N, 5, 2)."""
-        shifts, points, probabilities = self._run(self._onet, frames, candidates, 48)
+        """O-net on larger crops: final boxes and landmarks (N, 5, 2)."""
+        shifts, points, probabilities = self._run(self._onet, frames, candidates, FINAL_SIDE)
         passed = probabilities[:, 1] > THRESHOLDS[2]
         squares, points = candidates.boxes[passed], points[passed]
         sides = squares[:, 2:] - squares[:, :2] + 1
@@ -118,7 +126,7 @@ class FaceDetector:
         )
         boxes = _shifted(squares, shifts[passed])
         candidates = _Candidates(boxes, probabilities[passed, 1], candidates.frames[passed])
-        kept = _nms_by_smaller(candidates, 0.7)
+        kept = _nms_by_smaller(candidates, OVERLAP["refined"])
         return candidates.take(kept), landmarks[kept].astype(np.float32)
 
     def _run(
@@ -146,29 +154,28 @@ def _pyramid(frames: Sequence[np.ndarray], first_scale: float) -> list[tuple[flo
     scale, above = first_scale, frames
     while min(height, width) * scale >= CELL:
         size = (int(width * scale + 1), int(height * scale + 1))
-        above = np.stack(
-            [cv2.resize(frame, size, interpolation=_interpolation(frame, size)) for frame in above]
-        )
+        above = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR) for frame in above])
         levels.append((scale, above))
         scale *= PYRAMID_FACTOR
     return levels
 
 
 def _crops(frames: Sequence[np.ndarray], candidates: _Candidates, side: int) -> np.ndarray:
-    """(N, side, side, 3) uint8: each box's part inside its frame, resized."""
+    """(N, side, side, 3) uint8: each box's part inside its frame, resized.
+
+    R-net's many crops only decide, so the fastest way will do; O-net's few give the boxes and landmarks,
+    where averaged areas keep noise out.
+    """
     height, width = frames[0].shape[:2]
     crops = np.zeros((len(candidates.boxes), side, side, 3), np.uint8)
-    corners = np.trunc(candidates.boxes).astype(int)
-    for crop, (x0, y0, x1, y1), owner in zip(crops, corners, candidates.frames, strict=True):
+    corners = np.trunc(candidates.boxes).astype(int).tolist()
+    for crop, (x0, y0, x1, y1), owner in zip(crops, corners, candidates.frames.tolist(), strict=True):
         part = frames[owner][max(y0, 1) - 1 : min(y1, height), max(x0, 1) - 1 : min(x1, width)]
         if part.size:
-            cv2.resize(part, (side, side), dst=crop, interpolation=_interpolation(part, (side, side)))
+            average = side == FINAL_SIDE and min(part.shape[:2]) >= side
+            interpolation = cv2.INTER_AREA if average else cv2.INTER_LINEAR
+            cv2.resize(part, (side, side), dst=crop, interpolation=interpolation)
     return crops
-
-
-def _interpolation(picture: np.ndarray, size: tuple[int, int]) -> int:
-    """Areas averaged when shrinking, linear when enlarging."""
-    return cv2.INTER_AREA if picture.shape[1] >= size[0] and picture.shape[0] >= size[1] else cv2.INTER_LINEAR
 
 
 def _nms(candidates: _Candidates, threshold: float) -> np.ndarray:
