@@ -10,6 +10,7 @@ Real deepfakes are much better: this shows the tool at work, and says nothing of
 from __future__ import annotations
 
 import argparse
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,15 +34,15 @@ FAR = 10_000
 
 def make_demo_videos(folder: Path, train_pairs: int, val_pairs: int) -> None:
     """Writes ``corpus/{train,val}/{real,fake/blend}/NN.mp4`` and ``fresh/{genuine,manipulated}.mp4``."""
-    seed = 0
+    seeds = itertools.count()
     for split, pairs in (("train", train_pairs), ("val", val_pairs)):
         for number in range(pairs):
-            name = f"{number:02d}.mp4"
+            name, seed = f"{number:02d}.mp4", next(seeds)
+            # A pair shares movement and light, as in FaceForensics++: only the face tells them apart.
             write_video(folder / "corpus" / split / "real" / name, face_video(seed, manipulated=False))
             write_video(
-                folder / "corpus" / split / "fake" / "blend" / name, face_video(seed + 1, manipulated=True)
+                folder / "corpus" / split / "fake" / "blend" / name, face_video(seed, manipulated=True)
             )
-            seed += 2
     write_video(folder / "fresh" / "genuine.mp4", face_video(FAR, manipulated=False))
     write_video(folder / "fresh" / "manipulated.mp4", face_video(FAR + 1, manipulated=True))
 
@@ -87,8 +88,8 @@ def replace_face(portrait: np.ndarray, generator: np.random.Generator) -> np.nda
     move = cv2.getRotationMatrix2D(middle, float(generator.normal(0, 3)), float(generator.normal(1.06, 0.02)))
     move[:, 2] += generator.normal(0, 2.0, size=2)
     face = cv2.warpAffine(patch, move, (PATCH, PATCH), borderMode=cv2.BORDER_REPLICATE)
-    face = cv2.GaussianBlur(face, (0, 0), 2.0)
-    face = face * (generator.normal(1.0, 0.06) * (1 + generator.normal(0, 0.03, size=3))) + 6
+    face = cv2.GaussianBlur(face, (0, 0), 2.5)
+    face = face * (generator.normal(1.0, 0.1) * (1 + generator.normal(0, 0.05, size=3)))
     mask = np.zeros((PATCH, PATCH), np.float32)
     cv2.ellipse(mask, (PATCH // 2, PATCH // 2), FACE_RADII, 0, 0, 360, 1.0, thickness=-1)
     weight = cv2.GaussianBlur(mask, (0, 0), 4.0)[..., None]
