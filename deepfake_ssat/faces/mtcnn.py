@@ -161,21 +161,34 @@ def _pyramid(frames: Sequence[np.ndarray], first_scale: float) -> list[tuple[flo
 
 
 def _crops(frames: Sequence[np.ndarray], candidates: _Candidates, side: int) -> np.ndarray:
-    """(N, side, side, 3) uint8: each box's part inside its frame, resized.
+    """(N, side, side, 3) uint8: each box, resized.
 
     R-net's many crops only decide, so the fastest way will do; O-net's few give the boxes and landmarks,
     where averaged areas keep noise out.
     """
-    height, width = frames[0].shape[:2]
     crops = np.zeros((len(candidates.boxes), side, side, 3), np.uint8)
     corners = np.trunc(candidates.boxes).astype(int).tolist()
-    for crop, (x0, y0, x1, y1), owner in zip(crops, corners, candidates.frames.tolist(), strict=True):
-        part = frames[owner][max(y0, 1) - 1 : min(y1, height), max(x0, 1) - 1 : min(x1, width)]
+    for crop, box, owner in zip(crops, corners, candidates.frames.tolist(), strict=True):
+        part = _padded_part(frames[owner], *box)
         if part.size:
             average = side == FINAL_SIDE and min(part.shape[:2]) >= side
             interpolation = cv2.INTER_AREA if average else cv2.INTER_LINEAR
             cv2.resize(part, (side, side), dst=crop, interpolation=interpolation)
     return crops
+
+
+def _padded_part(frame: np.ndarray, x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
+    """The pixels x0 to x1, y0 to y1 (from 1, inclusive), black outside the frame; empty if all lie there.
+
+    As in the authors' program. facenet-pytorch stretches what is inside over the crop instead, which puts
+    the box and landmarks of a face that leaves the picture beside it.
+    """
+    height, width = frame.shape[:2]
+    left, top, right, bottom = max(1 - x0, 0), max(1 - y0, 0), max(x1 - width, 0), max(y1 - height, 0)
+    part = frame[y0 + top - 1 : max(y1 - bottom, 0), x0 + left - 1 : max(x1 - right, 0)]
+    if part.size and (left or top or right or bottom):
+        return cv2.copyMakeBorder(part, top, bottom, left, right, cv2.BORDER_CONSTANT)
+    return part
 
 
 def _nms(candidates: _Candidates, threshold: float) -> np.ndarray:

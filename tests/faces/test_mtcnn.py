@@ -46,6 +46,18 @@ def test_faces_below_the_smallest_size_are_not_searched():
     assert FaceDetector(min_face_size=160).detect([frame]) == [[]]
 
 
-def test_face_cut_by_the_border_is_found(detector):
-    frame = portrait_frames(1, centers=lambda _: [(25, 120)])[0]
-    assert len(detector.detect([frame])[0]) == 1
+@pytest.mark.parametrize(("dx", "dy"), [(-1, 0), (1, 0), (0, 1)])
+def test_box_of_a_face_that_leaves_the_picture_stays_on_it(detector, dx, dy):
+    whole = portrait_frames(1, (400, 400), face_side=120)[0]
+    box = np.array(detector.detect([whole])[0][0].box)
+    cut, moved = whole, np.zeros(4)
+    out = 0.25 * (box[2] - box[0])
+    if dx < 0:
+        start = round(box[0] + out)
+        cut, moved = whole[:, start:], np.array([start, 0, start, 0])
+    elif dx > 0:
+        cut = whole[:, : round(box[2] - out)]
+    if dy:
+        cut = whole[: round(box[3] - out)]
+    (face,) = detector.detect([np.ascontiguousarray(cut)])[0]
+    assert overlap(np.array(face.box) + moved, box) > 0.75
