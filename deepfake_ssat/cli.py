@@ -41,6 +41,19 @@ class Device(str, Enum):
     cuda = "cuda"
 
 
+class Backend(str, Enum):
+    """What computes the scores; openvino is faster on CPUs."""
+
+    torch = "torch"
+    openvino = "openvino"
+
+
+class ExportFormat(str, Enum):
+    """What other programs read."""
+
+    onnx = "onnx"
+
+
 class WorkerDevice(str, Enum):
     """Where a worker process runs its networks: there is one a CPU core, so the GPU is never a default."""
 
@@ -103,6 +116,9 @@ def detect(
         str, typer.Option(metavar="N|all", help="Clips spread over each video, or every one.")
     ] = "4",
     device: Annotated[Device, typer.Option(help="Where the networks run.")] = Device.auto,
+    backend: Annotated[
+        Backend, typer.Option(help="What computes the scores; openvino on CPUs only, as an extra.")
+    ] = Backend.torch,
     reader: Annotated[Reader, typer.Option(help="Which library reads the videos.")] = Reader.pyav,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: torch's choice.")] = None,
     report: Annotated[
@@ -137,6 +153,7 @@ def detect(
                 debug=debug,
                 report=report,
                 annotate=annotate,
+                backend=backend.value,
             )
         )
 
@@ -372,3 +389,19 @@ def model(
         from deepfake_ssat.commands.model import run
 
         raise typer.Exit(run(checkpoint))
+
+
+@app.command()
+def export(
+    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A file that train wrote.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The file to write, such as detector.onnx.")],
+    format_: Annotated[ExportFormat, typer.Option("--format", help="Its format.")] = ExportFormat.onnx,
+) -> None:
+    """Write a detector as a file that other programs run (docs/export.md).
+
+    It reads face crops and gives probabilities; finding the faces is the other program's part.
+    """
+    with _one_line_errors():
+        from deepfake_ssat.commands.export import run
+
+        raise typer.Exit(run(checkpoint, out, format_.value))

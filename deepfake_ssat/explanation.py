@@ -11,6 +11,9 @@ import numpy as np
 
 from deepfake_ssat.records import Box, ClipScore, VideoVerdict
 
+EXPLAINED_CLIPS = 4
+"""How many clips an explanation shows unless asked otherwise."""
+
 
 @dataclass(frozen=True)
 class ClipExplanation:

@@ -15,7 +15,7 @@ from deepfake_ssat.config import ExtractionSettings
 from deepfake_ssat.errors import VideoError
 
 REPOSITORY = Path(__file__).parent.parent
-VERBS = ["detect", "preprocess", "train", "evaluate", "model"]
+VERBS = ["detect", "preprocess", "train", "evaluate", "model", "export"]
 
 
 def run_cli(*arguments):

@@ -35,11 +35,12 @@ def run(
     debug: bool = False,
     report: Path | None = None,
     annotate: Path | None = None,
+    backend: str = "torch",
 ) -> int:
     """Judges files and folders, prints a table, and writes JSON and CSV where asked; ``-`` prints them.
 
     ``report`` is the HTML page of one video, or a folder for the pages and the index of several; ``annotate``
-    a marked copy of one video.
+    a marked copy of one video. ``backend`` is what computes the scores, torch or openvino.
 
     Returns 0 when every video was scored, 3 when some were not. Raises DeepfakeError, before the first video
     is judged, for paths, options and checkpoints that cannot be used. An internal error in one video is
@@ -49,7 +50,7 @@ def run(
     _check_outputs(json_file, csv_file)
     videos = list_videos(paths)
     _check_pages(report, annotate, videos)
-    detector = _load(checkpoint, device, threads, decoder=report is not None)
+    detector = _load(checkpoint, device, threads, backend, decoder=report is not None)
     judge = _judging(detector, num_clips, reader, report, annotate, len(videos))
     verdicts = []
     with _progress(len(videos)) as step:
@@ -138,14 +139,14 @@ def _judge(judge: Callable[[Path], VideoVerdict], path: Path, debug: bool) -> Vi
         return VideoVerdict(os.fspath(path), Status.UNREADABLE, warnings=(detail,))
 
 
-def _load(checkpoint: Path | None, device: str, threads: int | None, decoder: bool) -> Detector:
+def _load(checkpoint: Path | None, device: str, threads: int | None, backend: str, decoder: bool) -> Detector:
     import torch
 
     from deepfake_ssat.inference.detector import load_detector
 
     if threads is not None:
         torch.set_num_threads(threads)
-    return load_detector(checkpoint, device, decoder=decoder)
+    return load_detector(checkpoint, device, decoder=decoder, backend=backend)
 
 
 def _check_pages(report: Path | None, annotate: Path | None, videos: Sequence[Path]) -> None:

@@ -30,13 +30,13 @@ def report_video(
     annotated: Path | None,
 ) -> VideoVerdict:
     """Judges one file; writes its page and its marked copy where asked."""
+    from deepfake_ssat.explanation import EXPLAINED_CLIPS
     from deepfake_ssat.inference.description import checkpoint_record, settings_record
-    from deepfake_ssat.inference.explain import EXPLAINED_CLIPS, explain
     from deepfake_ssat.models.checkpoint import file_hash
     from deepfake_ssat.reporting.annotate import annotate_video
     from deepfake_ssat.reporting.html import FileFacts, render_report
 
-    explanation = explain(detector, path, clips, reader, EXPLAINED_CLIPS if report else 0)
+    explanation = detector.explain(path, clips, reader, EXPLAINED_CLIPS if report else 0)
     if report is not None:
         document = results_document(
             [explanation.verdict], checkpoint_record(detector), settings_record(detector, clips, reader)
@@ -105,6 +105,7 @@ class ReportFolder:
             "checkpoint": self._detector.checkpoint.hash,
             "clips": self._clips,
             "reader": self._reader,
+            "backend": self._detector.scorer.name,
         }
 
     def _read(self, stored: Path, fingerprint: dict[str, Any]) -> dict[str, Any] | None:
@@ -119,4 +120,6 @@ def command_for(path: Path, detector: Detector, clips: int | None, report: Path)
     """What a person types to get the same page."""
     shown = "all" if clips is None else str(clips)
     words = ["deepfake-ssat", "detect", str(path), "--checkpoint", str(detector.path), "--clips", shown]
+    backend = detector.scorer.name
+    words += ["--backend", backend] if backend != "torch" else []
     return shlex.join([*words, "--report", str(report)])

@@ -28,6 +28,7 @@ def settings_record(detector: Detector, clips: int | None, reader: str) -> dict[
     return {
         "clips": "all" if clips is None else clips,
         "reader": reader,
+        "backend": detector.scorer.name,
         "device": str(detector.device),
         "precision": detector.precision,
         "aggregation": {"clips": detector.policy.clips, "faces": detector.policy.faces},

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -18,15 +17,16 @@ import torch
 from deepfake_ssat.aggregate import AggregationPolicy
 from deepfake_ssat.clips.resize import resize_clip
 from deepfake_ssat.errors import CheckpointError, VideoError
+from deepfake_ssat.explanation import EXPLAINED_CLIPS
+from deepfake_ssat.inference.backends import ClipScorer, make_scorer
 from deepfake_ssat.inference.device import resolve_device
 from deepfake_ssat.inference.verdict import TrackSummary, clip_score, scored_verdict, unscored_verdict
 from deepfake_ssat.models.checkpoint import Checkpoint, load_checkpoint
-from deepfake_ssat.models.pixels import normalize_pixels
-from deepfake_ssat.models.precision import inference_dtype
-from deepfake_ssat.records import FAKE, ClipScore, FaceClip, Status, VideoVerdict
+from deepfake_ssat.records import ClipScore, FaceClip, Status, VideoVerdict
 from deepfake_ssat.video import VideoReader, open_video
 
 if TYPE_CHECKING:
+    from deepfake_ssat.explanation import Explanation
     from deepfake_ssat.faces.extract import FaceExtractor
 
 DEFAULT_WEIGHTS = Path(__file__).parent.parent / "weights" / "default.safetensors"
@@ -37,16 +37,21 @@ OnClip = Callable[[FaceClip, ClipScore], None]
 
 
 def load_detector(
-    checkpoint: Path | str | None = None, device: str = "auto", *, decoder: bool = False
+    checkpoint: Path | str | None = None,
+    device: str = "auto",
+    *,
+    decoder: bool = False,
+    backend: str = "torch",
 ) -> Detector:
     """Loads and self-tests a checkpoint, by default the package's own, and judges videos with it.
 
-    ``device`` is auto, cpu or cuda. ``decoder`` keeps the weights that only reconstruction needs. Raises
-    CheckpointError for files that are no detector of faces, ConfigError for a device that is not there.
+    ``device`` is auto, cpu or cuda. ``decoder`` keeps the weights that only reconstruction needs. ``backend``
+    is torch or openvino (on CPUs only: there auto is the CPU). Raises CheckpointError for files that are no
+    detector of faces, ConfigError for a device or a backend that is not there.
     """
     path = default_weights() if checkpoint is None else Path(checkpoint)
-    where = resolve_device(device)
-    return Detector(load_checkpoint(path, where, decoder=decoder), path, where)
+    where = resolve_device("cpu" if (backend, device) == ("openvino", "auto") else device)
+    return Detector(load_checkpoint(path, where, decoder=decoder), path, where, backend)
 
 
 def default_weights() -> Path:
@@ -62,13 +67,10 @@ def default_weights() -> Path:
 class Detector:
     """One loaded model; use it for any number of videos, from one thread at a time."""
 
-    def __init__(self, checkpoint: Checkpoint, path: Path, device: torch.device):
+    def __init__(self, checkpoint: Checkpoint, path: Path, device: torch.device, backend: str = "torch"):
         self.checkpoint = checkpoint
         self.path = path
         self.device = device
-        self.precision: Literal["bf16", "fp32"] = (
-            "bf16" if inference_dtype(device) is torch.bfloat16 else "fp32"
-        )
         self.policy = AggregationPolicy()
         self.contract = checkpoint.require_contract()
         if self.contract.frames < checkpoint.settings.frames:
@@ -81,6 +83,12 @@ class Detector:
                 f"{path}: was trained to reconstruct only (objective mae), its classifier is random; "
                 "fine-tune it: a training configuration takes it as init"
             )
+        self.scorer: ClipScorer = make_scorer(backend, checkpoint, device)
+
+    @property
+    def precision(self) -> Literal["bf16", "fp32"]:
+        """What the scores are computed in."""
+        return self.scorer.precision
 
     @cached_property
     def _extractor(self) -> FaceExtractor:
@@ -108,15 +116,26 @@ class Detector:
         except VideoError as error:
             return unscored_verdict(name, Status.UNREADABLE, [str(error)])
 
+    def explain(
+        self,
+        path: str | os.PathLike[str],
+        clips: int | None = 4,
+        reader: Literal["pyav", "decord"] = "pyav",
+        num_clips: int = EXPLAINED_CLIPS,
+        on_clip: OnClip | None = None,
+    ) -> Explanation:
+        """Judges one file as ``detect`` does, with heat maps of its ``num_clips`` highest scores.
+
+        Maps are computed by torch whatever the backend; those of the reconstruction error need a detector
+        that was loaded with its decoder.
+        """
+        from deepfake_ssat.inference.explain import explain
+
+        return explain(self, path, clips, reader, num_clips, on_clip)
+
     def score(self, pixels: np.ndarray | torch.Tensor) -> np.ndarray:
         """(B, T, H, W, C) uint8 of the model's frames and size -> (B,) probabilities of fake, calibrated."""
-        autocast = (
-            torch.autocast(self.device.type, torch.bfloat16) if self.precision == "bf16" else nullcontext()
-        )
-        with torch.inference_mode(), autocast:
-            clips = normalize_pixels(torch.as_tensor(pixels).to(self.device), self.checkpoint.settings)
-            logits = self.checkpoint.model(clips).float()
-        return (logits / self.checkpoint.decision.temperature).softmax(dim=1)[:, FAKE].cpu().numpy()
+        return self.scorer.score(pixels)
 
     def _judge(
         self, name: str, video: VideoReader, clips: int | None, on_clip: OnClip | None

@@ -17,14 +17,12 @@ import torch
 from deepfake_ssat.clips.resize import resize_clip
 from deepfake_ssat.config import ObjectiveSettings
 from deepfake_ssat.errors import CheckpointError
-from deepfake_ssat.explanation import ClipExplanation, Explanation, FrameMark
+from deepfake_ssat.explanation import EXPLAINED_CLIPS, ClipExplanation, Explanation, FrameMark
 from deepfake_ssat.inference.detector import Detector, OnClip
 from deepfake_ssat.inference.heatmaps import evidence_map, reconstruction_error_map
 from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
 from deepfake_ssat.models.pixels import normalize_pixels
 from deepfake_ssat.records import ClipScore, FaceClip
-
-EXPLAINED_CLIPS = 4
 
 
 def explain(

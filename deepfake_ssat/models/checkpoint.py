@@ -26,6 +26,7 @@ from deepfake_ssat.config.model import ModelSettings
 from deepfake_ssat.errors import CheckpointError
 from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
 from deepfake_ssat.models.pixels import normalize_pixels
+from deepfake_ssat.models.precision import full_precision
 from deepfake_ssat.records import Verdict
 
 FORMAT_VERSION = 1
@@ -82,8 +83,13 @@ class Checkpoint:
 
     def require_contract(self) -> ExtractionSettings:
         """The extraction contract of a detector of faces; raises CheckpointError for any other model."""
+        name = self.path or "this checkpoint"
+        if self.provenance.get("objective", {}).get("name") == "mae":
+            raise CheckpointError(
+                f"{name}: was pre-trained without labels and cannot judge; give it to a training "
+                "configuration as init, such as configs/video_finetune.yaml"
+            )
         if self.contract is None or self.settings.num_classes != 2:
-            name = self.path or "this checkpoint"
             raise CheckpointError(
                 f"{name}: was trained on images ({self.settings.num_classes} classes), not on face clips; "
                 "judging videos needs one that was trained on what preprocess wrote"
@@ -263,13 +269,8 @@ def _self_test(kind: Kind, model: nn.Module, settings: ModelSettings, seed: int)
     shape = (1, settings.frames, settings.image_size, settings.image_size, settings.channels)
     device = next(model.parameters()).device
     pixels = torch.from_numpy(noise_pixels(seed, shape)).to(device)
-    precision = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        with torch.inference_mode(), torch.autocast(device.type, enabled=False):
-            logits = kind.self_test_logits(model, normalize_pixels(pixels, settings))
-    finally:
-        torch.set_float32_matmul_precision(precision)
+    with full_precision(), torch.inference_mode(), torch.autocast(device.type, enabled=False):
+        logits = kind.self_test_logits(model, normalize_pixels(pixels, settings))
     return [round(value, 6) for value in logits.softmax(dim=1)[0].tolist()]
 
 

@@ -1,6 +1,9 @@
-"""Which number type a model should run in on a device."""
+"""Which number type a model should run in on a device, and true fp32 where results are compared."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -21,3 +24,14 @@ def inference_dtype(device: torch.device | str) -> torch.dtype:
 def _cpu_has(unit: str) -> bool:
     """Whether torch sees an instruction set; an older torch that cannot tell counts as no."""
     return bool(getattr(torch.cpu, f"_is_{unit}_supported", lambda: False)())
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Matrix products in true fp32 inside, whatever the program chose outside."""
+    chosen = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(chosen)

@@ -214,7 +214,10 @@ def _model_rows(document: Mapping[str, Any], contract: ExtractionSettings) -> li
         ("Threshold", checkpoint["threshold"]),
         ("Scores", _policy(document)),
         ("Clips", settings["clips"]),
-        ("Device and precision", f"{settings['device']}, {settings['precision']}"),
+        (
+            "Device and precision",
+            f"{settings['device']}, {settings['precision']}, computed by {settings['backend']}",
+        ),
         ("Video reader", settings["reader"]),
         ("Face extraction", ", ".join(f"{name} {value}" for name, value in contract.model_dump().items())),
     ]

@@ -47,9 +47,9 @@ def test_scores_are_calibrated_softmax_of_models_logits(tmp_path, monkeypatch):
     detector = make_detector(tmp_path, monkeypatch, ScriptedExtractor(), decision=Decision(temperature=2.5))
     pixels = np.stack([face_clip(0, start).pixels for start in range(3)])
     expected = reference_probabilities(detector, pixels)
-    detector.precision = "fp32"
+    detector.scorer.precision = "fp32"
     np.testing.assert_allclose(detector.score(pixels), expected, atol=1e-5)
-    detector.precision = "bf16"
+    detector.scorer.precision = "bf16"
     np.testing.assert_allclose(detector.score(torch.from_numpy(pixels)), expected, atol=0.05)
     assert np.ptp(expected) > 0.1
 
@@ -149,7 +149,7 @@ def test_on_clip_sees_every_clip_with_its_score(tmp_path, monkeypatch, video):
 def test_image_model_scores_every_frame_of_a_clip(tmp_path, monkeypatch, video):
     clip = face_clip(0, 0)
     detector = make_detector(tmp_path, monkeypatch, ScriptedExtractor([clip]), settings=IMAGE)
-    detector.precision = "fp32"
+    detector.scorer.precision = "fp32"
     expected = reference_probabilities(detector, clip.pixels[:, None]).mean()
     assert detector.detect(video).probability == pytest.approx(expected, abs=1e-5)
 
