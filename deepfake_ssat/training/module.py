@@ -122,5 +122,5 @@ def _require_finite(loss: Tensor, epoch: int, batch_idx: int) -> None:
         raise TrainingError(
             f"the loss became {loss.item()} in epoch {epoch + 1}, batch {batch_idx + 1}: training diverged; "
             "lower optimizer.base_learning_rate or set optimizer.clip_gradient_norm=1.0 "
-            "(the checkpoints of the last validation are kept)"
+            "(weights of earlier validations are kept)"
         )

@@ -8,7 +8,7 @@ the end), ``reconstructions/``, ``train.log``.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,8 +85,8 @@ class RunFolder:
                     f"{self.root}: holds {strangers[0]} and no training run; give an empty or new --out"
                 )
             return
-        before = dict(_leaves(yaml.safe_load(self.config.read_text(encoding="utf-8"))))
-        now = dict(_leaves(yaml.safe_load(dump_experiment(experiment))))
+        before = dict(leaves(yaml.safe_load(self.config.read_text(encoding="utf-8"))))
+        now = dict(leaves(yaml.safe_load(dump_experiment(experiment))))
         for key in before | now:
             if before.get(key) != now.get(key):
                 raise TrainingError(
@@ -137,10 +137,10 @@ class RunFolder:
         return json.loads(self.facts.read_text(encoding="utf-8")) if self.facts.is_file() else {}
 
 
-def _leaves(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Nested settings as (section.key, value)."""
     for key, value in values.items():
         if isinstance(value, dict):
-            yield from _leaves(value, f"{prefix}{key}.")
+            yield from leaves(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value

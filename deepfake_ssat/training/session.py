@@ -111,4 +111,5 @@ def _seen(experiment: Experiment, examples: Examples) -> dict[str, list[str]] | 
 
 def _command_line() -> str:
     """The command as it was typed."""
-    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    program = Path(sys.argv[0]).name
+    return shlex.join(["deepfake-ssat" if program == "__main__.py" else program, *sys.argv[1:]])

@@ -66,7 +66,7 @@ def measure(batches: list[BatchScores], examples: FaceClipDataset | ImageDataset
         for item, row in zip(batch.items, batch.probabilities, strict=bool(batch.probabilities))
     }
     if not probabilities:
-        return ValidationResult(losses, (-losses["val_loss"], 0.0), Decision(), len(examples))
+        return ValidationResult(losses, (-losses["val_loss"], 0.0), Decision(), len(examples.videos))
     items = sorted(probabilities)
     scores = np.array([probabilities[item] for item in items])
     labels = np.array([examples.labels[item] for item in items])

@@ -1,0 +1,65 @@
+import csv
+
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from deepfake_ssat.training.metrics_log import MetricsLog, columns_for
+
+COLUMNS = ("step", "epoch", "loss", "val_loss")
+
+
+def rows(file):
+    with file.open() as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_rows_have_the_columns_that_they_fill(tmp_path):
+    log = MetricsLog(tmp_path / "m.csv", tmp_path / "tb", COLUMNS, first_step=0)
+    log.write(1, 1, {"loss": 0.5})
+    log.write(1, 1, {"val_loss": 0.25})
+    log.close()
+    assert rows(tmp_path / "m.csv") == [
+        {"step": "1", "epoch": "1", "loss": "0.5", "val_loss": ""},
+        {"step": "1", "epoch": "1", "loss": "", "val_loss": "0.25"},
+    ]
+
+
+def test_rows_after_the_resume_point_are_taken_back(tmp_path):
+    file = tmp_path / "m.csv"
+    log = MetricsLog(file, tmp_path / "tb", COLUMNS, first_step=0)
+    for step in range(1, 6):
+        log.write(step, 1, {"loss": step / 10})
+    log.close()
+    with file.open("a") as stream:
+        stream.write("6,1,0.")  # A kill in the middle of a row.
+    log = MetricsLog(file, tmp_path / "tb", COLUMNS, first_step=3)
+    log.write(4, 1, {"loss": 0.4})
+    log.close()
+    assert [row["step"] for row in rows(file)] == ["1", "2", "3", "4"]
+
+
+def test_rows_of_a_run_without_a_resume_point_begin_anew(tmp_path):
+    file = tmp_path / "m.csv"
+    for _ in range(2):
+        log = MetricsLog(file, tmp_path / "tb", COLUMNS, first_step=0)
+        log.write(1, 1, {"loss": 0.5})
+        log.close()
+    assert len(rows(file)) == 1
+
+
+def test_tensorboard_has_the_same_numbers(tmp_path):
+    log = MetricsLog(tmp_path / "m.csv", tmp_path / "tb", COLUMNS, first_step=0)
+    log.write(7, 1, {"loss": 0.5, "val_loss": 0.25})
+    log.close()
+    events = EventAccumulator(str(tmp_path / "tb"))
+    events.Reload()
+    assert [(event.step, event.value) for event in events.Scalars("training/loss")] == [(7, 0.5)]
+    assert [(event.step, event.value) for event in events.Scalars("validation/loss")] == [(7, 0.25)]
+
+
+def test_columns_are_those_that_the_run_fills():
+    assert "val_video_auc" in columns_for("ssat", faces=True, num_classes=2)
+    assert "reconstruction_loss" not in columns_for("scratch", faces=True, num_classes=2)
+    mae = columns_for("mae", faces=True, num_classes=2)
+    assert "val_reconstruction_loss" in mae
+    assert not {"classification_loss", "val_video_auc"} & set(mae)
+    assert "val_image_auc" not in columns_for("ssat", faces=False, num_classes=10)

@@ -1,0 +1,71 @@
+import pytest
+import torch
+
+from deepfake_ssat.config import Experiment
+from deepfake_ssat.errors import TrainingError
+from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
+from deepfake_ssat.training.module import TrainingModule
+from deepfake_ssat.training.optim import Schedule
+from tests.training.runs import tiny_values
+
+SCHEDULE = Schedule(1e-3, 0.0, 0.0, 0, 10)
+
+
+def module(tmp_path, **changes):
+    experiment = Experiment.model_validate(tiny_values(tmp_path, **changes))
+    torch.manual_seed(0)
+    return TrainingModule(MaskedAutoencoder(experiment.model), experiment, None, SCHEDULE)
+
+
+def batch(size=2):
+    pixels = torch.randint(
+        0, 256, (size, 4, 32, 32, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1)
+    )
+    return {"pixels": pixels, "label": torch.arange(size) % 2, "item": torch.arange(size)}
+
+
+@pytest.mark.parametrize("mixup", [0.0, 1.0])
+def test_step_draws_from_seed_and_position_alone(tmp_path, mixup):
+    training = module(tmp_path, augmentation={"mixup": mixup}).train()
+    first = training.training_step(batch(), 3)["loss"]
+    torch.rand(7)  # Whatever happened to torch's own stream in between.
+    again = training.training_step(batch(), 3)["loss"]
+    other = training.training_step(batch(), 4)["loss"]
+    assert first.item() == again.item()
+    assert first.item() != other.item()
+
+
+def test_validation_uses_the_same_masks_every_time(tmp_path):
+    training = module(tmp_path).eval()
+    with torch.no_grad():
+        assert training.validation_step(batch(), 0) == training.validation_step(batch(), 0)
+
+
+@pytest.mark.parametrize("objective", ["scratch", "ssat", "supmae"])
+def test_validation_scores_come_from_all_tokens(tmp_path, objective):
+    training = module(tmp_path, objective={"name": objective}).eval()
+    from deepfake_ssat.models.pixels import normalize_pixels
+
+    with torch.no_grad():
+        scores = training.validation_step(batch(), 0)
+        logits = training.model.classify(normalize_pixels(batch()["pixels"], training.model.settings))
+    assert torch.allclose(torch.tensor(scores.probabilities), logits.softmax(dim=1), atol=1e-6)
+    assert scores.items == [0, 1]
+
+
+def test_pre_training_scores_nothing(tmp_path):
+    with torch.no_grad():
+        scores = module(tmp_path, objective={"name": "mae"}).eval().validation_step(batch(), 0)
+    assert scores.probabilities == []
+    assert scores.loss_sums.keys() == {"loss", "reconstruction_loss"}
+
+
+def test_loss_that_is_not_finite_ends_the_run_in_one_line(tmp_path):
+    training = module(tmp_path)
+    with torch.no_grad():
+        training.model.head.weight.fill_(float("nan"))
+    with pytest.raises(
+        TrainingError, match=r"the loss became nan in epoch 1, batch 5.*lower optimizer"
+    ) as error:
+        training.training_step(batch(), 4)
+    assert "\n" not in str(error.value)

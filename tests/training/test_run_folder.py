@@ -1,0 +1,60 @@
+import pytest
+import torch
+
+from deepfake_ssat.config import Experiment
+from deepfake_ssat.errors import TrainingError
+from deepfake_ssat.training.run_folder import POSITION_KEY, Position, RunFolder
+from tests.training.runs import tiny_values
+
+
+def experiment(tmp_path, **changes):
+    return Experiment.model_validate(tiny_values(tmp_path / "m", **changes))
+
+
+@pytest.fixture
+def begun(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.begin(experiment(tmp_path), 1, "abc")
+    return folder
+
+
+def test_same_settings_may_go_on(begun, tmp_path):
+    begun.check(experiment(tmp_path), 1, "abc")
+
+
+def test_another_setting_is_refused_by_its_key(begun, tmp_path):
+    with pytest.raises(TrainingError, match=r"optimizer.batch_size 2, now it is 4; take another --out"):
+        begun.check(experiment(tmp_path, optimizer={"batch_size": 4}), 1, "abc")
+
+
+def test_another_number_of_processes_is_refused(begun, tmp_path):
+    with pytest.raises(TrainingError, match="processes 1, now it is 2"):
+        begun.check(experiment(tmp_path), 2, "abc")
+
+
+def test_changed_clips_are_refused(begun, tmp_path):
+    with pytest.raises(TrainingError, match="manifest hash abc, now it is def"):
+        begun.check(experiment(tmp_path), 1, "def")
+
+
+def test_folder_with_something_else_is_refused(tmp_path):
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(TrainingError, match=r"holds thesis.tex and no training run"):
+        RunFolder(tmp_path).check(experiment(tmp_path), 1, None)
+
+
+def test_run_without_a_resume_state_begins_at_the_start(begun):
+    assert begun.position() == Position(epoch=0, batch=0, step=0)
+
+
+def test_position_is_read_from_the_resume_state(begun):
+    torch.save({POSITION_KEY: [2, 1, 9]}, begun.resume)
+    assert begun.position() == Position(epoch=2, batch=1, step=9)
+
+
+def test_finished_run_needs_no_resume_state(begun):
+    begun.resume.touch()
+    assert not begun.finished
+    begun.finish()
+    assert begun.finished
+    assert not begun.resume.exists()
