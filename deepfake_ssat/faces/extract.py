@@ -14,6 +14,9 @@ from deepfake_ssat.faces.windows import frames_in_windows, window_starts
 from deepfake_ssat.records import FaceClip, Status
 from deepfake_ssat.video import VideoFrame, VideoReader
 
+MOST_SURPLUS = 1.25
+"""Frames of a video in those that its header announces, before the windows count as badly spread."""
+
 
 class FaceExtractor:
     """Holds the face networks; use it for any number of videos, from one thread at a time."""
@@ -93,9 +96,17 @@ class FaceExtraction:
     @property
     def warnings(self) -> list[str]:
         """What makes this extraction less than it should be."""
-        if self._starts and self.num_frames <= self._starts[-1]:
+        announced = self._reader.metadata.num_frames
+        if not self._starts or announced is None:
+            return []
+        if self.num_frames <= self._starts[-1]:
             return [
                 f"the video ended after {self.num_frames} frames, before the last window that was planned"
+            ]
+        if self.num_frames > MOST_SURPLUS * announced:
+            return [
+                f"the video has {self.num_frames} frames where {announced} were announced: its later part "
+                "was not looked at; try all clips"
             ]
         return []
 

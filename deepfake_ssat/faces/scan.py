@@ -21,7 +21,7 @@ from deepfake_ssat.records import FaceDetection
 from deepfake_ssat.video import VideoFrame
 
 HELD_BYTES = 100_000_000
-"""Of decoded frames, at about 1.5 bytes a pixel, that may wait for their faces."""
+"""Of decoded frames that may wait for their faces."""
 MAX_BATCH = 8
 """Frames that go through the networks together."""
 THUMBNAIL_SOURCE = 64
@@ -84,8 +84,7 @@ class FaceScanner:
 
     def _batch(self, frame: VideoFrame) -> int:
         """Searched frames per round, so that the frames between them fit into the memory."""
-        frame_bytes = frame.width * frame.height * 3 // 2
-        return min(max(HELD_BYTES // (frame_bytes * self._settings.detect_every), 1), MAX_BATCH)
+        return min(max(HELD_BYTES // (frame_bytes(frame) * self._settings.detect_every), 1), MAX_BATCH)
 
     def _flush(
         self, held: Sequence[VideoFrame], anchor: _Seen | None, patience: int | None, *, last: bool
@@ -194,6 +193,11 @@ class FaceScanner:
             loose = cut_loosely(pixels, square, self._settings.crop_size)
             sightings.append(Sighting(track, frame.index, frame.seconds, box, landmarks, square, loose))
         return sightings
+
+
+def frame_bytes(frame: VideoFrame) -> int:
+    """About what a decoded frame holds: 4:2:0 has 1.5 bytes a pixel."""
+    return frame.width * frame.height * 3 // 2
 
 
 def _times(box: tuple[float, float, float, float], scale: float) -> tuple[float, float, float, float]:

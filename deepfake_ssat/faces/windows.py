@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from itertools import takewhile
 
+from deepfake_ssat.faces.scan import HELD_BYTES, frame_bytes
 from deepfake_ssat.video import VideoFrame
 
 
@@ -21,12 +23,24 @@ def window_starts(num_frames: int, num_windows: int, span: int) -> list[int]:
 def frames_in_windows(
     frames: Iterator[VideoFrame], starts: list[int], span: int
 ) -> Iterator[Iterator[VideoFrame]]:
-    """For each window its frames; those between windows are decoded and dropped unconverted."""
+    """For each window its frames; those between windows are decoded and dropped unconverted.
+
+    Where the video ends before a window that was planned, the last ``span`` frames stand in for it.
+    """
     for start in starts:
-        first = next((frame for frame in frames if frame.index >= start), None)
-        if first is None:
+        skipped: deque[VideoFrame] = deque(maxlen=span)
+        for frame in frames:
+            if frame.index >= start:
+                skipped.clear()
+                yield _window(frame, frames, start + span)
+                break
+            skipped.append(frame)
+            while len(skipped) * frame_bytes(frame) > HELD_BYTES:
+                skipped.popleft()
+        else:
+            if skipped:
+                yield iter(skipped)
             return
-        yield _window(first, frames, start + span)
 
 
 def _window(first: VideoFrame, frames: Iterator[VideoFrame], stop: int) -> Iterator[VideoFrame]:

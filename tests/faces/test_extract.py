@@ -146,6 +146,19 @@ def test_video_shorter_than_announced_warns(extractor):
     assert "ended after 60 frames" in extraction.warnings[0]
 
 
+def test_video_that_ends_before_every_window_is_judged_by_its_end(extractor):
+    extraction = extractor.extract(Frames(portrait_frames(60), announced=5000), clips=4)
+    assert [clip.frame_indices.tolist() for clip in extraction] == [list(range(44, 60))]
+    assert extraction.status is Status.SCORED
+    assert "ended after 60 frames" in extraction.warnings[0]
+
+
+def test_video_much_longer_than_announced_warns(extractor):
+    extraction = extractor.extract(Frames(portrait_frames(150), announced=80), clips=2)
+    assert len(list(extraction)) == 2
+    assert "has 150 frames where 80 were announced" in extraction.warnings[0]
+
+
 def test_frames_held_do_not_grow_with_the_video(extractor):
     picture = with_faces(background(240, 320), [(160, 120)], 80)
     most = []

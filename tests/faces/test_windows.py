@@ -39,3 +39,8 @@ def test_neighbouring_windows_lose_no_frame():
 def test_windows_end_with_the_video():
     windows = frames_in_windows(frames(range(10)), [2, 8, 20], 4)
     assert [[frame.index for frame in window] for window in windows] == [[2, 3, 4, 5], [8, 9]]
+
+
+def test_last_frames_stand_in_for_a_window_past_the_end():
+    windows = frames_in_windows(frames(range(10)), [2, 12, 20], 3)
+    assert [[frame.index for frame in window] for window in windows] == [[2, 3, 4], [7, 8, 9]]
