@@ -35,6 +35,7 @@ KNOWN_NAGGING = (
     ".*your dataloader is not resumable.*",
     ".*GPU available but not used.*",
     ".*LeafSpec.*",
+    ".*broadcast_buffers. is deprecated.*",
 )
 """What Lightning warns of that is meant here, or taken care of."""
 

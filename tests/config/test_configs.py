@@ -1,0 +1,70 @@
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from deepfake_ssat.config import PRESETS, load_experiment
+from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
+from deepfake_ssat.training.run_folder import leaves
+
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
+FULL = sorted(path.stem for path in CONFIGS if not path.stem.startswith("smoke_"))
+
+
+def experiment(name):
+    return load_experiment(CONFIGS[0].parent / f"{name}.yaml")
+
+
+def test_every_experiment_has_a_smoke_version():
+    smoke = {path.stem.removeprefix("smoke_") for path in CONFIGS} - {"demo"}
+    assert sorted(smoke & set(FULL)) == FULL
+    assert len(FULL) == 9
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_file_is_complete_and_builds_its_model(path):
+    loaded = load_experiment(path)
+    text = path.read_text()
+    assert text.startswith("# ")
+    assert f"deepfake-ssat train configs/{path.name}" in text
+    given = {key for key, _ in leaves(yaml.safe_load(text))}
+    known = {key for key, _ in leaves(loaded.model_dump(mode="json"))}
+    sizes = {f"model.encoder.{name}" for name in ("width", "depth", "heads")}
+    assert known - given in ({"model.encoder.preset"}, sizes)
+    with torch.device("meta"):
+        MaskedAutoencoder(loaded.model)
+
+
+@pytest.mark.parametrize("name", FULL)
+def test_smoke_version_keeps_the_objective_and_the_kind_of_data(name):
+    full, smoke = experiment(name), experiment(f"smoke_{name}")
+    assert smoke.objective == full.objective
+    assert smoke.data.kind == full.data.kind
+    assert smoke.model.frames == full.model.frames
+    assert smoke.trainer.epochs <= 5
+
+
+@pytest.mark.parametrize(("name", "ratio"), [("video_ssat_075", 0.75), ("video_ssat_095", 0.95)])
+def test_video_ssat_is_that_of_the_paper(name, ratio):
+    loaded = experiment(name)
+    assert loaded.objective.classification_weight == 0.1
+    assert loaded.objective.mask_ratio == ratio
+    assert loaded.model.grid == (8, 14, 14)
+    assert loaded.augmentation.name == "dfdc"
+    assert (loaded.model.decoder.depth, loaded.model.decoder.width) == (2, 128)
+
+
+def test_pneumoniamnist_is_that_of_table_5():
+    loaded = experiment("image_ssat_pneumoniamnist")
+    encoder = loaded.model.encoder
+    assert (encoder.width, encoder.depth, encoder.heads) == PRESETS["tiny"]
+    assert (loaded.model.image_size, loaded.model.patch) == (28, 2)
+    assert (loaded.optimizer.batch_size, loaded.trainer.epochs) == (64, 100)
+
+
+def test_fine_tuning_starts_from_pre_training_of_the_same_geometry():
+    before, after = experiment("video_mae"), experiment("video_finetune")
+    assert str(after.init) == "runs/video_mae/checkpoints/best.safetensors"
+    ignored = {"encoder": {"drop_path"}}
+    assert before.model.model_dump(exclude=ignored) == after.model.model_dump(exclude=ignored)

@@ -1,0 +1,109 @@
+import pytest
+import yaml
+
+from deepfake_ssat.config import Experiment, dump_experiment, load_experiment
+from deepfake_ssat.errors import ConfigError
+from tests.training.runs import tiny_values, write_config
+
+
+@pytest.fixture
+def file(tmp_path):
+    return write_config(tmp_path / "tiny.yaml", tiny_values(tmp_path / "clips"))
+
+
+def test_experiment_survives_its_own_yaml(file, tmp_path):
+    experiment = load_experiment(file)
+    again = tmp_path / "again.yaml"
+    again.write_text(dump_experiment(experiment))
+    assert load_experiment(again) == experiment
+
+
+def test_changes_are_applied_in_order_with_yaml_values(file):
+    changes = ["optimizer.batch_size=4", "data.val.splits=[test]", "optimizer.batch_size=6", "init=null"]
+    experiment = load_experiment(file, changes)
+    assert experiment.optimizer.batch_size == 6
+    assert experiment.data.val.splits == ("test",)
+    assert experiment.init is None
+
+
+def test_exponent_without_a_point_is_a_number(file):
+    assert load_experiment(file, ["optimizer.weight_decay=1e-3"]).optimizer.weight_decay == 1e-3
+
+
+@pytest.mark.parametrize(
+    ("change", "answer"),
+    [
+        (
+            "optimizer.batchsize=4",
+            r"optimizer\.batchsize is no key; did you mean batch_size\? \(valid: accumul",
+        ),
+        ("optimiser.eps=1", r"optimiser is no key; did you mean optimizer\? \(valid: augmentation, data"),
+        ("data.manifets=x", r"data\.manifets is no key; did you mean manifest\?"),
+        ("data.train.spilts=[a]", r"data\.train\.spilts is no key; did you mean splits\?"),
+        ("data.clips_per_face=0", r"data\.clips_per_face: must be greater than or equal to 1 \(given: 0\)"),
+        ("data.train.splits=train", r"data\.train\.splits: must be a list"),
+        (
+            "data.kind=videos",
+            r"data\.kind videos is not known \(valid: face_clips, npz, cifar, image_folder\)",
+        ),
+        (
+            "objective.name=ssta",
+            r"objective\.name: must be 'scratch', 'mae', 'ssat' or 'supmae' \(given: 'ssta'",
+        ),
+        ("objective.class_weight=2", r"objective\.class_weight: must be 'auto' or 'none' or .* equal to 1"),
+        ("optimizer.betas=[0.9, 1]", r"optimizer\.betas\.1: must be less than 1"),
+        ("model=", r"model: must be a section with keys"),
+        ("model.patch=7", r"model: image_size 32 is not a multiple of patch 7"),
+        ("optimizer.warmup_epochs=2", r"warmup_epochs 2 leaves nothing of trainer\.epochs 2"),
+        ("seed", r"--set seed: write section\.key=value"),
+        ("seed.deep=3", r"--set seed\.deep=3: seed is a value, not a section"),
+        ("seed=[", r"--set seed=\[: the value is not YAML"),
+    ],
+)
+def test_wrong_setting_is_answered_in_one_line_of_the_files_own_words(file, change, answer):
+    with pytest.raises(ConfigError, match=answer) as error:
+        load_experiment(file, [change])
+    assert "\n" not in str(error.value)
+    assert not str(error.value).count("literal[")
+
+
+@pytest.mark.parametrize(
+    ("values", "answer"),
+    [
+        ({"data": {"kind": "face_clips"}}, r"data\.manifest is missing"),
+        ({"data": {"manifest": "x"}}, r"data\.kind is missing \(valid: face_clips"),
+        (
+            {"data": {"kind": "npz", "path": "x"}},
+            r"data\.kind npz gives single images: model\.frames must be 1",
+        ),
+        ({"model": None}, r"model: must be a section"),
+    ],
+)
+def test_wrong_section_is_answered(tmp_path, values, answer):
+    file = tmp_path / "wrong.yaml"
+    file.write_text(yaml.safe_dump(tiny_values(tmp_path) | values))
+    with pytest.raises(ConfigError, match=answer):
+        load_experiment(file)
+
+
+@pytest.mark.parametrize(
+    ("content", "answer"),
+    [(b"- a\n- b\n", "holds no sections"), (b"a: [\n", "is not YAML"), (b"\xff\xfe\x00", "cannot be read")],
+)
+def test_file_that_is_no_configuration_is_named(tmp_path, content, answer):
+    file = tmp_path / "odd.yaml"
+    file.write_bytes(content)
+    with pytest.raises(ConfigError, match=f"odd.yaml: .*{answer}"):
+        load_experiment(file)
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"absent\.yaml: cannot be read"):
+        load_experiment(tmp_path / "absent.yaml")
+
+
+def test_mae_has_no_labels_to_mix(tmp_path):
+    with pytest.raises(ValueError, match="objective mae has no labels to mix"):
+        Experiment.model_validate(
+            tiny_values(tmp_path, objective={"name": "mae"}, augmentation={"mixup": 0.5})
+        )
