@@ -73,21 +73,12 @@ def train_model(
         )
         log = MetricsLog(folder.metrics, folder.root / "tensorboard", columns, position.step)
         outlet = Outlet(folder, log, reporter)
-    samples = None
-    if outlet and model.decoder is not None and settings.reconstruction_samples:
-        samples = SampleCollector(own_share(len(examples.val), processes), settings.reconstruction_samples)
-    validations = Validations(experiment, examples, samples, provenance, outlet)
-    callbacks: list[Callback] = [
-        EpochStarts(loaders),
-        TrainingRows(outlet.log if outlet else None, settings.log_every_steps),
-        validations,
-    ]
+    validations = Validations(
+        experiment, examples, _samples(model, experiment, examples, processes), provenance, outlet
+    )
+    callbacks = _callbacks(experiment, loaders, validations, folder, outlet)
     if outlet:
         callbacks.append(TrainingProgress(reporter, schedule.total_steps, effective_batch))
-    if experiment.optimizer.ema_decay is not None:
-        # Buffers hold fixed tables: they are copied, where averaging would round them.
-        callbacks.append(EMAWeightAveraging(decay=experiment.optimizer.ema_decay, use_buffers=False))
-    callbacks.append(ResumeState(folder, settings.checkpoint_every_steps))
     try:
         with _quiet_lightning():
             trainer = _make_trainer(experiment, callbacks, processes, device, precision, folder)
@@ -109,6 +100,36 @@ def train_model(
         if torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
     return validations.best
+
+
+def _samples(
+    model: MaskedAutoencoder, experiment: Experiment, examples: Examples, processes: Processes
+) -> SampleCollector | None:
+    """What the first process draws; None where nothing is reconstructed."""
+    wanted = experiment.trainer.reconstruction_samples
+    if processes.rank or model.decoder is None or not wanted:
+        return None
+    return SampleCollector(own_share(len(examples.val), processes), wanted)
+
+
+def _callbacks(
+    experiment: Experiment,
+    loaders: Loaders,
+    validations: Validations,
+    folder: RunFolder,
+    outlet: Outlet | None,
+) -> list[Callback]:
+    """In the order in which they are called: rows, then averaging, then the state that holds both."""
+    settings, decay = experiment.trainer, experiment.optimizer.ema_decay
+    # Buffers hold fixed tables: they are copied, where averaging would round them.
+    averaging = [] if decay is None else [EMAWeightAveraging(decay=decay, use_buffers=False)]
+    return [
+        EpochStarts(loaders),
+        TrainingRows(outlet.log if outlet else None, settings.log_every_steps),
+        validations,
+        *averaging,
+        ResumeState(folder, settings.checkpoint_every_steps),
+    ]
 
 
 def _make_trainer(
