@@ -129,6 +129,7 @@ def _stored_onnx(checkpoint: Checkpoint) -> Path:
     path = cache_folder() / "onnx" / f"{checkpoint.hash}-{__version__}.onnx"
     if not path.is_file():
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             replace_file(path, onnx_model(checkpoint).SerializeToString())
         except OSError as error:
             raise ConfigError(
