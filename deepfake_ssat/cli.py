@@ -335,6 +335,96 @@ def evaluate(
         )
 
 
+@app.command("cross-manipulation")
+def cross_manipulation(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file, such as those in configs/.")],
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where folds and the table go; run again to go on.")
+    ],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of all folds; repeatable."),
+    ] = None,
+    hold_out: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Only this fold, the others run elsewhere; repeatable."),
+    ] = None,
+    split: Annotated[str, typer.Option(metavar="NAME", help="Which split is judged.")] = "test",
+    merge_only: Annotated[
+        bool, typer.Option("--merge-only", help="Only make the table of the folds that are in DIR.")
+    ] = False,
+) -> None:
+    """Hold each manipulation out of training in turn, and judge it.
+
+    Each fold is trained on the other manipulations and the originals. Folds can run on several machines: give
+    each --hold-out, copy their folders (DIR/folds/NAME) together, and run --merge-only.
+    """
+    with _one_line_errors():
+        from deepfake_ssat.commands.cross_manipulation import run
+
+        raise typer.Exit(
+            run(
+                config,
+                out,
+                changes=set_ or [],
+                hold_out=hold_out or [],
+                split=split,
+                merge_only=merge_only,
+            )
+        )
+
+
+@app.command()
+def compare(
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", help="Folders that cross-manipulation wrote.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the table goes.")],
+) -> None:
+    """Put several methods' cross-manipulation into one table, a row each."""
+    with _one_line_errors():
+        from deepfake_ssat.commands.compare import run
+
+        raise typer.Exit(run(folders, out))
+
+
+@app.command("cross-dataset")
+def cross_dataset(
+    checkpoint: Annotated[
+        list[str], typer.Option(metavar="[NAME=]FILE", help="A file that train wrote; repeatable.")
+    ],
+    manifest: Annotated[
+        list[str], typer.Option(metavar="[NAME=]DIR", help="A folder that preprocess wrote; repeatable.")
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where the matrix and its cells go; run again to go on.")
+    ],
+    split: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="train, val or test (default); repeatable.")
+    ] = None,
+    compression: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this one, such as c23; repeatable.")
+    ] = None,
+    device: Annotated[Device, typer.Option(help="Where the networks run.")] = Device.auto,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: torch's choice.")] = None,
+) -> None:
+    """Measure every checkpoint on every data set: a matrix of video AUC."""
+    with _one_line_errors():
+        from deepfake_ssat.commands.cross_dataset import run
+        from deepfake_ssat.config import Selection
+
+        raise typer.Exit(
+            run(
+                checkpoint,
+                manifest,
+                out,
+                selection=Selection(splits=tuple(split or ["test"]), compressions=tuple(compression or ())),
+                device=device.value,
+                threads=threads,
+            )
+        )
+
+
 @app.command()
 def serve(
     checkpoint: Annotated[

@@ -16,6 +16,7 @@ from deepfake_ssat.errors import VideoError
 
 REPOSITORY = Path(__file__).parent.parent
 VERBS = ["detect", "preprocess", "train", "evaluate", "model", "export"]
+VERBS += ["cross-manipulation", "compare", "cross-dataset"]
 
 
 def run_cli(*arguments):

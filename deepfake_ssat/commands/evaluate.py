@@ -42,13 +42,32 @@ def run(
     raises DeepfakeError for what the user can correct, such as clips cut otherwise than the checkpoint's.
     """
     console = Console(highlight=False)
-    detector = _load(checkpoint, device, threads)
-    with _locked(out):
-        report = _evaluate(detector, manifest, out, selection, batch, policy, seed, console)
-        written = _write(report, out)
+    report, written = judge(
+        checkpoint, manifest, out, selection, device, batch, policy, threads, seed, console
+    )
     _print(report, console)
     console.print(f"written to {out}: {', '.join(written)}", markup=False, soft_wrap=True)
     return 0
+
+
+def judge(
+    checkpoint: Path | None,
+    manifest: Path,
+    out: Path,
+    selection: Selection = TEST_SPLIT,
+    device: str = "auto",
+    batch: int | None = None,
+    policy: AggregationPolicy | None = None,
+    threads: int | None = None,
+    seed: int = 0,
+    console: Console | None = None,
+) -> tuple[EvalReport, list[str]]:
+    """What ``run`` does without printing the table: the report, and the names of the files in ``out``."""
+    detector = _load(checkpoint, device, threads)
+    with _locked(out):
+        shown = console or Console(highlight=False)
+        report = _evaluate(detector, manifest, out, selection, batch, policy, seed, shown)
+        return report, _write(report, out)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Metrics of probabilities of fake, and their 95 % intervals, on plain arrays."""
 
+from deepfake_ssat.metrics.folds import FoldScores, mean_interval, weighted_accuracy
 from deepfake_ssat.metrics.intervals import (
     CONFIDENCE,
     RESAMPLES,
@@ -35,6 +36,7 @@ __all__ = [
     "CONFIDENCE",
     "RESAMPLES",
     "SMALLEST_CLASS",
+    "FoldScores",
     "Interval",
     "Weighted",
     "accuracy",
@@ -46,9 +48,11 @@ __all__ = [
     "choose_threshold",
     "equal_error_rate",
     "log_loss",
+    "mean_interval",
     "reliability_bins",
     "roc_points",
     "true_positive_rate_at",
+    "weighted_accuracy",
     "weighted_auc",
     "weighted_average_precision",
     "weighted_balanced_accuracy",

@@ -1,0 +1,104 @@
+"""``deepfake-ssat cross-manipulation``: hold each manipulation out of training in turn, and judge it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from deepfake_ssat.config import load_experiment
+from deepfake_ssat.errors import ConfigError
+
+if TYPE_CHECKING:
+    from deepfake_ssat.config import Experiment
+    from deepfake_ssat.reporting.protocols.results import FoldResult
+
+TEST = "test"
+
+
+def run(
+    config: Path,
+    out: Path,
+    changes: Sequence[str] = (),
+    hold_out: Sequence[str] = (),
+    split: str = TEST,
+    merge_only: bool = False,
+) -> int:
+    """Trains and judges every fold that is not finished, then writes one table over all; returns 0.
+
+    Run again after an interruption it goes on; with ``hold_out`` it runs these folds only, so that others can
+    run elsewhere, and their folders be copied into ``out``; ``merge_only`` makes the table of what is there.
+    Under torchrun every process trains, and the first one judges when all folds are trained. Raises
+    DeepfakeError for what the user can correct, such as a folder with folds of another experiment.
+    """
+    console = Console(highlight=False)
+    experiment = load_experiment(config, changes)
+    if merge_only or _run_folds(config, experiment, changes, out, hold_out, split, console):
+        _merge(config, experiment, out, console)
+    return 0
+
+
+def _run_folds(
+    config: Path,
+    experiment: Experiment,
+    changes: Sequence[str],
+    out: Path,
+    hold_out: Sequence[str],
+    split: str,
+    console: Console,
+) -> bool:
+    """Runs what is missing; returns whether this process is the one that writes."""
+    from deepfake_ssat.commands import train
+    from deepfake_ssat.commands.protocols.folds import plan_folds, require_face_clips, settings_of
+    from deepfake_ssat.commands.protocols.judging import is_finished, judge_fold
+    from deepfake_ssat.manifest import load_manifest
+    from deepfake_ssat.training.hardware import torchrun_processes
+
+    data = require_face_clips(experiment, config)
+    manifest = load_manifest(data.manifest)
+    folds = plan_folds(manifest, data, split, hold_out, out)
+    settings = settings_of(experiment, folds[0].pool)
+    missing = [fold for fold in folds if not is_finished(fold, settings, manifest)]
+    processes = torchrun_processes()
+    waiting = []
+    for fold in missing:
+        if not processes.rank:
+            _say(console, f"{fold.held_out} held out, training on {', '.join(fold.trained_on)}")
+        train.run(config, [*changes, *fold.changes(data)], fold.training)
+        waiting.append(fold)
+        # While the first of several processes judged, the others would wait for it in the next training.
+        if processes.count > 1 and fold is not missing[-1]:
+            continue
+        while waiting and not processes.rank:
+            trained = waiting.pop(0)
+            result = judge_fold(
+                trained, config.stem, settings, manifest, data, experiment.trainer.threads, console
+            )
+            _say(console, _fold_line(result))
+    return not processes.rank
+
+
+def _merge(config: Path, experiment: Experiment, out: Path, console: Console) -> None:
+    from deepfake_ssat.commands.protocols.folds import comparable_config
+    from deepfake_ssat.commands.protocols.merging import read_folds, require_settings, write_table
+
+    folds = read_folds(out)
+    if not folds:
+        raise ConfigError(f"{out}: holds no finished fold; run the command without --merge-only first")
+    for file, fold in folds.items():
+        require_settings(file, fold, comparable_config(experiment), f"{config}")
+    write_table({config.stem: list(folds.values())}, out, console)
+
+
+def _fold_line(fold: FoldResult) -> str:
+    from deepfake_ssat.reporting.protocols.manipulation_table import METRICS
+    from deepfake_ssat.reporting.protocols.text import percent
+
+    numbers = ", ".join(f"{title} {percent(fold.metrics[name])}" for name, title in METRICS.items())
+    return f"{fold.held_out}: {fold.num_real} real and {fold.num_fake} fake videos; {numbers}"
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, markup=False, soft_wrap=True)

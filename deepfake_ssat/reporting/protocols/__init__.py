@@ -1,0 +1,1 @@
+"""Tables and pictures of whole protocols: held-out manipulations, and checkpoints on several data sets."""
