@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 DEFAULT_WEIGHTS = Path(__file__).parent.parent / "weights" / "default.safetensors"
 BATCH_CLIPS = {"cpu": 1, "cuda": 8}
-"""Clips scored at a time, by device: on a CPU more cost 100 MB of memory and gain no time."""
+"""Clips scored at a time, by device: on a CPU more cost over 100 MB of memory and gain little time."""
 
 OnClip = Callable[[FaceClip, ClipScore], None]
 

@@ -230,5 +230,5 @@ def test_loading_a_detector_and_its_extractor_imports_no_training_package(tmp_pa
 
 def test_checkpoint_that_never_learned_to_classify_is_refused(tmp_path):
     path = write_checkpoint(tmp_path / "mae.safetensors", provenance={"objective": {"name": "mae"}})
-    with pytest.raises(CheckpointError, match="classifier is random; fine-tune"):
+    with pytest.raises(CheckpointError, match="pre-trained without labels and cannot judge"):
         load_detector(path, "cpu")
