@@ -55,9 +55,8 @@ def measure(checkpoint: Path, size: int, rounds: int) -> None:
             started = time.perf_counter()
             detector.score(pixels)
             times[name].append(time.perf_counter() - started)
-    print(
-        f"{settings.frames} x {size} x {size}, {settings.num_tokens} tokens, {torch.get_num_threads()} threads"
-    )
+    geometry = f"{settings.frames} x {size} x {size}, {settings.num_tokens} tokens"
+    print(f"{geometry}, {torch.get_num_threads()} threads")
     reference = statistics.median(times["torch"])
     for name, detector in detectors.items():
         median, best = statistics.median(times[name]), min(times[name])

@@ -30,6 +30,8 @@ EXPORT_PACKAGES = ("onnx", "onnxscript")
 PARITY_PACKAGES = ("onnxruntime",)
 OPSET = 20
 INPUT, OUTPUT = "clips", "probability_of_fake"
+SELF_TEST = "self_test_probability"
+"""Metadata: torch's probability of ``noise_clips(checkpoint, 1)``, for those who load the file again."""
 PARITY_TOLERANCE = 1e-4
 PARITY_CLIPS = 3
 """More than the graph was traced with: the batch must be free."""
@@ -108,6 +110,7 @@ def metadata(checkpoint: Checkpoint) -> dict[str, str]:
         "extraction_contract": json.dumps(contract.model_dump(mode="json")),
         "decision": json.dumps(asdict(checkpoint.decision)),
         "checkpoint_sha256": checkpoint.hash,
+        SELF_TEST: f"{torch_probabilities(checkpoint, noise_clips(checkpoint, 1))[0]:.7f}",
     }
 
 
