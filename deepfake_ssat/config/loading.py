@@ -85,7 +85,8 @@ def _first_problem(error: ValidationError) -> str:
     if kind == "union_tag_not_found":
         return f"{name}.{TAG} is missing (valid: {', '.join(_tags(location))})"
     if kind == "union_tag_invalid":
-        return f"{name}.{TAG} {problem.get('ctx', {}).get('tag')} is not known (valid: {', '.join(_tags(location))})"
+        given = problem.get("ctx", {}).get("tag")
+        return f"{name}.{TAG} {given} is not known (valid: {', '.join(_tags(location))})"
     # A setting of several types has a problem for each of them.
     same = [other for other in error.errors() if _keys_only([str(part) for part in other["loc"]]) == location]
     message = " or ".join(dict.fromkeys(_in_words(other["type"], other["msg"]) for other in same))
