@@ -6,10 +6,13 @@ import yaml
 
 from deepfake_ssat.config import PRESETS, load_experiment
 from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
+from deepfake_ssat.reporting.protocols.paper import TABLE_8
 from deepfake_ssat.training.run_folder import leaves
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
-FULL = sorted(path.stem for path in CONFIGS if not path.stem.startswith("smoke_"))
+CHAINS = sorted(path.stem for path in CONFIGS if path.stem.startswith(("video_dfdc_", "video_ffpp_")))
+"""Stages of table 8: recipes that have a file of their own, on other data or from other weights."""
+FULL = sorted(path.stem for path in CONFIGS if not path.stem.startswith("smoke_") and path.stem not in CHAINS)
 
 
 def experiment(name):
@@ -68,3 +71,26 @@ def test_fine_tuning_starts_from_pre_training_of_the_same_geometry():
     assert str(after.init) == "runs/video_mae/checkpoints/best.safetensors"
     ignored = {"encoder": {"drop_path"}}
     assert before.model.model_dump(exclude=ignored) == after.model.model_dump(exclude=ignored)
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_stage_is_its_recipe_but_for_data_initial_weights_and_mask(name):
+    _, corpus, method, ratio = name.split("_")
+    recipe = {"ssat": f"video_ssat_{ratio}", "mae": "video_mae", "finetune": "video_finetune"}[method]
+    before = {
+        "video_dfdc_finetune": "video_dfdc_mae",
+        "video_ffpp_finetune": "video_dfdc_finetune",
+        "video_ffpp_ssat": "video_dfdc_ssat",
+    }.get(f"video_{corpus}_{method}")
+    stage, expected = experiment(name), experiment(recipe).model_dump(mode="json")
+    expected["init"] = f"runs/{before}_{ratio}/checkpoints/best.safetensors" if before else None
+    expected["data"]["manifest"] = f"data/{corpus}/manifest.csv"
+    if method == "mae":
+        expected["objective"]["mask_ratio"] = int(ratio) / 100
+    assert stage.model_dump(mode="json") == expected
+
+
+def test_paper_rows_are_named_after_their_configurations():
+    own = {name for name in TABLE_8 if name in {*CHAINS, *FULL}}
+    ssat_and_finetuning = {name for name in CHAINS if name.startswith("video_ffpp_")}
+    assert own >= {"video_scratch", *ssat_and_finetuning}
