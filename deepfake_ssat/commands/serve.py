@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import ipaddress
 import os
 from pathlib import Path
@@ -33,7 +32,9 @@ def run(
 
     num_clips = parse_clips(clips)
     _check_host(host, allow_remote)
-    _require_packages()
+    from deepfake_ssat.inference.extras import require_packages
+
+    require_packages("serve", "serve", ("fastapi", "uvicorn"))
     import uvicorn
 
     from deepfake_ssat.inference.description import checkpoint_record
@@ -77,13 +78,4 @@ def _check_host(host: str, allow_remote: bool) -> None:
         raise ConfigError(
             f"--host {host} can be reached from other machines; add --allow-remote if that is meant, and set "
             f"{KEY_VARIABLE} so that strangers cannot use it"
-        )
-
-
-def _require_packages() -> None:
-    """Says what to install where the parts of the service are absent."""
-    missing = [name for name in ("fastapi", "uvicorn") if importlib.util.find_spec(name) is None]
-    if missing:
-        raise ConfigError(
-            f"serve needs {' and '.join(missing)}: install deepfake-ssat with its extra, deepfake-ssat[serve]"
         )
