@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,8 @@ from tests.inference.exported import DECISION, checkpoint_file, checkpoint_in, e
 from tests.inference.scripted import CONTRACT, face_clip
 from tests.pages import run_page
 
+# Set before ONNX Runtime is imported, or it reports.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
