@@ -15,10 +15,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
-from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
 from torch import Tensor, nn
-from torchvision.ops import batched_nms
 
+from deepfake_ssat.faces.networks import load_networks
 from deepfake_ssat.records import FaceDetection
 
 CELL, STRIDE = 12, 2
@@ -61,9 +60,7 @@ class FaceDetector:
         """``min_face_size``: side in pixels of the given frames; below 20 the cascade sees nothing."""
         self._min_face_size = max(min_face_size, MIN_FACE)
         self._device = torch.device(device)
-        self._pnet, self._rnet, self._onet = (
-            network().eval().to(self._device) for network in (PNet, RNet, ONet)
-        )
+        self._pnet, self._rnet, self._onet = load_networks(self._device)
 
     def detect(self, frames: Sequence[np.ndarray]) -> list[list[FaceDetection]]:
         """(H, W, 3) uint8 RGB frames of one size -> the faces of each, the most confident first."""
@@ -84,23 +81,22 @@ class FaceDetector:
         """P-net over the pyramid: squares that may hold a face."""
         first_scale = CELL / (CELL_PER_FACE * self._min_face_size)
         levels = [self._propose_at(level, scale) for scale, level in _pyramid(frames, first_scale)]
-        boxes, scores, owners, shifts = (torch.cat(parts) for parts in zip(*levels, strict=True))
-        kept = batched_nms(boxes, scores, owners, OVERLAP["frame"])
+        boxes, scores, owners, shifts = (np.concatenate(parts) for parts in zip(*levels, strict=True))
+        kept = _nms(_Candidates(boxes, scores, owners), OVERLAP["frame"])
         boxes, scores, owners, shifts = (values[kept] for values in (boxes, scores, owners, shifts))
-        boxes = boxes + shifts * (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
-        return _Candidates(_squared(boxes.numpy()), scores.numpy(), owners.numpy())
+        boxes = boxes + shifts * np.tile(boxes[:, 2:] - boxes[:, :2], 2)
+        return _Candidates(_squared(boxes), scores, owners)
 
-    def _propose_at(self, level: np.ndarray, scale: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _propose_at(self, level: np.ndarray, scale: float) -> tuple[np.ndarray, ...]:
         """One level (F, h, w, 3) -> boxes (N, 4) in frame pixels, scores, frames and corrections (N, 4)."""
-        shifts, probabilities = self._pnet(self._network_input(level))
-        found = probabilities[:, 1] >= THRESHOLDS[0]
-        owners, rows, columns = (part.cpu() for part in found.nonzero(as_tuple=True))
-        scores = probabilities[:, 1][found].float().cpu()
-        shifts = shifts.permute(0, 2, 3, 1)[found].float().cpu()
-        corners = torch.stack([columns, rows], dim=1) * STRIDE
-        boxes = torch.cat([((corners + 1) / scale).floor(), ((corners + CELL) / scale).floor()], dim=1)
-        kept = batched_nms(boxes, scores, owners, OVERLAP["level"])
-        return boxes[kept], scores[kept], owners[kept], shifts[kept]
+        outputs = self._pnet(self._network_input(level))
+        shifts, probabilities = (output.float().cpu().numpy() for output in outputs)
+        owners, rows, columns = np.nonzero(probabilities[:, 1] >= THRESHOLDS[0])
+        scores = probabilities[owners, 1, rows, columns]
+        corners = np.stack([columns, rows], axis=1) * STRIDE
+        boxes = np.floor(np.concatenate([corners + 1, corners + CELL], axis=1) / scale).astype(np.float32)
+        kept = _nms(_Candidates(boxes, scores, owners), OVERLAP["level"])
+        return boxes[kept], scores[kept], owners[kept], shifts[owners, :, rows, columns][kept]
 
     def _refine(self, frames: Sequence[np.ndarray], candidates: _Candidates) -> _Candidates:
         """R-net on small crops: most squares go, the rest fit better."""
@@ -193,8 +189,14 @@ def _padded_part(frame: np.ndarray, x0: int, y0: int, x1: int, y1: int) -> np.nd
 
 def _nms(candidates: _Candidates, threshold: float) -> np.ndarray:
     """Indices that stay, per frame, by intersection over union."""
-    boxes, scores = torch.from_numpy(candidates.boxes), torch.from_numpy(candidates.scores)
-    return batched_nms(boxes, scores, torch.from_numpy(candidates.frames), threshold).numpy()
+    if not len(candidates.boxes):
+        return np.zeros(0, np.int64)
+    boxes = candidates.boxes.astype(np.float64)
+    corners_and_sizes = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
+    kept = cv2.dnn.NMSBoxesBatched(
+        corners_and_sizes.tolist(), candidates.scores.tolist(), candidates.frames.tolist(), 0.0, threshold
+    )
+    return np.asarray(kept, np.int64)
 
 
 def _nms_by_smaller(candidates: _Candidates, threshold: float) -> np.ndarray:
