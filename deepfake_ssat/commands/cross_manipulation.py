@@ -30,7 +30,7 @@ def run(
 
     Run again after an interruption it goes on; with ``hold_out`` it runs these folds only, so that others can
     run elsewhere, and their folders be copied into ``out``; ``merge_only`` makes the table of what is there.
-    Under torchrun every process trains, and the first one judges when all folds are trained. Raises
+    Under torchrun, which takes one ``hold_out``, every process trains and the first one judges. Raises
     DeepfakeError for what the user can correct, such as a folder with folds of another experiment.
     """
     console = Console(highlight=False)
@@ -62,19 +62,19 @@ def _run_folds(
     settings = settings_of(experiment, folds[0].pool)
     missing = [fold for fold in folds if not is_finished(fold, settings, manifest)]
     processes = torchrun_processes()
-    waiting = []
+    # Processes that have trained together once cannot be relied on to find each other for another training.
+    if processes.count > 1 and len(folds) > 1:
+        raise ConfigError(
+            f"{processes.count} processes train one fold at a time; give one --hold-out of "
+            f"{', '.join(fold.held_out for fold in folds)}"
+        )
     for fold in missing:
         if not processes.rank:
             _say(console, f"{fold.held_out} held out, training on {', '.join(fold.trained_on)}")
         train.run(config, [*changes, *fold.changes(data)], fold.training)
-        waiting.append(fold)
-        # While the first of several processes judged, the others would wait for it in the next training.
-        if processes.count > 1 and fold is not missing[-1]:
-            continue
-        while waiting and not processes.rank:
-            trained = waiting.pop(0)
+        if not processes.rank:
             result = judge_fold(
-                trained, config.stem, settings, manifest, data, experiment.trainer.threads, console
+                fold, config.stem, settings, manifest, data, experiment.trainer.threads, console
             )
             _say(console, _fold_line(result))
     return not processes.rank

@@ -157,6 +157,14 @@ def test_manipulation_that_is_not_there_is_refused_by_name(config, tmp_path):
         cross_manipulation.run(config, tmp_path, hold_out=["Nonsense"])
 
 
+def test_several_processes_are_asked_for_one_fold(config, tmp_path, monkeypatch):
+    for name, value in (("TORCHELASTIC_RUN_ID", "x"), ("RANK", "0"), ("WORLD_SIZE", "2")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    with pytest.raises(ConfigError, match="one --hold-out of Deepfakes, FaceSwap, NeuralTextures"):
+        cross_manipulation.run(config, tmp_path)
+
+
 def test_without_other_manipulations_there_is_nothing_to_train_on(config, tmp_path):
     change = ["data.train.manipulations=[FaceSwap]"]
     with pytest.raises(ConfigError, match="leaves no fakes to train on"):

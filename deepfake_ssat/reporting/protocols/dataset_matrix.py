@@ -78,11 +78,13 @@ def notes(matrix: DatasetMatrix) -> list[str]:
     ]
     for cell in matrix.cells:
         where = f"{cell.checkpoint} on {cell.manifest}"
-        reasons: dict[str, list[str]] = {}
+        reasons: dict[tuple[str, str], list[str]] = {}
         for metric, title in METRICS.items():
-            if note := cell.report.groups[0].video[metric].note:
-                reasons.setdefault(note, []).append(title)
-        lines += [f"{where}, {', '.join(titles)}: {note}" for note, titles in reasons.items()]
+            found = cell.report.groups[0].video[metric]
+            if found.note:
+                what = ABSENT if found.value is None else "interval of"
+                reasons.setdefault((what, found.note), []).append(title)
+        lines += [f"{where}, {what} {', '.join(titles)}: {note}" for (what, note), titles in reasons.items()]
         lines += [f"warning (*): {where}: {warning}" for warning in cell.report.warnings]
     for name in matrix.checkpoints:
         facts = _row(matrix, name)[0].report.provenance["checkpoint"]

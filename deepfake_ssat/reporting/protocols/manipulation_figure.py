@@ -46,9 +46,8 @@ def _heading(table: ManipulationTable) -> str:
     splits = ", ".join(sorted({split for fold in folds for split in fold.selection["splits"]}))
     reals, fakes = ({getattr(fold, name) for fold in folds} for name in ("num_real", "num_fake"))
     return (
-        f"Judged on the manipulation that training held out (split {splits}): "
-        f"{_range(reals)} real and {_range(fakes)} fake videos a column\n"
-        "bars: 95 % intervals; dashed: 50 %"
+        f"Judged on the manipulation that training held out (split {splits})\n"
+        f"{_range(reals)} real and {_range(fakes)} fake videos a column; bars: 95 % intervals; dashed: 50 %"
     )
 
 

@@ -36,7 +36,7 @@ def test_cells_have_value_interval_and_a_mark_for_warnings(matrix):
 
 
 def test_missing_intervals_have_a_reason(matrix):
-    assert "ours on dfdc, video AUC: none with fewer than 5" in markdown(matrix)
+    assert "ours on dfdc, interval of video AUC: none with fewer than 5" in markdown(matrix)
 
 
 def test_files_for_programs_agree(matrix):
@@ -55,4 +55,4 @@ def test_heat_map_is_drawn_without_values_too(matrix):
     reals = [video for video in drawn_videos(5) if video.label == 0]
     empty = DatasetMatrix(("a",), ("b",), (MatrixCell("a", "b", make_report(reals)),))
     assert heat_map(empty).startswith(b"\x89PNG")
-    assert "a on b, video AUC: needs real and fake videos" in markdown(empty)
+    assert "a on b, – video AUC: needs real and fake videos" in markdown(empty)
