@@ -1,0 +1,53 @@
+"""The command line: parses, calls one command, prints errors. Heavy imports wait inside the verbs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from deepfake_ssat.cli import judging, research
+from deepfake_ssat.version import __version__
+
+app = typer.Typer(
+    name="deepfake-ssat",
+    help="Tells genuine face videos from manipulated ones, and trains the detector.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"deepfake-ssat {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options_of_all(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    """Tells genuine face videos from manipulated ones, and trains the detector."""
+
+
+app.command()(judging.detect)
+app.command()(research.preprocess)
+app.command()(research.train)
+app.command()(research.evaluate)
+app.command("cross-manipulation")(research.cross_manipulation)
+app.command()(research.compare)
+app.command("cross-dataset")(research.cross_dataset)
+app.command()(judging.serve)
+app.command()(judging.model)
+app.command()(judging.export)

@@ -1,0 +1,141 @@
+"""The verbs of someone with a video: detect, serve, model, export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deepfake_ssat.cli.shared import Backend, Device, ExportFormat, Reader, one_line_errors
+
+
+def detect(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Videos, or folders with videos at any depth.")
+    ],
+    checkpoint: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Trained weights; without it the default ones.")
+    ] = None,
+    json: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write the results as JSON (docs/detect_schema.md); - prints them."
+        ),
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write one line a video as CSV; - prints them.")
+    ] = None,
+    clips: Annotated[
+        str, typer.Option(metavar="N|all", help="Clips spread over each video, or every one.")
+    ] = "4",
+    device: Annotated[Device, typer.Option(help="Where the networks run.")] = Device.auto,
+    backend: Annotated[
+        Backend, typer.Option(help="What computes the scores; openvino on CPUs only, as an extra.")
+    ] = Backend.torch,
+    reader: Annotated[Reader, typer.Option(help="Which library reads the videos.")] = Reader.pyav,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: torch's choice.")] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE|DIR", help="Write a page to read; for several videos a folder of them."),
+    ] = None,
+    annotate: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a copy of the one video with faces marked.")
+    ] = None,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Stop with a traceback at an internal error in a video.")
+    ] = False,
+) -> None:
+    """Judge videos: is a face in them manipulated?
+
+    Exit codes: 0 every video was scored; 3 some were not (no face, too short, unreadable: the table says
+    which); 2 the command cannot run as given, or nothing to judge was found; 130 interrupted.
+    """
+    with one_line_errors():
+        from deepfake_ssat.commands.detect import run
+
+        raise typer.Exit(
+            run(
+                paths,
+                checkpoint=checkpoint,
+                json_file=json,
+                csv_file=csv,
+                clips=clips,
+                device=device.value,
+                reader=reader.value,
+                threads=threads,
+                debug=debug,
+                report=report,
+                annotate=annotate,
+                backend=backend.value,
+            )
+        )
+
+
+def serve(
+    checkpoint: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Trained weights; without it the default ones.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")] = 8000,
+    folder: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where jobs and results are kept for a while.")
+    ] = None,
+    clips: Annotated[str, typer.Option(metavar="N|all", help="Clips spread over each video.")] = "all",
+    device: Annotated[Device, typer.Option(help="Where the networks run.")] = Device.auto,
+    allow_remote: Annotated[
+        bool, typer.Option("--allow-remote", help="Let other machines reach it; set DEEPFAKE_SSAT_API_KEY.")
+    ] = False,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="Change a limit: upload_megabytes=200; repeatable."),
+    ] = None,
+) -> None:
+    """Serve a page to drop a video on, and a REST API, from this machine."""
+    with one_line_errors():
+        from deepfake_ssat.commands.serve import run
+        from deepfake_ssat.config.service import parse_limits
+
+        raise typer.Exit(
+            run(
+                checkpoint=checkpoint,
+                host=host,
+                port=port,
+                folder=folder,
+                clips=clips,
+                device=device.value,
+                allow_remote=allow_remote,
+                limits=parse_limits(limit or []),
+            )
+        )
+
+
+def model(
+    checkpoint: Annotated[
+        Path | None,
+        typer.Argument(metavar="[CHECKPOINT]", help="A file that train wrote; default weights if none."),
+    ] = None,
+) -> None:
+    """Show what a checkpoint is.
+
+    Its network, extraction contract, threshold, metrics, provenance and hash.
+    """
+    with one_line_errors():
+        from deepfake_ssat.commands.model import run
+
+        raise typer.Exit(run(checkpoint))
+
+
+def export(
+    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A file that train wrote.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The file to write, such as detector.onnx.")],
+    format_: Annotated[ExportFormat, typer.Option("--format", help="Its format.")] = ExportFormat.onnx,
+) -> None:
+    """Write a detector as a file that other programs run (docs/export.md).
+
+    It reads face crops and gives probabilities; finding the faces is the other program's part.
+    """
+    with one_line_errors():
+        from deepfake_ssat.commands.export import run
+
+        raise typer.Exit(run(checkpoint, out, format_.value))

@@ -1,0 +1,61 @@
+"""What the verbs share: choices on the command line, and errors in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+
+import typer
+
+from deepfake_ssat.errors import DeepfakeError
+
+USAGE_ERROR, INTERRUPTED = 2, 130
+
+
+class Reader(str, Enum):
+    """Which library reads a video; decord runs in a process that a time limit can end."""
+
+    pyav = "pyav"
+    decord = "decord"
+
+
+class Device(str, Enum):
+    """Where the networks run; auto takes the GPU if there is one."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+class Backend(str, Enum):
+    """What computes the scores; openvino is faster on CPUs."""
+
+    torch = "torch"
+    openvino = "openvino"
+
+
+class ExportFormat(str, Enum):
+    """What other programs read."""
+
+    onnx = "onnx"
+
+
+class WorkerDevice(str, Enum):
+    """Where a worker process runs its networks: there is one a CPU core, so the GPU is never a default."""
+
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """What a user can cause ends in one line and exit code 2; a bug keeps its traceback."""
+    try:
+        yield
+    except DeepfakeError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(USAGE_ERROR) from error
+    except KeyboardInterrupt as error:
+        typer.echo("interrupted", err=True)
+        raise typer.Exit(INTERRUPTED) from error
