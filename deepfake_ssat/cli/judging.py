@@ -91,7 +91,7 @@ def serve(
         typer.Option(metavar="NAME=VALUE", help="Change a limit: upload_megabytes=200; repeatable."),
     ] = None,
 ) -> None:
-    """Serve a page to drop a video on, and a REST API, from this machine."""
+    """Serve a page to drop videos on, and an API."""
     with one_line_errors():
         from deepfake_ssat.commands.serve import run
         from deepfake_ssat.config.service import parse_limits
@@ -131,7 +131,9 @@ def export(
     out: Annotated[Path, typer.Option(metavar="FILE", help="The file to write, such as detector.onnx.")],
     format_: Annotated[ExportFormat, typer.Option("--format", help="Its format.")] = ExportFormat.onnx,
 ) -> None:
-    """Write a detector as a file that other programs run (docs/export.md).
+    """Write a detector as an ONNX file.
+
+    Other programs run it: docs/export.md.
 
     It reads face crops and gives probabilities; finding the faces is the other program's part.
     """

@@ -115,7 +115,7 @@ def train(
         ),
     ] = None,
 ) -> None:
-    """Train a detector on what preprocess wrote, or a classifier of pictures.
+    """Train on what preprocess wrote, or on pictures.
 
     The same command goes on with a run that was killed. Several processes: torchrun --nproc-per-node N -m
     deepfake_ssat train CONFIG.yaml ... Exit codes: 0 trained to the end; 2 the command cannot run as given.
@@ -202,7 +202,7 @@ def cross_manipulation(
         bool, typer.Option("--merge-only", help="Only make the table of the folds that are in DIR.")
     ] = False,
 ) -> None:
-    """Hold each manipulation out of training in turn, and judge it.
+    """Train on all manipulations but one, in turn.
 
     Each fold is trained on the other manipulations and the originals. Folds can run on several machines: give
     each --hold-out, copy their folders (DIR/folds/NAME) together, and run --merge-only.
@@ -228,7 +228,7 @@ def compare(
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the table goes.")],
 ) -> None:
-    """Put several methods' cross-manipulation into one table, a row each."""
+    """Join methods' cross-manipulation in a table."""
     with one_line_errors():
         from deepfake_ssat.commands.compare import run
 
@@ -254,7 +254,7 @@ def cross_dataset(
     device: Annotated[Device, typer.Option(help="Where the networks run.")] = Device.auto,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: torch's choice.")] = None,
 ) -> None:
-    """Measure every checkpoint on every data set: a matrix of video AUC."""
+    """Measure checkpoints on data sets: a matrix."""
     with one_line_errors():
         from deepfake_ssat.commands.cross_dataset import run
         from deepfake_ssat.config import Selection
