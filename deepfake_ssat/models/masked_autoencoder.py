@@ -120,7 +120,7 @@ class MaskedAutoencoder(nn.Module):
         self.head_norm = nn.LayerNorm(settings.encoder.width, eps=settings.norm_eps) if with_mean else None
         self.head = nn.Linear(settings.encoder.width, settings.num_classes)
         self.decoder = Decoder(settings)
-        # Weights that are about to be loaded need no draw; on the meta device it would import torch's compiler.
+        # Weights about to be loaded need no draw, which on the meta device imports torch's compiler.
         if not self.head.weight.is_meta:
             self.apply(_initialize)
             nn.init.trunc_normal_(self.head.weight, std=0.02)
