@@ -21,7 +21,7 @@ class ServiceLimits(BaseModel):
     upload_seconds: float = Field(default=600, gt=0)
     """An upload that takes longer is cut off."""
     video_seconds: float = Field(default=900, gt=0)
-    """Longest video, by its container's word or by the frames decoded."""
+    """Longest video, by its container's word; one that hides its length ends at ``job_seconds``."""
     frame_megapixels: float = Field(default=36, gt=0)
     """Largest frame: 36 lets 8K through."""
     concurrent_jobs: int = Field(default=1, ge=1)
