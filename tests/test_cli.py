@@ -15,7 +15,7 @@ from deepfake_ssat.config import ExtractionSettings
 from deepfake_ssat.errors import VideoError
 
 REPOSITORY = Path(__file__).parent.parent
-VERBS = ["detect", "preprocess", "train", "evaluate", "model", "export"]
+VERBS = ["detect", "preprocess", "train", "evaluate", "model", "export", "serve"]
 VERBS += ["cross-manipulation", "compare", "cross-dataset"]
 
 
@@ -141,3 +141,14 @@ def test_preprocess_help_tells_the_contracts_defaults():
     for name in ("frames", "frame_stride", "crop_size", "margin", "detect_every", "min_face_size"):
         option = text[text.index(f"--{name.replace('_', '-')} ") :]
         assert f"default {getattr(defaults, name):g}." in option[:160]
+
+
+@pytest.mark.parametrize(("missing", "known"), [("sklearn.metrics", True), ("some_typo", False)])
+def test_missing_training_package_is_named_with_its_extra_and_another_is_a_bug(monkeypatch, missing, known):
+    def run(*arguments, **options):
+        raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
+
+    monkeypatch.setattr(detect_command, "run", run)
+    result = run_cli("detect", ".")
+    assert (result.exit_code == 2) is known
+    assert ("deepfake-ssat[train]" in result.stderr) is known

@@ -11,6 +11,8 @@ import typer
 from deepfake_ssat.errors import DeepfakeError
 
 USAGE_ERROR, INTERRUPTED = 2, 130
+TRAINING_PACKAGES = {"albumentations", "lightning", "sklearn", "tensorboard", "timm"}
+"""Of the extra ``train``; detect, preprocess and serve do without them."""
 
 
 class Reader(str, Enum):
@@ -55,6 +57,15 @@ def one_line_errors() -> Iterator[None]:
         yield
     except DeepfakeError as error:
         typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(USAGE_ERROR) from error
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in TRAINING_PACKAGES:
+            raise
+        message = (
+            f"error: this verb needs {package}: install deepfake-ssat with its extra, deepfake-ssat[train]"
+        )
+        typer.echo(message, err=True)
         raise typer.Exit(USAGE_ERROR) from error
     except KeyboardInterrupt as error:
         typer.echo("interrupted", err=True)
