@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from deepfake_ssat.commands.progress import show_progress
 from deepfake_ssat.errors import ConfigError, DeepfakeError
 from deepfake_ssat.records import Status, VideoVerdict
 from deepfake_ssat.reporting.verdicts import print_verdicts, results_csv, results_document, results_json
@@ -53,10 +52,12 @@ def run(
     detector = _load(checkpoint, device, threads, backend, decoder=report is not None)
     judge = _judging(detector, num_clips, reader, report, annotate, len(videos))
     verdicts = []
-    with _progress(len(videos)) as step:
+    # One video needs no bar, and the table on standard output stays alone.
+    console = Console(stderr=True, quiet=len(videos) < 2)
+    with show_progress(console, "judging", "video", len(videos), transient=True) as advance:
         for path in videos:
             verdicts.append(_judge(judge, path, debug))
-            step(path)
+            advance()
     from deepfake_ssat.inference.description import checkpoint_record, settings_record
 
     document = results_document(
@@ -196,20 +197,3 @@ def _write(path: Path | None, data: bytes) -> None:
             replace_file(path, data)
         except OSError as error:
             raise ConfigError(f"{path} cannot be written ({error.strerror}); give another file") from error
-
-
-@contextmanager
-def _progress(num_videos: int) -> Iterator[Callable[[Path], None]]:
-    """A bar with the time left on standard error, for several videos in front of a terminal."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(
-        *columns, console=console, transient=True, disable=num_videos < 2 or not console.is_terminal
-    ) as bar:
-        task = bar.add_task("judging", total=num_videos)
-        yield lambda path: bar.update(task, advance=1)

@@ -16,7 +16,8 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 
 from deepfake_ssat.commands.preprocessing.journal import Entry, Extraction, Journal, fingerprint
-from deepfake_ssat.commands.preprocessing.report import left_out_lines, make_account, show_progress
+from deepfake_ssat.commands.preprocessing.report import left_out_lines, make_account
+from deepfake_ssat.commands.progress import show_progress
 from deepfake_ssat.config import ExtractionSettings
 from deepfake_ssat.corpora import CorpusIndex, CorpusOptions, LeftOut, index_corpus
 from deepfake_ssat.corpora.index import relative_name
@@ -148,7 +149,8 @@ def _extract(videos: Sequence[SourceVideo], journal: Journal, job: _Job, console
     prepare = PrepareExtraction(job.settings, job.reader, job.device)
     entries = []
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
-    with show_progress(errors, len(videos)) as step:
+    dropped = 0
+    with show_progress(errors, "preprocess", "video", len(videos)) as advance:
         for outcome in map_in_processes(prepare, tasks, job.workers):
             video = videos[outcome.task]
             if outcome.failure is not None:
@@ -165,7 +167,8 @@ def _extract(videos: Sequence[SourceVideo], journal: Journal, job: _Job, console
             )
             journal.store(entry, journal.staging(outcome.task))
             entries.append(entry)
-            step(entry)
+            dropped += entry.extraction.status is not Status.SCORED
+            advance(note=f"{dropped} dropped")
     return entries
 
 

@@ -19,7 +19,7 @@ from fastapi.security import APIKeyHeader
 from pydantic import BaseModel
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from deepfake_ssat.config.service import ServiceLimits
+from deepfake_ssat.config.service import MEGABYTE, ServiceLimits
 from deepfake_ssat.serving.jobs import Job, JobState, JobStore, new_job_id
 from deepfake_ssat.serving.storage import REPORT, RESULT, VIDEO, JobFolders
 from deepfake_ssat.serving.uploads import RefusedUploadError, check, receive, shown_name
@@ -106,7 +106,7 @@ class Service:
         """Receives, checks and queues one video; raises RefusedUploadError and leaves nothing otherwise."""
         limits = self.settings.limits
         announced = request.headers.get("content-length", "")
-        if announced.isdigit() and int(announced) > limits.upload_megabytes * 1e6:
+        if announced.isdigit() and int(announced) > limits.upload_megabytes * MEGABYTE:
             raise RefusedUploadError(413, f"the file is larger than {limits.upload_megabytes:g} MB")
         if self.store.count(JobState.QUEUED) >= limits.queue_length:
             raise RefusedUploadError(429, f"{limits.queue_length} videos wait already: try again later")

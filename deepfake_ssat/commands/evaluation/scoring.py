@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from deepfake_ssat.aggregate import AggregationPolicy, aggregate_clips
-from deepfake_ssat.commands.evaluation.progress import show_progress
+from deepfake_ssat.commands.progress import show_progress
 from deepfake_ssat.inference.clip_scores import ClipScoreFile
 from deepfake_ssat.inference.detector import Detector
 from deepfake_ssat.inference.stored_clips import FRAMES_PER_FACE, StoredClip, plan_clips, score_clips
@@ -53,7 +53,7 @@ def score_rows(
         missing = [clip for clip in clips if clip not in scores]
         if len(missing) < len(clips):
             console.print(f"{len(clips) - len(missing)} of {len(clips)} {unit}s were scored before")
-        with show_progress(console, unit, len(missing)) as advance:
+        with show_progress(console, f"scoring {unit}s", unit, len(missing)) as advance:
             batches = score_clips(missing, manifest.root, settings.image_size, detector.score, batch)
             for part, probabilities in batches:
                 scores.append(part, probabilities.tolist())

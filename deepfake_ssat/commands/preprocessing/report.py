@@ -1,21 +1,14 @@
-"""What ``preprocess`` shows: progress while it runs, the account of everything at its end."""
+"""What ``preprocess`` shows at its end: the account of everything, and what was left out."""
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from deepfake_ssat.commands.preprocessing.journal import Entry
 from deepfake_ssat.corpora import LeftOut
 from deepfake_ssat.records import Status
-
-PLAIN_LINE_EVERY_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -100,52 +93,3 @@ def left_out_lines(left_out: Iterable[LeftOut]) -> list[str]:
         f"left out: {len(group)} × {reason} ({', '.join(group[:3])}{', …' if len(group) > 3 else ''})"
         for reason, group in names.items()
     ]
-
-
-@contextmanager
-def show_progress(console: Console, total: int) -> Iterator[_Steps]:
-    """A bar with rate and ETA on a terminal, now and then a line elsewhere; call the result per video."""
-    if not console.is_terminal:
-        yield _Steps(console, total, None)
-        return
-    columns = (
-        TextColumn("preprocess"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TextColumn("ETA"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[dropped]} dropped"),
-    )
-    with Progress(*columns, console=console) as progress:
-        yield _Steps(console, total, progress)
-
-
-class _Steps:
-    """Counts finished videos and shows them."""
-
-    def __init__(self, console: Console, total: int, progress: Progress | None) -> None:
-        self._console = console
-        self._total = total
-        self._progress = progress
-        self._bar = progress.add_task("", total=total, rate="", dropped=0) if progress else None
-        self._started = self._shown = time.monotonic()
-        self._done = self._dropped = 0
-
-    def __call__(self, entry: Entry) -> None:
-        """One more video."""
-        self._done += 1
-        self._dropped += entry.extraction.status is not Status.SCORED
-        now = time.monotonic()
-        rate = self._done / max(now - self._started, 1e-6)
-        shown_rate = f"{rate:.1f}/s" if rate >= 1 else f"{60 * rate:.1f}/min"
-        if self._progress is not None and self._bar is not None:
-            self._progress.update(self._bar, advance=1, rate=shown_rate, dropped=self._dropped)
-        elif now - self._shown >= PLAIN_LINE_EVERY_SECONDS:
-            self._shown = now
-            minutes, seconds = divmod(round((self._total - self._done) / rate), 60)
-            self._console.print(
-                f"{self._done}/{self._total} videos, {shown_rate}, ETA {minutes}:{seconds:02d}, "
-                f"{self._dropped} dropped",
-                highlight=False,
-            )

@@ -97,9 +97,10 @@ def settings_of(experiment: Experiment, pool: Sequence[str]) -> dict[str, Any]:
     values = comparable_config(experiment)
     values["init_sha256"] = None
     if experiment.init is not None:
+        from deepfake_ssat.models.checkpoint import file_hash
+
         try:
-            with experiment.init.open("rb") as file:
-                values["init_sha256"] = _digest(file.read())
+            values["init_sha256"] = file_hash(experiment.init)
         except OSError as error:
             raise CheckpointError(
                 f"{experiment.init}: initial weights cannot be read ({error.strerror}); set init"
@@ -120,11 +121,8 @@ def comparable_config(experiment: Experiment) -> dict[str, Any]:
 
 def settings_hash(settings: dict[str, Any]) -> str:
     """SHA-256 of the settings in a canonical form."""
-    return _digest(json.dumps(settings, sort_keys=True, separators=(",", ":")).encode())
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+    canonical = json.dumps(settings, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def _manipulations(rows: Sequence[ManifestRow]) -> tuple[str, ...]:

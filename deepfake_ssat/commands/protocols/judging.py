@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shlex
 import sys
 from pathlib import Path
@@ -43,7 +42,9 @@ def is_finished(fold: Fold, settings: dict[str, Any], manifest: Manifest) -> boo
     }
     # The weights need not be there: a fold's record is enough where it was copied from another machine.
     if weights.is_file():
-        found["checkpoint"] = (result.checkpoint_sha256, hashlib.sha256(weights.read_bytes()).hexdigest())
+        from deepfake_ssat.models.checkpoint import file_hash
+
+        found["checkpoint"] = (result.checkpoint_sha256, file_hash(weights))
     for name, (before, now) in found.items():
         if before != now:
             raise ConfigError(f"{file}: was judged with {name} {before}, now it is {now}; {REMEDY}")

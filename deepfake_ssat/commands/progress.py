@@ -1,0 +1,56 @@
+"""Progress of a long run: a bar with rate and time left on a terminal, now and then a line elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+PLAIN_LINE_EVERY_SECONDS = 10.0
+
+
+class Advance(Protocol):
+    """Told of finished items, and of a note to show beside them such as ``3 dropped``."""
+
+    def __call__(self, count: int = 1, note: str = "") -> None:
+        """So many more items are done."""
+        ...
+
+
+@contextmanager
+def show_progress(
+    console: Console, doing: str, unit: str, total: int, *, transient: bool = False
+) -> Iterator[Advance]:
+    """Call the result for the items that were just finished; a transient bar goes when the work is done."""
+    started = time.monotonic()
+    done, shown = 0, started
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=console, transient=transient, disable=not console.is_terminal) as bars:
+        bar = bars.add_task(doing, total=total, rate="", note="")
+
+        def advance(count: int = 1, note: str = "") -> None:
+            nonlocal done, shown
+            done += count
+            now = time.monotonic()
+            rate = done / max(now - started, 1e-6)
+            shown_rate = f"{rate:.1f}/s" if rate >= 1 else f"{60 * rate:.1f}/min"
+            bars.update(bar, advance=count, rate=shown_rate, note=note)
+            if not console.is_terminal and now - shown >= PLAIN_LINE_EVERY_SECONDS:
+                shown = now
+                minutes, seconds = divmod(round((total - done) / rate), 60)
+                line = f"{done}/{total} {unit}s, {shown_rate}, ETA {minutes}:{seconds:02d}"
+                console.print(f"{line}, {note}" if note else line, highlight=False)
+
+        yield advance
