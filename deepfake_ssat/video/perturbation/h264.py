@@ -1,0 +1,81 @@
+"""Frames through a real H.264 encoder and back, as they stream by.
+
+T frames, H W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from itertools import groupby
+from typing import cast
+
+import av
+import numpy as np
+from av.codec import CodecContext
+from av.video.codeccontext import VideoCodecContext
+from av.video.reformatter import Colorspace, Interpolation
+
+ENCODER, DECODER = "libx264", "h264"
+PRESET = "medium"
+"""FFmpeg's default, as a plain ``ffmpeg -crf N`` has it."""
+
+
+def reencode(frames: Iterable[np.ndarray], crf: float, fps: float) -> Iterator[np.ndarray]:
+    """(H, W, 3) uint8 RGB frames -> as many, in order, after 4:2:0 H.264 at a constant rate factor.
+
+    The encoder looks some 50 frames ahead, and no more are held. A change of size starts another stream.
+    """
+    for _, run in groupby(frames, key=lambda picture: picture.shape):
+        yield from _reencode_run(run, crf, fps)
+
+
+def _reencode_run(frames: Iterator[np.ndarray], crf: float, fps: float) -> Iterator[np.ndarray]:
+    encoder: VideoCodecContext | None = None
+    decoder = cast(VideoCodecContext, CodecContext.create(DECODER, "r"))
+    decoder.thread_count = 1
+    height = width = 0
+    for index, picture in enumerate(frames):
+        if encoder is None:
+            height, width = picture.shape[:2]
+            encoder = _encoder(height + height % 2, width + width % 2, crf, fps)
+        for packet in encoder.encode(_to_yuv(picture, index)):
+            for frame in decoder.decode(packet):
+                yield _to_rgb(frame, height, width)
+    assert encoder is not None
+    for packet in [*encoder.encode(None), None]:
+        for frame in decoder.decode(packet):
+            yield _to_rgb(frame, height, width)
+
+
+def _encoder(height: int, width: int, crf: float, fps: float) -> VideoCodecContext:
+    encoder = cast(VideoCodecContext, CodecContext.create(ENCODER, "w"))
+    rate = Fraction(fps).limit_denominator(1001)
+    encoder.height, encoder.width, encoder.pix_fmt = height, width, "yuv420p"
+    encoder.framerate, encoder.time_base = rate, 1 / rate
+    encoder.options = {"crf": f"{crf:g}", "preset": PRESET}
+    encoder.thread_count = 1  # The same bytes on every machine.
+    return encoder
+
+
+def _to_yuv(picture: np.ndarray, index: int) -> av.VideoFrame:
+    """4:2:0 wants even sides: the last row or column is repeated."""
+    height, width = picture.shape[:2]
+    if height % 2 or width % 2:
+        picture = np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+    frame = frame.reformat(
+        format="yuv420p", interpolation=Interpolation.BICUBIC, dst_colorspace=Colorspace.ITU601
+    )
+    frame.pts = index
+    return frame
+
+
+def _to_rgb(frame: av.VideoFrame, height: int, width: int) -> np.ndarray:
+    picture = frame.reformat(
+        format="rgb24",
+        interpolation=Interpolation.BICUBIC,
+        src_colorspace=Colorspace.ITU601,
+        dst_colorspace=Colorspace.ITU601,
+    )
+    return np.ascontiguousarray(picture.to_ndarray()[:height, :width])
