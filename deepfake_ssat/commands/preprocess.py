@@ -113,6 +113,9 @@ def _process(videos: Sequence[SourceVideo], job: _Job, console: Console) -> int:
     journal = Journal.open(job.out)
     selected = {(video.corpus, video.video_id) for video in videos}
     check_leaks([*videos, *(entry.video for key, entry in journal.entries.items() if key not in selected)])
+    again = journal.without_landmarks(videos)
+    if again:
+        console.print(f"{again} videos were done by a version that stored no landmarks: they are done again")
     missing = [video for video in videos if journal.find(video, job.reader) is None]
     new = _extract(missing, journal, job, console)
     journal.close()

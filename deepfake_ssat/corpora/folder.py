@@ -2,7 +2,8 @@
 
 A sub-folder below ``real/`` or below a method is a person: everything in it stays in one split. Without
 sub-folders, files of the same name belong together (``real/a.mp4`` and ``fake/Swap/a.mp4``). Splits come
-from the folders, else from a hash of person or name: 80 % train, 10 % val, 10 % test.
+from the folders, else from a hash of person or name: 80 % train, 10 % val, 10 % test. Still pictures are
+sources of one frame.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from deepfake_ssat.corpora.index import (
     CorpusIndex,
     CorpusOptions,
     LeftOut,
+    is_picture,
     is_video,
     relative_name,
     unique_ids,
@@ -25,13 +27,13 @@ from deepfake_ssat.records import FAKE, REAL, SPLITS, SourceVideo
 
 
 def index_folder(root: Path, options: CorpusOptions) -> CorpusIndex:
-    """Every video below ``real/`` and ``fake/``; other files are reported."""
+    """Every video and picture below ``real/`` and ``fake/``; other files are reported."""
     presplit = [split for split in SPLITS if (root / split).is_dir()]
     if presplit and any((root / name).is_dir() for name in ("real", "fake")):
         raise CorpusError(f"{root}: has both {presplit[0]}/ and real/ or fake/; keep one of the two layouts")
     places = {split: root / split for split in presplit} or {"": root}
     found = [(split, base, path) for split, base in places.items() for path in _files(base)]
-    paths = [path for _, _, path in found if is_video(path)]
+    paths = [path for _, _, path in found if is_video(path) or is_picture(path)]
     ids = dict(zip(paths, unique_ids(paths, root), strict=True))
     videos = [_source_video(path, base, split, ids[path]) for split, base, path in found if path in ids]
     left_out = [LeftOut(relative_name(path, root), "no video") for _, _, path in found if path not in ids]

@@ -17,7 +17,7 @@ VIDEO_SUFFIXES = frozenset(
     {".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4"}
     | {".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".webm", ".wmv"}
 )
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,11 @@ def list_videos(folder: Path) -> list[Path]:
 def is_video(path: Path) -> bool:
     """Whether the name is a video's; hidden files (such as macOS's ``._x.mp4``) are none."""
     return path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith(".") and path.is_file()
+
+
+def is_picture(path: Path) -> bool:
+    """Whether the name is a still picture's; hidden files are none."""
+    return path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
 def holds_pictures(folder: Path) -> bool:

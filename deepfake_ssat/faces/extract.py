@@ -17,6 +17,9 @@ from deepfake_ssat.video import VideoFrame, VideoReader
 MOST_SURPLUS = 1.25
 """Frames of a video in those that its header announces, before the windows count as badly spread."""
 
+MAX_DETECTORS = 4
+"""Kept for sources of other sizes; thousands of photos of all sizes must not fill the memory."""
+
 
 class FaceExtractor:
     """Holds the face networks; use it for any number of videos, from one thread at a time."""
@@ -36,6 +39,8 @@ class FaceExtractor:
         scale = min(1.0, self.settings.detection_side / longest)
         min_face_size = self.settings.min_face_size * scale
         if min_face_size not in self._detectors:
+            if len(self._detectors) >= MAX_DETECTORS:
+                self._detectors.clear()
             self._detectors[min_face_size] = FaceDetector(min_face_size, self._device)
         return self._detectors[min_face_size]
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from deepfake_ssat.clips.landmarks import read_landmarks
 from deepfake_ssat.clips.storage import count_frames, read_frames
 from deepfake_ssat.commands.preprocessing.extraction import Task, TrackWriter, extract_video
 from deepfake_ssat.commands.preprocessing.masks import ChangeLight, TrackPlaces
@@ -57,6 +58,17 @@ def test_stored_pixels_are_the_crops(tmp_path):
     with TrackWriter(tmp_path, fps=25, stride=1) as writer:
         writer.write(clip)
     assert np.array_equal(read_frames(tmp_path / writer.stored[0].file, range(4)), clip.pixels)
+
+
+def test_landmarks_of_all_clips_lie_beside_the_file(tmp_path):
+    clips = [_clip(0, range(4)), _clip(0, range(4, 8))]
+    for number, clip in enumerate(clips):
+        clip.landmarks[:] = np.arange(40).reshape(4, 5, 2) + 100 * number
+    with TrackWriter(tmp_path, fps=25, stride=1) as writer:
+        for clip in clips:
+            writer.write(clip)
+    stored = read_landmarks(tmp_path / writer.stored[0].file)
+    assert np.array_equal(stored, np.concatenate([clip.landmarks for clip in clips]))
 
 
 def test_track_at_stride_2_is_contiguous_at_stride_2(tmp_path):

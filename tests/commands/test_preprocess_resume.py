@@ -62,6 +62,31 @@ def test_lost_clip_file_is_made_again(corpus, tmp_path):
     assert file_hashes(tmp_path / "out") == tree
 
 
+def test_clips_of_a_version_without_landmarks_are_made_again_and_said(corpus, tmp_path, capsys):
+    run_folder(corpus, tmp_path / "out")
+    tree = file_hashes(tmp_path / "out")
+    (tmp_path / "out/clips/folder/val/real/b/track001_00.landmarks.npy").unlink()
+    before = time.time_ns()
+    # Another part of the folder keeps its clips and its place in the manifest.
+    run_folder(corpus, tmp_path / "out", splits=["train"])
+    assert clips_written_since(tmp_path / "out", before) == set()
+    assert len(load_manifest(tmp_path / "out").rows) == 8
+    run_folder(corpus, tmp_path / "out")
+    assert len(clips_written_since(tmp_path / "out", before)) == 2
+    assert "1 videos were done by a version that stored no landmarks: they are done again" in (
+        capsys.readouterr().out
+    )
+    assert file_hashes(tmp_path / "out") == tree
+
+
+def test_landmarks_without_a_clip_are_removed(corpus, tmp_path):
+    run_folder(corpus, tmp_path / "out")
+    tree = file_hashes(tmp_path / "out")
+    (tmp_path / "out/clips/folder/val/real/b/track009_00.landmarks.npy").touch()
+    run_folder(corpus, tmp_path / "out")
+    assert file_hashes(tmp_path / "out") == tree
+
+
 def test_result_is_the_same_with_one_and_two_workers(corpus, tmp_path):
     run_folder(corpus, tmp_path / "one")
     run_folder(corpus, tmp_path / "two", workers=2)

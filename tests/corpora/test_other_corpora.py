@@ -56,6 +56,18 @@ def test_folder_labels_and_methods(tmp_path):
     assert reasons(index) == {"real/notes.txt": "no video"}
 
 
+def test_still_pictures_of_a_folder_are_sources(tmp_path):
+    touch(tmp_path, "real/a.jpg", "real/a.mp4", "real/b/c.PNG", "fake/Swap/d.webp", "real/.hidden.jpg")
+    index = index_corpus("folder", tmp_path)
+    assert {v.video_id: (v.label, v.identities) for v in index.videos} == {
+        "real/a.jpg": (0, ()),
+        "real/a.mp4": (0, ()),
+        "real/b/c": (0, ("b",)),
+        "fake/Swap/d": (1, ()),
+    }
+    assert by_id(index)["real/a.jpg"].split == by_id(index)["real/a.mp4"].split
+
+
 def test_folder_split_is_the_same_whatever_else_is_there(tmp_path):
     names = [f"real/{number}.mp4" for number in range(200)]
     few = index_corpus("folder", touch(tmp_path / "few", *names[:20]))

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from deepfake_ssat.clips.landmarks import write_landmarks
 from deepfake_ssat.clips.storage import ClipWriter
 from deepfake_ssat.commands.preprocessing.journal import Extraction, StoredClip
 from deepfake_ssat.commands.preprocessing.masks import TrackPlaces, find_changed
 from deepfake_ssat.config import ExtractionSettings
+from deepfake_ssat.corpora.index import is_picture
 from deepfake_ssat.errors import ManifestError, VideoError
 from deepfake_ssat.records import FaceClip, Status
 from deepfake_ssat.video import VideoReader, open_video
+from deepfake_ssat.video.picture import PictureReader
 
 if TYPE_CHECKING:
     from deepfake_ssat.faces.extract import FaceExtractor
@@ -59,17 +62,43 @@ class PrepareExtraction:
 
         torch.set_num_threads(1)
         cv2.setNumThreads(1)
-        extractor = FaceExtractor(self.settings, device=self.device)
-        return lambda task: extract_video(task, extractor, self.settings, self.reader)
+        of_videos = FaceExtractor(self.settings, device=self.device)
+        of_pictures = FaceExtractor(of_one_frame(self.settings), device=self.device)
+
+        def extract(task: Task) -> Extraction:
+            if is_picture(task.path):
+                return extract_picture(task, of_pictures)
+            return extract_video(task, of_videos, self.settings, self.reader)
+
+        return extract
+
+
+def of_one_frame(settings: ExtractionSettings) -> ExtractionSettings:
+    """The same crops of a still picture, whose clip has one frame whatever the contract says."""
+    return settings.model_copy(update={"frames": 1, "frame_stride": 1})
 
 
 def extract_video(
     task: Task, extractor: FaceExtractor, settings: ExtractionSettings, reader_name: ReaderName
 ) -> Extraction:
     """Writes the clip files of one video into its staging folder; an unreadable video is a result."""
+    return _read_and_extract(task, lambda: open_video(task.path, reader=reader_name), extractor, settings)
+
+
+def extract_picture(task: Task, extractor: FaceExtractor) -> Extraction:
+    """The same for a still picture: clip files of one frame."""
+    return _read_and_extract(task, lambda: PictureReader(task.path), extractor, extractor.settings)
+
+
+def _read_and_extract(
+    task: Task,
+    open_reader: Callable[[], VideoReader],
+    extractor: FaceExtractor,
+    settings: ExtractionSettings,
+) -> Extraction:
     started = time.process_time()
     try:
-        with open_video(task.path, reader=reader_name) as reader:
+        with open_reader() as reader:
             extraction = _extract(task, reader, extractor, settings)
     except VideoError as error:
         extraction = Extraction(Status.UNREADABLE, str(error))
@@ -122,6 +151,7 @@ class _OpenFile:
     frames: list[int] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     boxes: list[np.ndarray] = field(default_factory=list)
+    landmarks: list[np.ndarray] = field(default_factory=list)
 
     def stored(self) -> StoredClip:
         x0, y0, x1, y1 = np.concatenate(self.boxes).mean(axis=0).tolist()
@@ -138,7 +168,7 @@ class _OpenFile:
 
 
 class TrackWriter:
-    """Appends each track's clips to one file ``trackNNN_PP.mp4``.
+    """Appends each track's clips to one file ``trackNNN_PP.mp4``, its landmarks beside it.
 
     A gap in the true frame indices starts part PP + 1. A context manager: leaving it finishes all files;
     an exception leaves none.
@@ -179,6 +209,7 @@ class TrackWriter:
         file.frames += clip.frame_indices.tolist()
         file.seconds += clip.seconds.tolist()
         file.boxes.append(clip.boxes)
+        file.landmarks.append(clip.landmarks)
         self._open[clip.track_id] = file
 
     def _start(self, track_id: int) -> _OpenFile:
@@ -189,4 +220,5 @@ class TrackWriter:
 
     def _finish(self, file: _OpenFile) -> None:
         file.writer.close()
+        write_landmarks(file.writer.path, np.concatenate(file.landmarks))
         self.stored.append(file.stored())

@@ -1,8 +1,8 @@
 """The journal of ``preprocess``: one JSON file per finished video, so that a killed run goes on where it was.
 
 Layout of an output folder: ``videos/<corpus>/<video_id>.json`` (the journal), ``clips/<corpus>/<video_id>/``
-(clip files), ``.staging/`` (work in progress, worthless after a crash). An entry is written after its clip
-files lie in place, and it holds nothing that varies from run to run.
+(clip files and their landmarks), ``.staging/`` (work in progress, worthless after a crash). An entry is
+written after its clip files lie in place, and it holds nothing that varies from run to run.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from deepfake_ssat.clips.landmarks import LANDMARKS_SUFFIX, landmarks_path
 from deepfake_ssat.config import ExtractionSettings
 from deepfake_ssat.errors import ManifestError
 from deepfake_ssat.manifest import VideoWarning, replace_file
@@ -155,6 +156,8 @@ class Journal:
             return None
         if entry.fingerprint != fingerprint(video):
             return None
+        if not self._has_landmarks(entry):
+            return None
         current = replace(entry, video=video)
         if _entry_bytes(current) != _entry_bytes(entry):
             self.store(current)
@@ -168,14 +171,15 @@ class Journal:
         """Moves the clip files from staging into place, then writes the entry."""
         video = entry.video
         if staging is not None:
-            clips = self.folder / CLIPS_FOLDER / video.corpus / video.video_id
+            clips = self._clips(entry)
             self._path(entry).unlink(missing_ok=True)
-            for old in clips.glob("*.mp4"):
+            for old in [*clips.glob("*.mp4"), *clips.glob(f"*{LANDMARKS_SUFFIX}")]:
                 old.unlink()
             if entry.extraction.clips:
                 clips.mkdir(parents=True, exist_ok=True)
             for clip in entry.extraction.clips:
-                os.replace(staging / clip.file, clips / clip.file)
+                for file in (staging / clip.file, landmarks_path(staging / clip.file)):
+                    os.replace(file, clips / file.name)
             shutil.rmtree(staging, ignore_errors=True)
         replace_file(self._path(entry), _entry_bytes(entry))
         self.entries[video.corpus, video.video_id] = entry
@@ -184,10 +188,22 @@ class Journal:
         """Removes the staging folder."""
         shutil.rmtree(self.folder / STAGING_FOLDER, ignore_errors=True)
 
+    def without_landmarks(self, videos: Iterable[SourceVideo]) -> int:
+        """How many of the videos have clips of a version that stored none: ``find`` passes them over."""
+        entries = (self.entries.get((video.corpus, video.video_id)) for video in videos)
+        return sum(entry is not None and not self._has_landmarks(entry) for entry in entries)
+
     def clip_bytes(self, entry: Entry) -> int:
         """Size on disk of a video's clip files."""
-        clips = self.folder / CLIPS_FOLDER / entry.video.corpus / entry.video.video_id
+        clips = self._clips(entry)
         return sum((clips / clip.file).stat().st_size for clip in entry.extraction.clips)
+
+    def _clips(self, entry: Entry) -> Path:
+        return self.folder / CLIPS_FOLDER / entry.video.corpus / entry.video.video_id
+
+    def _has_landmarks(self, entry: Entry) -> bool:
+        clips = self._clips(entry)
+        return all(landmarks_path(clips / clip.file).is_file() for clip in entry.extraction.clips)
 
     def _path(self, entry: Entry) -> Path:
         return self.folder / JOURNAL_FOLDER / entry.video.corpus / f"{entry.video.video_id}.json"
@@ -196,12 +212,14 @@ class Journal:
         """Clip files without an entry (the run was killed between the two), entries without files."""
         clips = self.folder / CLIPS_FOLDER
         listed = {
-            clips / entry.video.corpus / entry.video.video_id / clip.file: key
+            self._clips(entry) / clip.file: key
             for key, entry in self.entries.items()
             for clip in entry.extraction.clips
         }
         present = set(clips.rglob("*.mp4"))
         for orphan in present - listed.keys():
+            orphan.unlink()
+        for orphan in set(clips.rglob(f"*{LANDMARKS_SUFFIX}")) - {landmarks_path(file) for file in listed}:
             orphan.unlink()
         for file in listed.keys() - present:
             self.entries.pop(listed[file], None)

@@ -1,0 +1,68 @@
+"""Reads a still picture as a video of one frame, turned as its camera tag says."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from deepfake_ssat.errors import VideoError
+from deepfake_ssat.records import VideoMetadata
+from deepfake_ssat.video.frame import VideoFrame
+
+MAX_PIXELS = 64_000_000
+"""Larger pictures are refused: a forged header must not fill the memory."""
+FPS = 25.0
+"""A picture has no rate; this is the one that its clip file is given."""
+
+
+class PictureReader:
+    """A ``VideoReader`` of one frame; raises VideoError where the picture cannot be read."""
+
+    def __init__(self, path: Path) -> None:
+        self.warnings: list[str] = []
+        self._pixels, codec = _load(path)
+        height, width = self._pixels.shape[:2]
+        self.metadata = VideoMetadata(FPS, 1, width, height, 0, codec, None)
+
+    def __iter__(self) -> Iterator[VideoFrame]:
+        """The picture."""
+        yield VideoFrame(0, 0.0, self.metadata.width, self.metadata.height, self._convert)
+
+    def close(self) -> None:
+        """The file was closed when its picture was loaded."""
+
+    def __enter__(self) -> PictureReader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _convert(self, width: int, height: int) -> np.ndarray:
+        if (width, height) == (self.metadata.width, self.metadata.height):
+            return self._pixels
+        return cv2.resize(self._pixels, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def _load(path: Path) -> tuple[np.ndarray, str]:
+    """(H, W, 3) uint8 RGB and the format's name."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Of odd tags and of sizes, which the limit below judges.
+            with Image.open(path) as picture:
+                width, height = picture.size
+                if width * height > MAX_PIXELS:
+                    raise VideoError(
+                        f"{path} is {width}x{height}, at most {MAX_PIXELS:,} pixels are read; scale it down"
+                    )
+                turned = ImageOps.exif_transpose(picture)
+                return np.array(turned.convert("RGB")), (picture.format or "").lower()
+    except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise VideoError(f"{path} cannot be read as a picture ({error}); repair or remove it") from None
