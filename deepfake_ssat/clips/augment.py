@@ -14,6 +14,7 @@ import numpy as np
 
 from deepfake_ssat.clips.flip import random_flip
 from deepfake_ssat.clips.random_erasing import RandomErasing
+from deepfake_ssat.clips.random_resized_crop import RandomResizedCrop
 from deepfake_ssat.config import Augmentation
 from deepfake_ssat.errors import ConfigError
 
@@ -23,6 +24,8 @@ ClipAugmentation = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 def build_augmentation(settings: Augmentation, image_size: int) -> ClipAugmentation | None:
     """The augmentation of the settings, without mixup (that works on batches); None where there is none."""
     steps = AUGMENTATIONS[settings.name](image_size)
+    if settings.random_resized_crop is not None:
+        steps.insert(0, RandomResizedCrop(settings.random_resized_crop))
     if settings.random_erasing:
         steps.append(RandomErasing(settings.random_erasing))
     return partial(_apply_all, steps) if steps else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class _Frozen(BaseModel):
@@ -64,12 +64,24 @@ class ImageFolder(_Frozen):
 DataSource = Annotated[FaceClips | ArrayFile | Cifar | ImageFolder, Field(discriminator="kind")]
 
 
+CropScale = Annotated[float, Field(gt=0.0, le=1.0)]
+
+
 class Augmentation(_Frozen):
     """What is done to a training example; every frame of a clip gets the same parameters."""
 
     name: Literal["none", "flip", "dfdc", "rand_augment"] = "dfdc"
     """``dfdc``: the set of the DFDC winner. ``rand_augment``: table 14's rand-m9-mstd0.5-inc1."""
+    random_resized_crop: tuple[CropScale, CropScale] | None = None
+    """Smallest and largest part of the area that is cut out and enlarged to the whole size."""
     random_erasing: float = Field(0.0, ge=0.0, le=1.0)
     """Probability."""
     mixup: float = Field(0.0, ge=0.0)
     """The alpha of mixup's Beta distribution; 0 switches it off."""
+
+    @model_validator(mode="after")
+    def _check_crop(self) -> Augmentation:
+        crop = self.random_resized_crop
+        if crop is not None and crop[0] > crop[1]:
+            raise ValueError(f"random_resized_crop {list(crop)} must be [smallest, largest] part of the area")
+        return self

@@ -1,0 +1,24 @@
+"""Multiply-adds of an objective's forward pass, counted while it runs."""
+
+from __future__ import annotations
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from deepfake_ssat.config import ModelSettings, ObjectiveSettings
+from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
+from deepfake_ssat.objectives import OBJECTIVES
+
+
+def count_multiply_adds(model: ModelSettings, objective: ObjectiveSettings) -> int:
+    """Of one clip or image, in matrix products and attention, forward pass only.
+
+    A multiplication with its addition counts as one, as in the paper's table 3; torch counts two.
+    """
+    network = MaskedAutoencoder(model)
+    clips = torch.zeros(1, model.channels, model.frames, model.image_size, model.image_size)
+    labels = torch.zeros(1, dtype=torch.int64)
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad():
+        OBJECTIVES[objective.name](network, clips, labels, objective, None, None)
+    return counter.get_total_flops() // 2
