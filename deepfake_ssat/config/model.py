@@ -14,6 +14,11 @@ PRESETS: dict[str, tuple[int, int, int]] = {
 }
 """Encoder width, depth and heads by name (ViT-T, S, B, L)."""
 
+STEM_STRIDE = 32
+"""Pixels per cell of a convolutional stem's features."""
+STEM_CHANNELS = 320
+"""Of those features."""
+
 
 class EncoderSettings(BaseModel):
     """A plain ViT over tubelets; an image is a clip of one frame."""
@@ -72,6 +77,7 @@ class ModelSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    kind: Literal["masked_autoencoder"] = "masked_autoencoder"
     frames: int = Field(16, ge=1)
     image_size: int = Field(224, ge=1)
     channels: int = Field(3, ge=1)
@@ -79,6 +85,12 @@ class ModelSettings(BaseModel):
     """Frames per token."""
     patch: int = Field(16, ge=1)
     """Side of a token's patch in pixels."""
+    stem: Literal["linear", "efficientnet_lite0"] = "linear"
+    """What turns pixels into tokens: VideoMAE's linear map of each patch, or convolutions over each frame.
+
+    The convolutions (a hybrid ViT: Dosovitskiy et al., ICLR 2021, section 3.1) see a clip whose hidden patches
+    are blank, so that nothing of them reaches the decoder; one cell of 32 x 32 pixels becomes one patch.
+    """
     num_classes: int = Field(2, ge=2)
     pooling: Literal["mean", "class_token"] = "mean"
     """What the classifier reads: VideoMAE's mean of all tokens, or MAE's class token."""
@@ -115,6 +127,14 @@ class ModelSettings(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _check_stem(self) -> ModelSettings:
+        if self.stem != "linear":
+            for name, needed in (("patch", STEM_STRIDE), ("channels", 3)):
+                if getattr(self, name) != needed:
+                    raise ValueError(f"{name} is {getattr(self, name)}, stem {self.stem} needs {needed}")
+        return self
+
+    @model_validator(mode="after")
     def _check_positions(self) -> ModelSettings:
         if self.position_grid is not None and min(self.position_grid) < 1:
             raise ValueError(f"position_grid {self.position_grid} must hold positive numbers")
@@ -137,6 +157,11 @@ class ModelSettings(BaseModel):
         """Tokens of one clip, without the class token."""
         steps, rows, columns = self.grid
         return steps * rows * columns
+
+    @property
+    def embedded(self) -> tuple[int, int]:
+        """Channels, and side of the square, of what is embedded per frame: pixels, or a cell of features."""
+        return (self.channels, self.patch) if self.stem == "linear" else (STEM_CHANNELS, 1)
 
     @property
     def patch_values(self) -> int:

@@ -7,11 +7,13 @@ B batch, C channels, T frames, H W pixels, N tokens, V visible and M hidden ones
 from __future__ import annotations
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 
 from deepfake_ssat.config.model import ModelSettings
 from deepfake_ssat.models.blocks import Block
-from deepfake_ssat.models.patches import patchify, split_tokens, take_tokens
+from deepfake_ssat.models.efficientnet_lite import EfficientNetLite
+from deepfake_ssat.models.patches import patchify, split_tokens, take_tokens, unpatchify
 from deepfake_ssat.models.positions import position_table
 
 
@@ -24,7 +26,9 @@ class Encoder(nn.Module):
         super().__init__()
         encoder = settings.encoder
         self.settings = settings
-        self.patch_embed = nn.Linear(settings.patch_values, encoder.width)
+        self.stem = EfficientNetLite() if settings.stem == "efficientnet_lite0" else None
+        channels, side = settings.embedded
+        self.patch_embed = nn.Linear(settings.tubelet * side * side * channels, encoder.width)
         with_class_token = settings.pooling == "class_token"
         self.class_token = nn.Parameter(torch.zeros(1, 1, encoder.width)) if with_class_token else None
         table = position_table(settings.positions, settings.grid, encoder.width, settings.position_grid)
@@ -46,10 +50,9 @@ class Encoder(nn.Module):
     def forward(self, clips: Tensor, visible: Tensor | None = None) -> Tensor:
         """(B, C, T, H, W) [, indices (B, V)] -> (B, [1 +] N or V, D), before the last norm."""
         self._check_shape(clips)
-        patches = patchify(clips, self.settings.tubelet, self.settings.patch)
-        positions = self.positions
+        patches, positions = self._patches(clips, visible), self.positions
         if visible is not None:
-            patches, positions = take_tokens(patches, visible), take_tokens(positions, visible)
+            positions = take_tokens(positions, visible)
         tokens = self.patch_embed(patches) + positions
         if self.class_token is not None:
             class_token = self.class_token.expand(tokens.shape[0], -1, -1).to(tokens.dtype)
@@ -57,6 +60,21 @@ class Encoder(nn.Module):
         for block in self.blocks:
             tokens = block(tokens)
         return tokens
+
+    def _patches(self, clips: Tensor, visible: Tensor | None) -> Tensor:
+        """(B, C, T, H, W) [, indices (B, V)] -> (B, N or V, values that ``patch_embed`` reads)."""
+        settings = self.settings
+        patches = patchify(clips, settings.tubelet, settings.patch)
+        if self.stem is None:
+            return patches if visible is None else take_tokens(patches, visible)
+        if visible is not None:
+            # Blank before the convolutions, which reach beyond a patch.
+            kept = patches.new_zeros(patches.shape[:2]).scatter_(1, visible, 1.0)
+            clips = unpatchify(patches * kept.unsqueeze(-1), settings.grid, settings.tubelet, settings.patch)
+        frames = rearrange(clips, "b c t h w -> (b t) c h w").contiguous(memory_format=torch.channels_last)
+        features = rearrange(self.stem(frames), "(b t) c h w -> b c t h w", b=len(clips))
+        cells = patchify(features, settings.tubelet, 1)
+        return cells if visible is None else take_tokens(cells, visible)
 
     def _check_shape(self, clips: Tensor) -> None:
         settings = self.settings

@@ -4,7 +4,7 @@ import torch
 from deepfake_ssat.models.blocks import drop_path
 from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
 from deepfake_ssat.models.patches import patchify, tube_mask, unpatchify
-from tests.models.tiny import IMAGE, VIDEO, changed
+from tests.models.tiny import HYBRID, IMAGE, VIDEO, changed
 
 
 def make_model(settings, seed: int = 0) -> MaskedAutoencoder:
@@ -18,7 +18,9 @@ def make_batch(settings, batch: int = 2, ratio: float = 0.75):
     return torch.randn(shape, generator=generator), tube_mask(batch, settings.grid, ratio, generator, "cpu")
 
 
-@pytest.mark.parametrize("settings", [VIDEO, IMAGE, changed(VIDEO, positions="sincos_3d", qkv_bias="none")])
+@pytest.mark.parametrize(
+    "settings", [VIDEO, IMAGE, HYBRID, changed(VIDEO, positions="sincos_3d", qkv_bias="none")]
+)
 def test_outputs_have_the_promised_shapes(settings):
     model = make_model(settings)
     clips, mask = make_batch(settings)
@@ -28,7 +30,7 @@ def test_outputs_have_the_promised_shapes(settings):
     assert model.reconstruct(clips, mask).shape == predictions.shape == (2, hidden, settings.patch_values)
 
 
-@pytest.mark.parametrize("settings", [VIDEO, IMAGE])
+@pytest.mark.parametrize("settings", [VIDEO, IMAGE, HYBRID])
 def test_reconstruction_never_sees_hidden_pixels(settings):
     model = make_model(settings)
     clips, mask = make_batch(settings)

@@ -25,3 +25,14 @@ IMAGE = ModelSettings(
 def changed(settings: ModelSettings, **changes) -> ModelSettings:
     """The settings with some values replaced, validated again."""
     return ModelSettings(**(settings.model_dump() | changes))
+
+HYBRID = ModelSettings(
+    frames=4,
+    tubelet=2,
+    image_size=96,
+    patch=32,
+    stem="efficientnet_lite0",
+    encoder=ENCODER,
+    decoder=DECODER,
+)
+"""VideoMAE's choices behind a convolutional stem; 2 x 3 x 3 tokens."""
