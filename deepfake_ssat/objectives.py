@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from deepfake_ssat.config.training import ObjectiveSettings
+from deepfake_ssat.models.checkpoint import Network
 from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
 from deepfake_ssat.models.patches import tube_mask
 from deepfake_ssat.models.reconstruction import reconstruction_errors, reconstruction_target
@@ -29,13 +31,12 @@ class Losses:
     """(B, K), detached, for training metrics; None where nothing is classified."""
 
 
-Objective = Callable[
-    [MaskedAutoencoder, Tensor, Tensor, ObjectiveSettings, Tensor | None, torch.Generator | None], Losses
-]
+Objective = Callable[[Any, Tensor, Tensor, ObjectiveSettings, Tensor | None, torch.Generator | None], Losses]
+"""The first argument is the network: any of ``models.checkpoint`` for scratch, else a MaskedAutoencoder."""
 
 
 def scratch(
-    model: MaskedAutoencoder,
+    model: Network,
     clips: Tensor,
     labels: Tensor,
     settings: ObjectiveSettings,

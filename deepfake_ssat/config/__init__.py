@@ -1,5 +1,11 @@
 """Configuration: frozen pydantic models, one file per noun; only ``loading`` reads YAML."""
 
+from deepfake_ssat.config.baselines import (
+    BranchSettings,
+    CrossEfficientVitSettings,
+    FrameClassifierSettings,
+    NetworkSettings,
+)
 from deepfake_ssat.config.data import (
     ArrayFile,
     Augmentation,
@@ -18,15 +24,19 @@ __all__ = [
     "PRESETS",
     "ArrayFile",
     "Augmentation",
+    "BranchSettings",
     "Cifar",
+    "CrossEfficientVitSettings",
     "DataSource",
     "DecoderSettings",
     "EncoderSettings",
     "Experiment",
     "ExtractionSettings",
     "FaceClips",
+    "FrameClassifierSettings",
     "ImageFolder",
     "ModelSettings",
+    "NetworkSettings",
     "ObjectiveSettings",
     "OptimizerSettings",
     "Selection",

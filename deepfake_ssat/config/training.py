@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
+from deepfake_ssat.config.baselines import CrossEfficientVitSettings, FrameClassifierSettings
 from deepfake_ssat.config.data import Augmentation, DataSource, FaceClips
 from deepfake_ssat.config.model import ModelSettings
 
@@ -15,6 +16,19 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _network_kind(model: Any) -> Any:
+    """The tag of a model section; one without is of the masked autoencoder, the only kind there once was."""
+    if isinstance(model, dict):
+        return model.get("kind", "masked_autoencoder")
+    return getattr(model, "kind", None)
+
+
+Network = Annotated[
+    Annotated[ModelSettings, Tag("masked_autoencoder")]
+    | Annotated[FrameClassifierSettings, Tag("frame_classifier")]
+    | Annotated[CrossEfficientVitSettings, Tag("cross_efficient_vit")],
+    Discriminator(_network_kind),
+]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Momentum = Annotated[float, Field(ge=0.0, lt=1.0)]
 
@@ -80,9 +94,9 @@ class Experiment(_Frozen):
     """A complete YAML file of configs/: nothing is inherited, nothing is defaulted elsewhere."""
 
     seed: int = Field(0, ge=0)
-    model: ModelSettings
+    model: Network
     init: Path | None = None
-    """Weights to start from: ours, or a published MAE / VideoMAE checkpoint."""
+    """Weights to start from: ours, a published MAE / VideoMAE checkpoint, or those of a timm backbone."""
     objective: ObjectiveSettings = ObjectiveSettings()  # pyright: ignore[reportCallIssue]
     data: DataSource
     augmentation: Augmentation = Augmentation()  # pyright: ignore[reportCallIssue]
@@ -104,6 +118,13 @@ class Experiment(_Frozen):
         if not isinstance(self.data, FaceClips) and self.model.frames != 1:
             raise ValueError(f"data.kind {self.data.kind} gives single images: model.frames must be 1")
         model, objective = self.model, self.objective
+        if not isinstance(model, ModelSettings):
+            if objective.name != "scratch":
+                raise ValueError(
+                    f"objective.name {objective.name} needs a masked autoencoder, model.kind is "
+                    f"{model.kind}: set objective.name to scratch"
+                )
+            return self
         one_value = model.tubelet * model.patch**2 == 1
         if one_value and objective.normalize_target and objective.name != "scratch":
             raise ValueError(

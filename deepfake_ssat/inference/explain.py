@@ -19,7 +19,9 @@ from deepfake_ssat.config import ObjectiveSettings
 from deepfake_ssat.errors import CheckpointError
 from deepfake_ssat.explanation import EXPLAINED_CLIPS, ClipExplanation, Explanation, FrameMark
 from deepfake_ssat.inference.detector import Detector, OnClip
-from deepfake_ssat.inference.heatmaps import evidence_map, reconstruction_error_map
+from deepfake_ssat.inference.heatmaps import evidence_map, frame_evidence_map, reconstruction_error_map
+from deepfake_ssat.models.baselines.cross_efficient_vit import CrossEfficientVit
+from deepfake_ssat.models.baselines.frame_classifier import FrameClassifier
 from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
 from deepfake_ssat.models.pixels import normalize_pixels
 from deepfake_ssat.records import ClipScore, FaceClip
@@ -84,16 +86,20 @@ class _Collected:
 def _explain_clip(detector: Detector, clip: FaceClip, score: ClipScore) -> ClipExplanation:
     """Maps of the clip's parts, one after the other in time where it is longer than the model's clips."""
     settings, model = detector.checkpoint.settings, detector.checkpoint.model
-    if not isinstance(model, MaskedAutoencoder):
-        raise CheckpointError(
-            f"{detector.path}: models of kind {detector.checkpoint.kind} cannot be explained"
-        )
     parts = len(clip.pixels) // settings.frames
     pixels = resize_clip(clip.pixels[: parts * settings.frames], settings.image_size)
     batch = torch.from_numpy(pixels).reshape(parts, settings.frames, *pixels.shape[1:])
     inputs = normalize_pixels(batch.to(detector.device), settings)
     errors = None
-    if model.decoder is not None:
+    if isinstance(model, (FrameClassifier, CrossEfficientVit)):
+        evidence = frame_evidence_map(model, inputs)
+    elif isinstance(model, MaskedAutoencoder):
+        evidence = evidence_map(model, inputs)
+    else:
+        raise CheckpointError(
+            f"{detector.path}: models of kind {detector.checkpoint.kind} cannot be explained"
+        )
+    if isinstance(model, MaskedAutoencoder) and model.decoder is not None:
         objective = _training_objective(detector)
         errors = reconstruction_error_map(
             model,
@@ -107,7 +113,7 @@ def _explain_clip(detector: Detector, clip: FaceClip, score: ClipScore) -> ClipE
         frame_indices=clip.frame_indices,
         seconds=clip.seconds,
         pixels=pixels,
-        evidence=_joined(evidence_map(model, inputs)),
+        evidence=_joined(evidence),
         reconstruction_error=None if errors is None else _joined(errors),
     )
 

@@ -9,6 +9,10 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
+from deepfake_ssat.errors import CheckpointError
+from deepfake_ssat.models.baselines.backbone import spread_frames
+from deepfake_ssat.models.baselines.cross_efficient_vit import CrossEfficientVit
+from deepfake_ssat.models.baselines.frame_classifier import FrameClassifier
 from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
 from deepfake_ssat.models.patches import patchify, split_tokens, tube_mask
 from deepfake_ssat.models.pixels import denormalize
@@ -39,6 +43,26 @@ def evidence_map(model: MaskedAutoencoder, clips: Tensor) -> Tensor:
         hook.remove()
     relevance = (held[0].detach() * gradient).sum(dim=-1)[:, -model.settings.num_tokens :]
     return _on_grid(relevance.clamp_min(0.0), model)
+
+
+def frame_evidence_map(model: FrameClassifier | CrossEfficientVit, clips: Tensor) -> Tensor:
+    """(B, C, T, H, W) -> (B, t, h, w) >= 0: Grad-CAM of (fake - real logit) on a convolutional map.
+
+    That of the backbone, or of the small branch; t are the frames that are judged. Raises CheckpointError for
+    a backbone whose features are no map.
+    """
+    with torch.inference_mode(False):
+        with torch.no_grad():
+            maps = model.feature_maps(spread_frames(clips.clone(), model.settings))
+        if maps[0].ndim != 4:
+            raise CheckpointError(f"backbone {model.settings.backbone} has no maps of features to explain by")
+        held = maps[0].requires_grad_(True)
+        with torch.enable_grad():
+            logits = model.classify_maps((held, *maps[1:]))
+            (gradient,) = torch.autograd.grad((logits[:, FAKE] - logits[:, REAL]).sum(), held)
+    # A clip's logits are the mean over its frames.
+    relevance = (held.detach() * gradient).sum(dim=1) / model.settings.frames_used
+    return rearrange(relevance.clamp_min(0.0), "(b t) h w -> b t h w", t=model.settings.frames_used)
 
 
 def reconstruction_error_map(

@@ -21,9 +21,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from deepfake_ssat.config.baselines import (
+    CrossEfficientVitSettings,
+    FrameClassifierSettings,
+    NetworkSettings,
+)
 from deepfake_ssat.config.extraction import ExtractionSettings, parse_contract
 from deepfake_ssat.config.model import ModelSettings
-from deepfake_ssat.errors import CheckpointError
+from deepfake_ssat.errors import CheckpointError, ConfigError
+from deepfake_ssat.models.baselines.cross_efficient_vit import CrossEfficientVit
+from deepfake_ssat.models.baselines.frame_classifier import FrameClassifier
 from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
 from deepfake_ssat.models.pixels import normalize_pixels
 from deepfake_ssat.models.precision import full_precision
@@ -66,7 +73,7 @@ class Checkpoint:
     """A model with all that is needed to use it as it was trained."""
 
     model: nn.Module
-    settings: ModelSettings
+    settings: NetworkSettings
     contract: ExtractionSettings | None = None
     """How the face clips were cut that it was trained on; None for a model of other images."""
     decision: Decision = Decision()
@@ -101,8 +108,8 @@ class Checkpoint:
 class Kind:
     """How one family of networks is built from its settings, and what its self-test computes."""
 
-    settings: type[ModelSettings]
-    build: Callable[[Any], nn.Module]
+    settings: type[NetworkSettings]
+    build: Callable[[Any], Any]
     self_test_logits: Callable[[Any, Tensor], Tensor]
     """(model, one clip (1, C, T, H, W)) -> logits (1, classes); any cheap function of all weights."""
     decoder_prefix: str | None
@@ -118,9 +125,22 @@ def _logits_of_some_tokens(model: MaskedAutoencoder, clips: Tensor) -> Tensor:
     return model.classify_visible(clips, mask)
 
 
+def _logits_of_one_frame(model: FrameClassifier | CrossEfficientVit, clips: Tensor) -> Tensor:
+    """A clip's frames go through the same weights one by one."""
+    return model.classify_frames(clips[:, :, 0])
+
+
+Network = MaskedAutoencoder | FrameClassifier | CrossEfficientVit
 KINDS: dict[str, Kind] = {
     "masked_autoencoder": Kind(ModelSettings, MaskedAutoencoder, _logits_of_some_tokens, "decoder."),
+    "frame_classifier": Kind(FrameClassifierSettings, FrameClassifier, _logits_of_one_frame, None),
+    "cross_efficient_vit": Kind(CrossEfficientVitSettings, CrossEfficientVit, _logits_of_one_frame, None),
 }
+
+
+def build_network(settings: NetworkSettings) -> Network:
+    """A new network with random weights; raises ConfigError where its backbone cannot be built."""
+    return KINDS[settings.kind].build(settings)
 
 
 def save_checkpoint(path: Path | str, checkpoint: Checkpoint) -> str:
@@ -235,13 +255,17 @@ def _read(path: Path, decoder: bool) -> tuple[dict[str, Any], dict[str, Tensor]]
         ) from error
 
 
-def _build(path: Path, kind: Kind, settings: ModelSettings, state: dict[str, Tensor]) -> nn.Module:
+def _build(path: Path, kind: Kind, settings: NetworkSettings, state: dict[str, Tensor]) -> nn.Module:
     """A model in evaluation mode around the given weights, without drawing random ones first."""
-    with torch.device("meta"):
-        model: Any = kind.build(settings)
+    try:
+        with torch.device("meta"):
+            model: Any = kind.build(settings)
+    except ConfigError as error:
+        raise CheckpointError(f"{path}: its network cannot be built here: {error}") from error
     if kind.decoder_prefix and not any(name.startswith(kind.decoder_prefix) for name in state):
         model.drop_decoder()
-    needed = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    own = model.state_dict()
+    needed = {name: tuple(value.shape) for name, value in own.items()}
     given = {name: tuple(value.shape) for name, value in state.items()}
     wrong = sorted(name for name in needed.keys() | given.keys() if needed.get(name) != given.get(name))
     if wrong:
@@ -249,7 +273,12 @@ def _build(path: Path, kind: Kind, settings: ModelSettings, state: dict[str, Ten
             f"{path}: {len(wrong)} weights do not fit its settings: {wrong[0]} is {given.get(wrong[0])}, "
             f"needed is {needed.get(wrong[0])}; the file is damaged or was edited"
         )
-    model.load_state_dict(state, assign=True)
+    # Counters of batch normalisation are stored as fp32 like all else, and are integers in the network.
+    model.load_state_dict({name: value.to(own[name].dtype) for name, value in state.items()}, assign=True)
+    if any(buffer.is_meta for buffer in model.buffers()):
+        # A fixed table of timm's that is no weight: it is computed where the network is built.
+        model = kind.build(settings)
+        model.load_state_dict(state)
     return model.eval()
 
 
@@ -264,7 +293,7 @@ def _check_finite(path: Path, state: dict[str, Tensor]) -> None:
             )
 
 
-def _self_test(kind: Kind, model: nn.Module, settings: ModelSettings, seed: int) -> list[float]:
+def _self_test(kind: Kind, model: nn.Module, settings: NetworkSettings, seed: int) -> list[float]:
     """Class probabilities of one clip of noise, in fp32 on the model's device."""
     shape = (1, settings.frames, settings.image_size, settings.image_size, settings.channels)
     device = next(model.parameters()).device

@@ -8,10 +8,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from deepfake_ssat.config.model import ModelSettings
+from deepfake_ssat.config.baselines import NetworkSettings
 
 
-def normalize_pixels(pixels: Tensor, settings: ModelSettings) -> Tensor:
+def normalize_pixels(pixels: Tensor, settings: NetworkSettings) -> Tensor:
     """(B, T, H, W, C) uint8 -> (B, C, T, H, W) float32, on the pixels' device.
 
     The result is a view with the channels innermost in memory, the order in which patches are cut.
@@ -21,13 +21,13 @@ def normalize_pixels(pixels: Tensor, settings: ModelSettings) -> Tensor:
     return scaled.permute(0, 4, 1, 2, 3)
 
 
-def denormalize(clips: Tensor, settings: ModelSettings) -> Tensor:
+def denormalize(clips: Tensor, settings: NetworkSettings) -> Tensor:
     """(B, C, T, H, W) as the network reads them -> the same in [0, 1], not clipped."""
     mean, std = _statistics(settings, clips)
     return (clips.movedim(1, -1) * std.to(clips.dtype) + mean.to(clips.dtype)).movedim(-1, 1)
 
 
-def _statistics(settings: ModelSettings, like: Tensor) -> tuple[Tensor, Tensor]:
+def _statistics(settings: NetworkSettings, like: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation, (C,) or (1,), on the device of a tensor."""
     mean = torch.tensor(settings.mean, dtype=torch.float32, device=like.device)
     std = torch.tensor(settings.std, dtype=torch.float32, device=like.device)

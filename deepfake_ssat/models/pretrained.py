@@ -5,25 +5,19 @@ C channels, D encoder width, t frames of a tubelet, p side of a patch, P values 
 
 from __future__ import annotations
 
-import argparse
-import json
-import pickle
 from pathlib import Path
-from typing import Any
 
 import torch
 from einops import rearrange, reduce, repeat
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from deepfake_ssat.config.model import ModelSettings
 from deepfake_ssat.errors import CheckpointError
-from deepfake_ssat.models.checkpoint import HEADER_KEY
 from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
 from deepfake_ssat.models.positions import position_table
+from deepfake_ssat.models.weight_files import read_weights, readable, weights_file
 from deepfake_ssat.models.weight_names import our_weights
 
-PICKLED = (".pt", ".pth", ".bin")
 OPTIONAL = {"encoder.class_token", "encoder.norm.weight", "encoder.norm.bias"}
 """What published encoders lack: VideoMAE the class token, and after fine-tuning the last norm as well."""
 
@@ -35,7 +29,7 @@ def load_initial_weights(model: MaskedAutoencoder, path: Path | str) -> list[str
     tubelet's frames. A head for other classes, and a decoder of another size, stay as initialised. An encoder
     of another size, and a file with nothing that fits, raise CheckpointError.
     """
-    path = _weights_file(Path(path))
+    path = weights_file(Path(path))
     raw, source = _read(path)
     weights = our_weights(raw)
     if "encoder.patch_embed.weight" not in weights:
@@ -60,55 +54,17 @@ def load_initial_weights(model: MaskedAutoencoder, path: Path | str) -> list[str
     return [f"{len(fitting)} of {len(model.state_dict())} weights come from {path}", *report]
 
 
-def _weights_file(path: Path) -> Path:
-    """The file itself, or the weights of a folder in Hugging Face's layout."""
-    for name in ("model.safetensors", "pytorch_model.bin"):
-        if (path / name).is_file():
-            return path / name
-    if path.is_file():
-        return path
-    raise CheckpointError(
-        f"{path}: no such file; give a .safetensors, {', '.join(PICKLED)} file, or a folder that holds "
-        "model.safetensors"
-    )
-
-
 def _read(path: Path) -> tuple[dict[str, Tensor], ModelSettings | None]:
     """Weights by their names in the file, and the settings where the file is a checkpoint of ours."""
-    try:
-        if path.suffix in PICKLED:
-            return _read_pickled(path), None
-        with safe_open(path, framework="pt") as file:
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            header = (file.metadata() or {}).get(HEADER_KEY)
-        return weights, ModelSettings(**json.loads(header)["settings"]) if header else None
-    except (
-        SafetensorError,
-        pickle.UnpicklingError,
-        RuntimeError,
-        EOFError,
-        OSError,
-        ValueError,
-        KeyError,
-    ) as error:
-        reason = str(error).strip().splitlines()[:1]
+    weights, header = read_weights(path)
+    if header is None:
+        return weights, None
+    if header.get("kind") != "masked_autoencoder":
         raise CheckpointError(
-            f"{path}: cannot be read as weights ({''.join(reason)}); "
-            f"give a whole .safetensors, or a {', '.join(PICKLED)} file that holds tensors only"
-        ) from error
-
-
-def _read_pickled(path: Path) -> dict[str, Tensor]:
-    """Tensors of a torch file without running code from it; the authors' files wrap them in ``model``."""
-    # The authors' training checkpoints hold their command line as an inert Namespace beside the weights.
-    with torch.serialization.safe_globals([argparse.Namespace]):
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    for key in ("model", "module", "state_dict"):
-        if isinstance(content, dict) and isinstance(content.get(key), dict):
-            content = content[key]
-    if not isinstance(content, dict):
-        raise ValueError(f"holds a {type(content).__name__}, not named tensors")
-    return {name: value for name, value in content.items() if isinstance(value, Tensor)}
+            f"{path}: holds a model of kind {header.get('kind')}, the configuration's is masked_autoencoder"
+        )
+    with readable(path):
+        return weights, ModelSettings(**header["settings"])
 
 
 def _convolution(weight: Tensor, source: ModelSettings | None, path: Path) -> Tensor:

@@ -14,7 +14,7 @@ from deepfake_ssat.clips.dataset import FaceClipDataset
 from deepfake_ssat.clips.images import ImageDataset, image_dataset
 from deepfake_ssat.clips.items import limit_worker_threads
 from deepfake_ssat.clips.sampling import fake_fraction
-from deepfake_ssat.config import Experiment, ExtractionSettings, FaceClips, ModelSettings
+from deepfake_ssat.config import Experiment, ExtractionSettings, FaceClips, NetworkSettings
 from deepfake_ssat.errors import ConfigError, ManifestError
 from deepfake_ssat.manifest import load_manifest, people, select
 from deepfake_ssat.objectives import equation3_weights
@@ -142,7 +142,7 @@ def class_weights(experiment: Experiment, labels: list[int]) -> Tensor | None:
     return equation3_weights(0.5 if data.balanced_sampling else fraction)
 
 
-def _require_clips_for(model: ModelSettings, contract: ExtractionSettings) -> None:
+def _require_clips_for(model: NetworkSettings, contract: ExtractionSettings) -> None:
     for name, given, needed in (("channels", model.channels, 3), ("num_classes", model.num_classes, 2)):
         if given != needed:
             raise ConfigError(f"model.{name} is {given}, face clips need {needed}; set model.{name}={needed}")

@@ -16,7 +16,7 @@ from torch import Tensor
 from deepfake_ssat.clips.mixup import mixup
 from deepfake_ssat.config import Experiment, ObjectiveSettings
 from deepfake_ssat.errors import TrainingError
-from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
+from deepfake_ssat.models.checkpoint import Network
 from deepfake_ssat.models.pixels import normalize_pixels
 from deepfake_ssat.objectives import OBJECTIVES, Losses
 from deepfake_ssat.training.optim import Schedule, adamw, per_step
@@ -43,7 +43,7 @@ class TrainingModule(LightningModule):
 
     def __init__(
         self,
-        model: MaskedAutoencoder,
+        model: Network,
         experiment: Experiment,
         class_weights: Tensor | None,
         schedule: Schedule,
@@ -75,6 +75,15 @@ class TrainingModule(LightningModule):
         losses = self._losses(clips, labels, self._experiment.objective, generator)
         _require_finite(losses.total, self.current_epoch, batch_idx)
         return {"loss": losses.total, **_parts(losses)}
+
+    def on_validation_epoch_start(self) -> None:
+        """All processes validate with the first one's running statistics: those are saved and resumed."""
+        if not torch.distributed.is_available() or not torch.distributed.is_initialized():
+            return
+        saved = self.model.state_dict()
+        for name, buffer in self.model.named_buffers():
+            if name in saved:
+                torch.distributed.broadcast(buffer, src=0)
 
     def validation_step(self, batch: dict[str, Any], batch_idx: int) -> BatchScores:
         """The scores of one batch, under the same masks in every epoch."""

@@ -10,8 +10,10 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
 from deepfake_ssat.config import OptimizerSettings
+from deepfake_ssat.models.baselines.cross_efficient_vit import CrossEfficientVit
+from deepfake_ssat.models.baselines.frame_classifier import FrameClassifier
 
-UNDECAYED_TOKENS = ("class_token", "mask_token")
+UNDECAYED_TOKENS = ("class_token", "mask_token", "positions")
 REFERENCE_BATCH = 256
 
 
@@ -62,16 +64,16 @@ def parameter_groups(
 ) -> list[dict]:
     """Trainable parameters by layer and by whether they decay.
 
-    Norms, biases, the mask token and the class token do not decay. The rate of a layer is the peak's times
-    ``layer_decay`` for every layer between it and the head (BEiT's layer-wise decay).
+    Norms, biases, the mask token, class tokens and learned positions do not decay. The rate of a layer is the
+    peak's times ``layer_decay`` for every layer between it and the head (BEiT's layer-wise decay).
     """
-    depth = max(layer_number(name) or 0 for name, _ in model.named_parameters())
+    numbers = layers_of(model)
+    depth = max(numbers.values())
     groups: dict[tuple[int, bool], dict] = {}
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
-        layer = layer_number(name)
-        layer = depth + 1 if layer is None else layer
+        layer = numbers.get(name, depth + 1)
         decays = parameter.ndim > 1 and not name.endswith(UNDECAYED_TOKENS)
         group = groups.setdefault(
             (layer, decays),
@@ -85,9 +87,20 @@ def parameter_groups(
     return list(groups.values())
 
 
+def layers_of(model: nn.Module) -> dict[str, int]:
+    """By name of a parameter, its layer, counted from the pixels; what is behind all of them is left out.
+
+    A network of another build than the masked autoencoder's counts for itself: ``layer_numbers``.
+    """
+    if isinstance(model, (FrameClassifier, CrossEfficientVit)):
+        return model.layer_numbers()
+    numbers = {name: layer_number(name) for name, _ in model.named_parameters()}
+    return {name: number for name, number in numbers.items() if number is not None}
+
+
 def layer_number(name: str) -> int | None:
     """0 of the patch embedding and class token, 1 … of the encoder's blocks, None of all behind them."""
-    if name.startswith(("encoder.patch_embed.", "encoder.class_token")):
+    if name.startswith(("encoder.stem.", "encoder.patch_embed.", "encoder.class_token")):
         return 0
     if name.startswith("encoder.blocks."):
         return int(name.split(".")[2]) + 1

@@ -11,7 +11,8 @@ import torch
 
 from deepfake_ssat.config import Experiment
 from deepfake_ssat.errors import CheckpointError
-from deepfake_ssat.models.checkpoint import load_checkpoint
+from deepfake_ssat.models.baselines.initial import load_backbone_weights
+from deepfake_ssat.models.checkpoint import Network, build_network, load_checkpoint
 from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
 from deepfake_ssat.models.pretrained import load_initial_weights
 from deepfake_ssat.training.data import Examples, load_examples
@@ -43,13 +44,13 @@ def train(experiment: Experiment, folder: RunFolder, processes: Processes, repor
         torch.set_float32_matmul_precision("high")
     precision, warning = choose_precision(experiment.trainer.precision, device)
     torch.manual_seed(experiment.seed)
-    model = MaskedAutoencoder(experiment.model)
+    model = build_network(experiment.model)
     lines = _start_lines(experiment, examples, folder, processes, f"{device}, {precision}")
     if warning:
         lines.append(f"warning: {warning}")
     if experiment.init is not None and not folder.resume.is_file():
-        lines += load_initial_weights(model, experiment.init)
-    if experiment.objective.name == "scratch":
+        lines += _load_init(model, experiment.init)
+    if experiment.objective.name == "scratch" and isinstance(model, MaskedAutoencoder):
         model.drop_decoder()
     if is_first:
         for line in lines:
@@ -63,6 +64,13 @@ def train(experiment: Experiment, folder: RunFolder, processes: Processes, repor
         numbers = ", ".join(f"{name} {value:.4g}" for name, value in best.items())
         reporter.say(f"finished; best: {numbers}")
         reporter.say(f"weights: {folder.best}")
+
+
+def _load_init(model: Network, path: Path) -> list[str]:
+    """Starts the network from a file, and returns what to tell of it."""
+    if isinstance(model, MaskedAutoencoder):
+        return load_initial_weights(model, path)
+    return load_backbone_weights(model, path)
 
 
 def _start_lines(
@@ -102,7 +110,7 @@ def _seen(experiment: Experiment, examples: Examples) -> dict[str, list[str]] | 
         try:
             before = load_checkpoint(experiment.init, decoder=False).provenance.get("seen")
         except CheckpointError:
-            # Published weights of MAE and VideoMAE were trained on other pictures than faces.
+            # Published weights do not tell; those of MAE, VideoMAE and timm saw other pictures than faces.
             before = None
         for split, names in (before or {}).items():
             seen.setdefault(split, set()).update(names)

@@ -15,6 +15,7 @@ from lightning.pytorch.callbacks import EMAWeightAveraging
 from lightning.pytorch.strategies import DDPStrategy
 
 from deepfake_ssat.config import Experiment, FaceClips
+from deepfake_ssat.models.checkpoint import Network
 from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
 from deepfake_ssat.training.batches import own_share
 from deepfake_ssat.training.callbacks import EpochStarts, ResumeState, TrainingRows
@@ -41,7 +42,7 @@ KNOWN_NAGGING = (
 
 
 def train_model(
-    model: MaskedAutoencoder,
+    model: Network,
     experiment: Experiment,
     examples: Examples,
     folder: RunFolder,
@@ -103,11 +104,12 @@ def train_model(
 
 
 def _samples(
-    model: MaskedAutoencoder, experiment: Experiment, examples: Examples, processes: Processes
+    model: Network, experiment: Experiment, examples: Examples, processes: Processes
 ) -> SampleCollector | None:
     """What the first process draws; None where nothing is reconstructed."""
     wanted = experiment.trainer.reconstruction_samples
-    if processes.rank or model.decoder is None or not wanted:
+    reconstructs = isinstance(model, MaskedAutoencoder) and model.decoder is not None
+    if processes.rank or not reconstructs or not wanted:
         return None
     return SampleCollector(own_share(len(examples.val), processes), wanted)
 
@@ -121,7 +123,7 @@ def _callbacks(
 ) -> list[Callback]:
     """In the order in which they are called: rows, then averaging, then the state that holds both."""
     settings, decay = experiment.trainer, experiment.optimizer.ema_decay
-    # Buffers hold fixed tables: they are copied, where averaging would round them.
+    # Buffers hold fixed tables, or running means already: they are copied, where averaging would round them.
     averaging = [] if decay is None else [EMAWeightAveraging(decay=decay, use_buffers=False)]
     return [
         EpochStarts(loaders),

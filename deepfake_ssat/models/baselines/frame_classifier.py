@@ -1,0 +1,61 @@
+"""One network of timm on single frames, its logits averaged over a clip: the DFDC winner's classifier.
+
+Seferbekov, first place of the Deepfake Detection Challenge (2020): EfficientNet-B7, global average pooling,
+dropout, one linear layer. B batch, C channels, T frames, H W pixels, N pictures, F features, h w cells.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from deepfake_ssat.config.baselines import FrameClassifierSettings
+from deepfake_ssat.models.baselines.backbone import (
+    coarse_layers,
+    create_backbone,
+    mean_over_frames,
+    spread_frames,
+)
+
+
+class FrameClassifier(nn.Module):
+    """Frames -> maps of the backbone -> pooled features -> logits, the mean over a clip's frames."""
+
+    def __init__(self, settings: FrameClassifierSettings):
+        super().__init__()
+        self.settings = settings
+        self.backbone = create_backbone(settings.backbone, settings.channels, settings.drop_path)
+        self.dropout = nn.Dropout(settings.dropout)
+        self.head = nn.Linear(self.backbone.head_hidden_size, settings.num_classes)
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """(B, C, T, H, W) -> (B, classes): the same as ``classify``."""
+        return self.classify(clips)
+
+    def classify(self, clips: Tensor) -> Tensor:
+        """(B, C, T, H, W) -> logits (B, classes), the mean over ``frames_used`` frames."""
+        logits = self.classify_frames(spread_frames(clips, self.settings))
+        return mean_over_frames(logits, self.settings.frames_used)
+
+    def classify_frames(self, frames: Tensor) -> Tensor:
+        """(N, C, H, W) -> logits (N, classes)."""
+        return self.classify_maps(self.feature_maps(frames))
+
+    def feature_maps(self, frames: Tensor) -> tuple[Tensor, ...]:
+        """(N, C, H, W) -> the backbone's last map (N, F, h, w)."""
+        return (self.backbone.forward_features(frames),)
+
+    def classify_maps(self, maps: tuple[Tensor, ...]) -> Tensor:
+        """What ``feature_maps`` gave -> logits (N, classes)."""
+        features = self.dropout(self.backbone.forward_head(maps[0], pre_logits=True))
+        # Outside autocast: bf16 logits have 8 bits, and many videos would share one probability.
+        with torch.autocast(features.device.type, enabled=False):
+            return self.head(features.to(self.head.weight.dtype))
+
+    def backbones(self) -> dict[str, nn.Module]:
+        """By the name of its place, what published weights of the backbone start."""
+        return {"backbone": self.backbone}
+
+    def layer_numbers(self) -> dict[str, int]:
+        """By name of a parameter, its stage, counted from the pixels; those of the head are left out."""
+        return {f"backbone.{name}": stage for name, stage in coarse_layers(self.backbone).items()}
