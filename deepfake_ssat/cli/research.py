@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from deepfake_ssat.cli.shared import Device, Reader, WorkerDevice, one_line_errors
+from deepfake_ssat.cli.shared import Device, Reader, Scaling, WorkerDevice, one_line_errors
 
 
 def preprocess(
@@ -180,6 +180,74 @@ def evaluate(
                 policy=AggregationPolicy(clip_rule, face_rule),
                 threads=threads,
                 seed=seed,
+            )
+        )
+
+
+def calibrate(
+    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A file that train wrote.")],
+    manifests: Annotated[
+        list[Path], typer.Argument(metavar="MANIFEST...", help="Folders that preprocess wrote.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The calibrated checkpoint to write.")],
+    split: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="train, val (default) or test; repeatable.")
+    ] = None,
+    corpus: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this one; repeatable.")
+    ] = None,
+    compression: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this one, such as c23; repeatable.")
+    ] = None,
+    manipulation: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this one (genuine stay); repeatable.")
+    ] = None,
+    method: Annotated[
+        Scaling, typer.Option(help="Temperature and bias (platt), or temperature alone.")
+    ] = Scaling.platt,
+    false_alarm_rate: Annotated[
+        float,
+        typer.Option(min=0.0001, max=0.5, help="At most this part of the genuine videos is called fake."),
+    ] = 0.05,
+    miss_rate: Annotated[
+        float,
+        typer.Option(min=0.0001, max=0.5, help="At most this part of the manipulated is called real."),
+    ] = 0.05,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where tables and pictures go; default: beside --out."),
+    ] = None,
+    device: Annotated[Device, typer.Option(help="Where the network runs.")] = Device.auto,
+    batch: Annotated[int | None, typer.Option(min=1, help="Clips scored at a time.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: torch's choice.")] = None,
+) -> None:
+    """Give a checkpoint honest probabilities.
+
+    Fitted on validation videos, with a threshold at a chosen false-alarm rate and an uncertain band; detect
+    and all other verbs then use them.
+    """
+    with one_line_errors():
+        from deepfake_ssat.commands.calibrate import run
+        from deepfake_ssat.config import Selection
+
+        raise typer.Exit(
+            run(
+                checkpoint,
+                manifests,
+                out,
+                selection=Selection(
+                    splits=tuple(split or ["val"]),
+                    corpora=tuple(corpus or ()),
+                    compressions=tuple(compression or ()),
+                    manipulations=tuple(manipulation or ()),
+                ),
+                method=method.value,
+                false_alarm_rate=false_alarm_rate,
+                miss_rate=miss_rate,
+                report_folder=report,
+                device=device.value,
+                batch=batch,
+                threads=threads,
             )
         )
 

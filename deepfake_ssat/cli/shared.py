@@ -11,7 +11,7 @@ import typer
 from deepfake_ssat.errors import DeepfakeError
 
 USAGE_ERROR, INTERRUPTED = 2, 130
-TRAINING_PACKAGES = {"albumentations", "lightning", "sklearn", "tensorboard", "timm"}
+TRAINING_PACKAGES = {"albumentations", "lightning", "scipy", "sklearn", "tensorboard", "timm"}
 """Of the extra ``train``; detect, preprocess and serve do without them."""
 
 
@@ -41,6 +41,13 @@ class ExportFormat(str, Enum):
     """What other programs read."""
 
     onnx = "onnx"
+
+
+class Scaling(str, Enum):
+    """How logits become probabilities that mean what they say."""
+
+    platt = "platt"
+    temperature = "temperature"
 
 
 class WorkerDevice(str, Enum):

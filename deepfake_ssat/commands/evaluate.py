@@ -63,22 +63,24 @@ def judge(
     console: Console | None = None,
 ) -> tuple[EvalReport, list[str]]:
     """What ``run`` does without printing the table: the report, and the names of the files in ``out``."""
-    detector = _load(checkpoint, device, threads)
-    with _locked(out):
+    detector = load(checkpoint, device, threads)
+    with locked(out):
         shown = console or Console(highlight=False)
         report = _evaluate(detector, manifest, out, selection, batch, policy, seed, shown)
         return report, _write(report, out)
 
 
 @contextmanager
-def _locked(out: Path) -> Iterator[None]:
+def locked(out: Path) -> Iterator[None]:
     """The output folder for one run at a time; made where it is not there."""
     lock = FileLock(out / LOCK_FILE, timeout=0)
     try:
         out.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout as error:
-        raise ConfigError(f"{out}: another evaluate writes there; wait, or give another folder") from error
+        raise ConfigError(
+            f"{out}: another evaluate writes there, or a calibrate; wait, or give another folder"
+        ) from error
     except OSError as error:
         raise ConfigError(f"{out} cannot be written ({error.strerror}); give another folder") from error
     try:
@@ -87,14 +89,15 @@ def _locked(out: Path) -> Iterator[None]:
         lock.release()
 
 
-def _load(checkpoint: Path | None, device: str, threads: int | None) -> Detector:
+def load(checkpoint: Path | None, device: str, threads: int | None, *, decoder: bool = False) -> Detector:
+    """The detector that scores, on so many CPU threads."""
     import torch
 
     from deepfake_ssat.inference.detector import load_detector
 
     if threads is not None:
         torch.set_num_threads(threads)
-    return load_detector(checkpoint, device)
+    return load_detector(checkpoint, device, decoder=decoder)
 
 
 def _evaluate(

@@ -12,6 +12,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from deepfake_ssat.models.checkpoint import Checkpoint
+    from deepfake_ssat.models.decision import Decision
 
 ALL_WELL = 0
 
@@ -34,6 +35,12 @@ def run(checkpoint: Path | None = None) -> int:
     return ALL_WELL
 
 
+def _decision(decision: Decision) -> dict[str, Any]:
+    calibration = decision.calibration
+    meaning = calibration.in_words() if calibration else "none: training chose threshold and band"
+    return {**asdict(decision), "calibration": meaning}
+
+
 def _sections(path: Path, checkpoint: Checkpoint) -> dict[str, dict[str, Any]]:
     """What is printed, by heading."""
     parameters = sum(parameter.numel() for parameter in checkpoint.model.parameters())
@@ -46,7 +53,7 @@ def _sections(path: Path, checkpoint: Checkpoint) -> dict[str, dict[str, Any]]:
             "parameters": f"{parameters / 1e6:.1f} million, decoder included",
             "self-test": "passed",
         },
-        "decision": asdict(checkpoint.decision),
+        "decision": _decision(checkpoint.decision),
         "metrics": checkpoint.metrics,
         "model": checkpoint.settings.model_dump(mode="json"),
         "extraction contract": {"hash": contract.hash(), **contract.model_dump(mode="json")}

@@ -19,7 +19,6 @@ from deepfake_ssat.inference.extras import import_openvino, require_packages
 from deepfake_ssat.models.checkpoint import Checkpoint
 from deepfake_ssat.models.pixels import normalize_pixels
 from deepfake_ssat.models.precision import inference_dtype
-from deepfake_ssat.records import FAKE
 from deepfake_ssat.version import __version__
 
 OPENVINO_TOLERANCE = {"fp32": 1e-3, "bf16": 0.03}
@@ -55,8 +54,7 @@ class TorchScorer:
         with torch.inference_mode(), autocast:
             clips = normalize_pixels(torch.as_tensor(pixels).to(self._device), self._checkpoint.settings)
             logits = self._checkpoint.model(clips).float()
-        temperature = self._checkpoint.decision.temperature
-        return (logits / temperature).softmax(dim=1)[:, FAKE].cpu().numpy()
+        return self._checkpoint.decision.probabilities(logits).cpu().numpy()
 
 
 class OpenVinoScorer:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from deepfake_ssat.inference.detector import Detector
+from deepfake_ssat.models.decision import Calibration
 
 
 def checkpoint_record(detector: Detector) -> dict[str, Any]:
@@ -18,9 +20,15 @@ def checkpoint_record(detector: Detector) -> dict[str, Any]:
         "uncertain_low": checkpoint.decision.uncertain_low,
         "uncertain_high": checkpoint.decision.uncertain_high,
         "temperature": checkpoint.decision.temperature,
+        "bias": checkpoint.decision.bias,
+        "calibration": _calibration_record(checkpoint.decision.calibration),
         "contract_hash": detector.contract.hash(),
         "provenance": checkpoint.provenance,
     }
+
+
+def _calibration_record(calibration: Calibration | None) -> dict[str, Any] | None:
+    return {"meaning": calibration.in_words(), **asdict(calibration)} if calibration else None
 
 
 def settings_record(detector: Detector, clips: int | None, reader: str) -> dict[str, Any]:

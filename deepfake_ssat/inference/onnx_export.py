@@ -20,7 +20,6 @@ from deepfake_ssat.manifest import replace_file
 from deepfake_ssat.models.checkpoint import Checkpoint, noise_pixels
 from deepfake_ssat.models.pixels import normalize_pixels
 from deepfake_ssat.models.precision import full_precision
-from deepfake_ssat.records import FAKE
 from deepfake_ssat.version import __version__
 
 if TYPE_CHECKING:
@@ -44,12 +43,12 @@ class ProbabilityOfFake(nn.Module):
         super().__init__()
         self.model = checkpoint.model
         self.settings = checkpoint.settings
-        self.temperature = checkpoint.decision.temperature
+        self.decision = checkpoint.decision
 
     def forward(self, pixels: Tensor) -> Tensor:
         """(B, T, H, W, C) uint8 -> (B,) in [0, 1]."""
         logits = self.model(normalize_pixels(pixels, self.settings))
-        return (logits / self.temperature).softmax(dim=1)[:, FAKE]
+        return self.decision.probabilities(logits)
 
 
 def export_onnx(checkpoint: Checkpoint, path: Path) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from deepfake_ssat.aggregate import AggregationPolicy, aggregate_clips
-from deepfake_ssat.models.checkpoint import Decision
+from deepfake_ssat.models.decision import Decision
 from deepfake_ssat.records import (
     ClipScore,
     FaceClip,

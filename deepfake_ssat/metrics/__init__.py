@@ -16,6 +16,14 @@ from deepfake_ssat.metrics.intervals import (
     weighted_true_positive_rate,
     wilson_interval,
 )
+from deepfake_ssat.metrics.limits import (
+    LIMIT_CONFIDENCE,
+    ErrorBand,
+    allowed_errors,
+    choose_band,
+    upper_limit,
+    videos_needed,
+)
 from deepfake_ssat.metrics.points import (
     CALIBRATION_BINS,
     accuracy,
@@ -30,28 +38,52 @@ from deepfake_ssat.metrics.points import (
     roc_points,
     true_positive_rate_at,
 )
+from deepfake_ssat.metrics.reliability import (
+    ReliabilityBin,
+    balanced_bins,
+    balanced_brier,
+    balanced_calibration_error,
+)
+from deepfake_ssat.metrics.scaling import METHODS as SCALING_METHODS
+from deepfake_ssat.metrics.scaling import Scaling, VideoLogits, fit_platt, fit_temperature, scaling_loss
 
 __all__ = [
     "CALIBRATION_BINS",
     "CONFIDENCE",
+    "LIMIT_CONFIDENCE",
     "RESAMPLES",
+    "SCALING_METHODS",
     "SMALLEST_CLASS",
+    "ErrorBand",
     "FoldScores",
     "Interval",
+    "ReliabilityBin",
+    "Scaling",
+    "VideoLogits",
     "Weighted",
     "accuracy",
+    "allowed_errors",
     "auc",
     "average_precision",
     "balanced_accuracy",
+    "balanced_bins",
+    "balanced_brier",
+    "balanced_calibration_error",
     "bootstrap_interval",
     "calibration_error",
+    "choose_band",
     "choose_threshold",
     "equal_error_rate",
+    "fit_platt",
+    "fit_temperature",
     "log_loss",
     "mean_interval",
     "reliability_bins",
     "roc_points",
+    "scaling_loss",
     "true_positive_rate_at",
+    "upper_limit",
+    "videos_needed",
     "weighted_accuracy",
     "weighted_auc",
     "weighted_average_precision",

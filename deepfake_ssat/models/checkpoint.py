@@ -31,41 +31,16 @@ from deepfake_ssat.config.model import ModelSettings
 from deepfake_ssat.errors import CheckpointError, ConfigError
 from deepfake_ssat.models.baselines.cross_efficient_vit import CrossEfficientVit
 from deepfake_ssat.models.baselines.frame_classifier import FrameClassifier
+from deepfake_ssat.models.decision import Decision, parse_decision
 from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
 from deepfake_ssat.models.pixels import normalize_pixels
 from deepfake_ssat.models.precision import full_precision
-from deepfake_ssat.records import Verdict
 
 FORMAT_VERSION = 1
 HEADER_KEY = "deepfake_ssat"
 SELF_TEST_TOLERANCE = 1e-3
 SELF_TEST_SEED = 1
 SELF_TEST_TOKENS = 48
-
-
-@dataclass(frozen=True)
-class Decision:
-    """How logits become a probability and a probability a verdict; chosen on validation data."""
-
-    threshold: float = 0.5
-    uncertain_low: float = 0.4
-    uncertain_high: float = 0.6
-    """From ``uncertain_low`` up to here nothing is claimed; both equal to the threshold: always a claim."""
-    temperature: float = 1.0
-    """The logits are divided by it before the softmax."""
-
-    def __post_init__(self) -> None:
-        ordered = 0.0 <= self.uncertain_low <= self.threshold <= self.uncertain_high <= 1.0
-        if not ordered or not self.temperature > 0.0:
-            raise CheckpointError(
-                f"{self}: needs 0 <= uncertain_low <= threshold <= uncertain_high <= 1 and temperature > 0"
-            )
-
-    def verdict(self, probability: float) -> Verdict:
-        """What a probability of fake means."""
-        if probability >= self.uncertain_high:
-            return Verdict.FAKE
-        return Verdict.REAL if probability < self.uncertain_low else Verdict.UNCERTAIN
 
 
 @dataclass(frozen=True)
@@ -76,7 +51,7 @@ class Checkpoint:
     settings: NetworkSettings
     contract: ExtractionSettings | None = None
     """How the face clips were cut that it was trained on; None for a model of other images."""
-    decision: Decision = Decision()
+    decision: Decision = field(default_factory=Decision)
     kind: str = "masked_autoencoder"
     """One of ``KINDS``."""
     metrics: dict[str, Any] = field(default_factory=dict)
@@ -191,7 +166,7 @@ def load_checkpoint(
         kind = KINDS[header["kind"]]
         settings = kind.settings(**header["settings"])
         contract = parse_contract(header["contract"]) if header["contract"] else None
-        decision = Decision(**header["decision"])
+        decision = parse_decision(header["decision"])
         seed, expected = header["self_test"]["seed"], header["self_test"]["probabilities"]
         metrics, provenance = header["metrics"], header["provenance"]
     except (KeyError, TypeError, ValueError) as error:

@@ -208,10 +208,13 @@ def _policy(document: Mapping[str, Any]) -> str:
 
 def _model_rows(document: Mapping[str, Any], contract: ExtractionSettings) -> list[tuple[str, Any]]:
     checkpoint, settings = document["checkpoint"], document["settings"]
+    # Results that an older version wrote have no such key.
+    calibration = checkpoint.get("calibration")
     return [
         ("Checkpoint", checkpoint["path"]),
         ("SHA-256 of the checkpoint", checkpoint["sha256"]),
         ("Threshold", checkpoint["threshold"]),
+        *([("Calibration", calibration["meaning"])] if calibration else []),
         ("Scores", _policy(document)),
         ("Clips", settings["clips"]),
         (

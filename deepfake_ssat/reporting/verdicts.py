@@ -18,7 +18,7 @@ from rich.text import Text
 from deepfake_ssat.records import ClipScore, FaceVerdict, Status, Verdict, VideoMetadata, VideoVerdict
 from deepfake_ssat.version import __version__
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 """Raised in its second part when fields are added, in its first when one changes or goes."""
 
 COLOURS = {Verdict.REAL: "green", Verdict.FAKE: "red", Verdict.UNCERTAIN: "yellow", None: "magenta"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from deepfake_ssat.metrics import choose_threshold
-from deepfake_ssat.models.checkpoint import Decision
+from deepfake_ssat.models.decision import Decision
 from deepfake_ssat.records import FAKE, REAL
 
 ALLOWED_ERRORS = 0.05

@@ -16,7 +16,7 @@ from deepfake_ssat.aggregate import AggregationPolicy, aggregate_clips
 from deepfake_ssat.clips.dataset import FaceClipDataset
 from deepfake_ssat.clips.images import ImageDataset
 from deepfake_ssat.metrics import accuracy, auc
-from deepfake_ssat.models.checkpoint import Decision
+from deepfake_ssat.models.decision import Decision
 from deepfake_ssat.records import ClipScore
 from deepfake_ssat.training.decision import choose_decision
 from deepfake_ssat.training.module import BatchScores

@@ -17,7 +17,7 @@ from deepfake_ssat.config import Selection
 from deepfake_ssat.inference.detector import Detector
 from deepfake_ssat.manifest import Manifest
 from deepfake_ssat.metrics import choose_threshold
-from deepfake_ssat.models.checkpoint import Decision
+from deepfake_ssat.models.decision import Decision
 from deepfake_ssat.records import ScoredVideo
 
 
@@ -75,7 +75,7 @@ def has_own_threshold(decision: Decision) -> bool:
 def threshold_and_source(decision: Decision, validation: Sequence[ScoredVideo]) -> tuple[float | None, str]:
     """The checkpoint's, or the one of best balanced accuracy on the manifest's validation videos."""
     if has_own_threshold(decision):
-        return decision.threshold, "stored in the checkpoint, chosen on its validation videos"
+        return decision.threshold, _origin(decision)
     if not validation:
         return None, "the checkpoint stores none and the manifest has no validation videos"
     chosen = choose_threshold(
@@ -85,6 +85,17 @@ def threshold_and_source(decision: Decision, validation: Sequence[ScoredVideo]) 
     if chosen is None:
         return None, f"the checkpoint stores none and the {where} are of one class"
     return chosen, f"the best balanced accuracy on the {where}"
+
+
+def _origin(decision: Decision) -> str:
+    found = decision.calibration
+    if found is None:
+        return "stored in the checkpoint, chosen on its validation videos"
+    return (
+        f"stored in the checkpoint, calibrated on {found.false_alarms.videos} genuine and "
+        f"{found.misses.videos} manipulated videos for at most {100 * found.false_alarms.allowed:g} % "
+        "false alarms"
+    )
 
 
 def doubts(detector: Detector, videos: Sequence[ScoredVideo], validation: Sequence[ScoredVideo]) -> list[str]:

@@ -1,0 +1,95 @@
+"""Temperature and Platt scaling, fitted on the scores of whole videos.
+
+N clips, F faces, V videos.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import OptimizeResult, minimize
+from scipy.special import expit
+
+from deepfake_ssat.metrics.points import SMALLEST_PROBABILITY
+from deepfake_ssat.records import FAKE, REAL
+
+TEMPERATURES = (0.01, 1000.0)
+"""A fit stays between them; at the upper end every probability is the same."""
+BIASES = (-50.0, 50.0)
+_STARTS = (0.3, 1.0, 3.0, 10.0)
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """sigmoid(logit / temperature + bias), clip by clip."""
+
+    temperature: float = 1.0
+    bias: float = 0.0
+
+
+@dataclass(frozen=True)
+class VideoLogits:
+    """The logits of the videos' clips, ordered by video and, in it, by face."""
+
+    labels: np.ndarray
+    """(V,) 0 real, 1 fake."""
+    logits: np.ndarray
+    """(N,): fake minus real, before any scaling."""
+    face_starts: np.ndarray
+    """(F,): the first clip of each face."""
+    video_starts: np.ndarray
+    """(V,): the first face of each video."""
+
+    def probabilities(self, scaling: Scaling) -> np.ndarray:
+        """(V,): the mean over a face's clips, the highest of a video's faces, as ``detect`` puts them."""
+        clips = expit(self.logits / scaling.temperature + scaling.bias)
+        num_clips = np.diff(self.face_starts, append=len(self.logits))
+        faces = np.add.reduceat(clips, self.face_starts) / num_clips
+        return np.maximum.reduceat(faces, self.video_starts)
+
+
+def fit_temperature(videos: VideoLogits) -> Scaling:
+    """The temperature of the lowest ``scaling_loss``; the bias stays 0."""
+    return _fit(videos, lambda values: Scaling(float(np.exp(values[0]))), 1)
+
+
+def fit_platt(videos: VideoLogits) -> Scaling:
+    """Temperature and bias of the lowest ``scaling_loss`` (Platt 1999)."""
+    return _fit(videos, lambda values: Scaling(float(np.exp(values[0])), float(values[1])), 2)
+
+
+METHODS: dict[str, Callable[[VideoLogits], Scaling]] = {"temperature": fit_temperature, "platt": fit_platt}
+
+
+def scaling_loss(videos: VideoLogits, scaling: Scaling) -> float:
+    """Cross-entropy of the videos' probabilities, both classes weighted alike whatever their numbers.
+
+    The targets are Platt's, (n + 1) / (n + 2) of a class of n: few videos that lie apart would otherwise ask
+    for a temperature of zero.
+    """
+    probabilities = np.clip(videos.probabilities(scaling), SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
+    losses = []
+    for label in (REAL, FAKE):
+        of_class = probabilities[videos.labels == label]
+        right = of_class if label == FAKE else 1 - of_class
+        sure = (len(of_class) + 1) / (len(of_class) + 2)
+        losses.append(-np.mean(sure * np.log(right) + (1 - sure) * np.log(1 - right)))
+    return float(np.mean(losses))
+
+
+def _fit(videos: VideoLogits, scaling: Callable[[np.ndarray], Scaling], num_values: int) -> Scaling:
+    """By Nelder-Mead, as the highest face is not smooth; from several starts, as means are not convex."""
+    bounds = [tuple(np.log(TEMPERATURES)), BIASES][:num_values]
+    found: list[OptimizeResult] = [
+        minimize(
+            lambda values: scaling_loss(videos, scaling(values)),
+            [np.log(start), 0.0][:num_values],
+            method="Nelder-Mead",
+            bounds=bounds,
+            options={"xatol": 1e-7, "fatol": 1e-12, "maxiter": 2000},
+        )
+        for start in _STARTS
+    ]
+    return scaling(min(found, key=lambda result: result.fun).x)

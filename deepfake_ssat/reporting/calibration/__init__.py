@@ -1,0 +1,1 @@
+"""What a calibration did: the pictures, the table and the files."""
