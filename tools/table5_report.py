@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from table5_plan import METHODS, VARIANTS
 from table5_results import Result
 
+from deepfake_ssat.config import Experiment, ModelSettings
 from deepfake_ssat.manifest import replace_file
 from deepfake_ssat.metrics import wilson_interval
 from deepfake_ssat.training.operations import count_multiply_adds
@@ -86,10 +87,16 @@ def _row(results: list[Result]) -> dict[str, Any]:
         "chosen": _statistics(results, lambda result: result.top1_chosen),
         "chosen_interval": interval,
         "paper": PAPER.get(first.method),
-        "gflops": [count_multiply_adds(stage.model, stage.objective) / 1e9 for stage in first.stages],
+        "gflops": [_billions(stage) for stage in first.stages],
         "paper_gflops": PAPER_GFLOPS.get(first.method),
         **{key: _mean([result.cost[key] for result in results]) for key in ("seconds", "kwh", "kg_co2")},
     }
+
+
+def _billions(stage: Experiment) -> float:
+    """Multiply-adds of one picture."""
+    assert isinstance(stage.model, ModelSettings)
+    return count_multiply_adds(stage.model, stage.objective) / 1e9
 
 
 def _statistics(

@@ -17,7 +17,8 @@ from table5_plan import CONFIG, Stage, seed_folder, stage_names
 
 from deepfake_ssat.clips.array_file import read_array_file
 from deepfake_ssat.clips.images import ImageDataset
-from deepfake_ssat.config import ArrayFile, load_experiment
+from deepfake_ssat.config import ArrayFile, ModelSettings, load_experiment
+from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.manifest import replace_file
 from deepfake_ssat.models.checkpoint import load_checkpoint
 from deepfake_ssat.models.pixels import normalize_pixels
@@ -32,7 +33,12 @@ TEST_BATCH = 64
 
 def check_stage(stage: Stage) -> None:
     """Raises DeepfakeError in one line where settings are wrong, or the folder is another run's."""
-    RunFolder(stage.folder).check(load_experiment(CONFIG, stage.changes), 1, None)
+    experiment = load_experiment(CONFIG, stage.changes)
+    if not isinstance(experiment.model, ModelSettings):
+        raise ConfigError(
+            f"model.kind {experiment.model.kind}: table 5 is of a masked autoencoder"
+        )
+    RunFolder(stage.folder).check(experiment, 1, None)
 
 
 def run_stage(stage: Stage, country: str, cpu_watts: float | None) -> int:
