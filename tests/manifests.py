@@ -62,7 +62,7 @@ def make_manifest(
     rows = []
     for video in tiny_videos() if videos is None else videos:
         for track in range(video.tracks):
-            row = _row(video, track, frames, contract)
+            row = tiny_row(video, track, frames, contract)
             brightness = 90 + 70 * (video.label == FAKE)
             noise = generator.integers(-40, 41, (frames, size, size, 3)) + brightness
             with ClipWriter(folder / row.clip_file, fps=FPS) as writer:
@@ -72,7 +72,8 @@ def make_manifest(
     return load_manifest(folder)
 
 
-def _row(video: TinyVideo, track: int, frames: int, contract: ExtractionSettings) -> ManifestRow:
+def tiny_row(video: TinyVideo, track: int, frames: int, contract: ExtractionSettings) -> ManifestRow:
+    """The row of one track of a video."""
     return ManifestRow(
         corpus=video.corpus,
         video_id=video.video_id,

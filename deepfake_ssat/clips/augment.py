@@ -1,4 +1,4 @@
-"""What is done to a training example, by name: none, flip, the DFDC winner's set, or RandAugment.
+"""What is done to a training example, by name: none, flip, the DFDC winner's set, or RandAugment; and H.264.
 
 An augmentation is a function of (T, H, W, C) uint8 pixels and a numpy generator that returns the same shape
 and type, with the same parameters on all frames, and draws from that generator only.
@@ -24,6 +24,11 @@ ClipAugmentation = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 def build_augmentation(settings: Augmentation, image_size: int) -> ClipAugmentation | None:
     """The augmentation of the settings, without mixup (that works on batches); None where there is none."""
     steps = AUGMENTATIONS[settings.name](image_size)
+    if settings.h264 is not None:
+        # Opened only where it is asked for: PyAV is not needed to train on pictures.
+        from deepfake_ssat.clips.h264 import H264Compression
+
+        steps.insert(0, partial(on_rgb, H264Compression(settings.h264)))
     if settings.random_resized_crop is not None:
         steps.insert(0, RandomResizedCrop(settings.random_resized_crop))
     if settings.random_erasing:

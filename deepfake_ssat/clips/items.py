@@ -38,9 +38,13 @@ class SharedEpoch:
         return int(self._value.item())
 
 
-def item_generator(seed: int, epoch: int, index: int) -> np.random.Generator:
-    """The random stream of one item in one epoch, whatever process or order it is loaded in."""
-    return np.random.default_rng(np.random.SeedSequence([seed, epoch, index]))
+def item_generator(seed: int, epoch: int, index: int, stream: int = 0) -> np.random.Generator:
+    """A random stream of one item in one epoch, whatever process or order it is loaded in.
+
+    Another ``stream`` leaves what is drawn from the first one as it is.
+    """
+    key = [seed, epoch, index, stream] if stream else [seed, epoch, index]
+    return np.random.default_rng(np.random.SeedSequence(key))
 
 
 def limit_worker_threads(worker_id: int) -> None:

@@ -7,20 +7,24 @@ from deepfake_ssat.config.baselines import (
     NetworkSettings,
 )
 from deepfake_ssat.config.data import (
+    H264,
     ArrayFile,
     Augmentation,
     Cifar,
     DataSource,
     FaceClips,
     ImageFolder,
+    PseudoFakes,
     Selection,
 )
 from deepfake_ssat.config.extraction import ExtractionSettings, parse_contract
 from deepfake_ssat.config.loading import dump_experiment, load_experiment
 from deepfake_ssat.config.model import PRESETS, DecoderSettings, EncoderSettings, ModelSettings
+from deepfake_ssat.config.pseudo_fakes import PseudoFakeSettings
 from deepfake_ssat.config.training import Experiment, ObjectiveSettings, OptimizerSettings, TrainerSettings
 
 __all__ = [
+    "H264",
     "PRESETS",
     "ArrayFile",
     "Augmentation",
@@ -39,6 +43,8 @@ __all__ = [
     "NetworkSettings",
     "ObjectiveSettings",
     "OptimizerSettings",
+    "PseudoFakeSettings",
+    "PseudoFakes",
     "Selection",
     "TrainerSettings",
     "dump_experiment",

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from deepfake_ssat.config.pseudo_fakes import PseudoFakeSettings
+
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -22,6 +24,15 @@ class Selection(_Frozen):
     corpora: tuple[str, ...] = ()
 
 
+class PseudoFakes(PseudoFakeSettings):
+    """Manipulated versions of the genuine clips, made while training; kinds, weights and strengths."""
+
+    share: float = Field(1.0, gt=0.0, le=1.0)
+    """Part of the genuine items that also appear manipulated; training draws others each epoch."""
+    at_model_size: bool = False
+    """Make them after the clip was brought to the model's size: faster, but no shrinking blurs the seams."""
+
+
 class FaceClips(_Frozen):
     """Face clips, or single face frames, from what ``preprocess`` wrote."""
 
@@ -35,6 +46,8 @@ class FaceClips(_Frozen):
     """Clips spread over each face for validation."""
     balanced_sampling: bool = False
     """Draw real and fake faces equally often; the class weight is then 0.5."""
+    pseudo_fakes: PseudoFakes | None = None
+    """Made from the genuine clips, in training and validation alike, beside the fakes of the manifest."""
 
 
 class ArrayFile(_Frozen):
@@ -67,6 +80,21 @@ DataSource = Annotated[FaceClips | ArrayFile | Cifar | ImageFolder, Field(discri
 CropScale = Annotated[float, Field(gt=0.0, le=1.0)]
 
 
+class H264(_Frozen):
+    """Compression as videos have it, over all frames of a clip."""
+
+    probability: float = Field(0.5, ge=0.0, le=1.0)
+    crf: tuple[int, int] = (18, 40)
+    """x264's constant rate factor, drawn from this range: 0 is lossless, 23 usual, 51 the worst."""
+
+    @model_validator(mode="after")
+    def _check_range(self) -> H264:
+        low, high = self.crf
+        if not 0 <= low <= high <= 51:
+            raise ValueError(f"crf is {low} to {high}; it must ascend and lie in 0 to 51")
+        return self
+
+
 class Augmentation(_Frozen):
     """What is done to a training example; every frame of a clip gets the same parameters."""
 
@@ -74,6 +102,8 @@ class Augmentation(_Frozen):
     """``dfdc``: the set of the DFDC winner. ``rand_augment``: table 14's rand-m9-mstd0.5-inc1."""
     random_resized_crop: tuple[CropScale, CropScale] | None = None
     """Smallest and largest part of the area that is cut out and enlarged to the whole size."""
+    h264: H264 | None = None
+    """Before all other steps but the crop; a pair of genuine clip and pseudo-fake gets the same."""
     random_erasing: float = Field(0.0, ge=0.0, le=1.0)
     """Probability."""
     mixup: float = Field(0.0, ge=0.0)

@@ -58,9 +58,11 @@ def plan_clips(rows: Sequence[ManifestRow], frames: int) -> list[StoredClip]:
         return _spread_frames(rows)
     short = next((row for row in rows if row.num_frames < frames), None)
     if short is not None:
+        # A still picture can be shown moving in training, but it is no video to be judged.
+        remedy = f"run preprocess with --frames {frames}"
+        remedy = "leave still pictures out" if short.num_frames == 1 else remedy
         raise ManifestError(
-            f"{short.clip_file} has {short.num_frames} frames, the model needs {frames}; "
-            f"run preprocess with --frames {frames}"
+            f"{short.clip_file} has {short.num_frames} frames, the model needs {frames}; {remedy}"
         )
     return [
         StoredClip(row, start, frames)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from torch.utils.data import Sampler
@@ -16,18 +16,32 @@ class EpochBatches(Sampler[list[int]]):
 
     Every process gets the same number of batches. Items that fill no whole batch are left out of an epoch, as
     in MAE's recipe (another epoch leaves out others), unless they are all there are.
+
+    ``pairs`` gives an epoch's genuine items with their pseudo-fakes: both come next to each other, on one
+    process and, where the batch size is even, in one batch, so that what is not the manipulation cancels in
+    its gradient. Balanced sampling draws them singly.
     """
 
     def __init__(
-        self, labels: Sequence[int], batch_size: int, seed: int, balanced: bool, processes: Processes
+        self,
+        labels: Sequence[int],
+        batch_size: int,
+        seed: int,
+        balanced: bool,
+        processes: Processes,
+        pairs: Callable[[int], Sequence[tuple[int, int]]] | None = None,
     ) -> None:
         self._labels = labels
+        self._pairs = None if balanced else pairs
         self._seed = seed
         self._balanced = balanced
         self._processes = processes
         share = -(-len(labels) // processes.count)
         self._batch_size = min(batch_size, share)
-        self._num_batches = max(len(labels) // processes.count // self._batch_size, 1)
+        least = len(labels) // processes.count
+        if self._pairs is not None and processes.count > 1:
+            least = len(labels) // 2 // processes.count * 2
+        self._num_batches = max(least // self._batch_size, 1)
         self._epoch = 0
         self._first_batch = 0
 
@@ -42,9 +56,8 @@ class EpochBatches(Sampler[list[int]]):
     def __iter__(self) -> Iterator[list[int]]:
         order = self._order()
         # With fewer items than processes some are shown twice.
-        order = np.resize(order, max(len(order), self._processes.count))[
-            self._processes.rank :: self._processes.count
-        ]
+        order = np.resize(order, max(len(order), self._processes.count))
+        order = _dealt(order, self._processes, 1 if self._pairs is None else 2)
         size = self._batch_size
         batches = [order[start * size : (start + 1) * size].tolist() for start in range(self._num_batches)]
         return iter(batches[self._first_batch :])
@@ -53,7 +66,24 @@ class EpochBatches(Sampler[list[int]]):
         if self._balanced:
             return np.array(balanced_indices(self._labels, self._seed, self._epoch))
         generator = np.random.default_rng(np.random.SeedSequence([self._seed, self._epoch]))
+        if self._pairs is not None:
+            return _in_pairs(len(self._labels), self._pairs(self._epoch), generator)
         return generator.permutation(len(self._labels))
+
+
+def _in_pairs(num_items: int, pairs: Sequence[tuple[int, int]], generator: np.random.Generator) -> np.ndarray:
+    """All items in random order, pairs together; the others are coupled at random, an odd one comes last."""
+    together = np.array(pairs).reshape(-1, 2)
+    singles = generator.permutation(np.setdiff1d(np.arange(num_items), together.ravel()))
+    odd = len(singles) % 2
+    couples = np.concatenate([together, singles[: len(singles) - odd].reshape(-1, 2)])
+    return np.concatenate([generator.permutation(couples).ravel(), singles[len(singles) - odd :]])
+
+
+def _dealt(order: np.ndarray, processes: Processes, block: int) -> np.ndarray:
+    """One process's items: blocks of so many in turn, what fills no block at the end."""
+    owners = np.arange(len(order)) // block % processes.count
+    return order[owners == processes.rank]
 
 
 def own_share(num_items: int, processes: Processes) -> range:

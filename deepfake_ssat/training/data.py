@@ -57,7 +57,11 @@ class Loaders:
         balanced = isinstance(data, FaceClips) and data.balanced_sampling
         batch_size = experiment.optimizer.batch_size
         self._examples = examples.train
-        self._batches = EpochBatches(examples.train.labels, batch_size, experiment.seed, balanced, processes)
+        with_fakes = isinstance(data, FaceClips) and data.pseudo_fakes is not None
+        pairs = examples.train.pairs if with_fakes and isinstance(examples.train, FaceClipDataset) else None
+        self._batches = EpochBatches(
+            examples.train.labels, batch_size, experiment.seed, balanced, processes, pairs
+        )
         share = own_share(len(examples.val), processes)
         if not share:
             raise ConfigError(
@@ -86,7 +90,12 @@ def load_examples(experiment: Experiment) -> Examples:
     if isinstance(data, FaceClips):
         manifest = load_manifest(data.manifest)
         _require_clips_for(model, manifest.contract)
-        shared = {"frames": model.frames, "image_size": model.image_size, "seed": experiment.seed}
+        shared = {
+            "frames": model.frames,
+            "image_size": model.image_size,
+            "seed": experiment.seed,
+            "pseudo_fakes": data.pseudo_fakes,
+        }
         train_rows, val_rows = select(manifest.rows, data.train), select(manifest.rows, data.val)
         train = FaceClipDataset(
             manifest,

@@ -59,6 +59,12 @@ def test_file_shorter_than_a_clip_is_refused(manifest):
         plan_clips(manifest.rows, 64)
 
 
+def test_still_picture_is_no_clip_to_score(manifest):
+    still = replace(manifest.rows[0], num_frames=1)
+    with pytest.raises(ManifestError, match="has 1 frames, the model needs 16; leave still pictures out"):
+        plan_clips([still], 16)
+
+
 def test_single_frames_are_spread_over_all_files_of_a_face(manifest):
     first = manifest.rows[0]
     second = replace(first, clip_file="clips/other.mp4", first_frame=100, num_frames=62)

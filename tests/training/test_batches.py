@@ -4,9 +4,9 @@ from deepfake_ssat.training.batches import EpochBatches, own_share
 from deepfake_ssat.training.hardware import Processes
 
 
-def batches(num_items=10, size=3, seed=0, balanced=False, rank=0, count=1, labels=None):
+def batches(num_items=10, size=3, seed=0, balanced=False, rank=0, count=1, labels=None, pairs=None):
     labels = labels or [0] * num_items
-    return EpochBatches(labels, size, seed, balanced, Processes(rank, count, count))
+    return EpochBatches(labels, size, seed, balanced, Processes(rank, count, count), pairs)
 
 
 def test_epoch_shows_whole_batches_without_repetition():
@@ -58,3 +58,48 @@ def test_balanced_sampling_shows_both_classes_equally():
 def test_validation_items_are_each_one_process_s():
     shares = [list(own_share(7, Processes(rank, 3, 3))) for rank in range(3)]
     assert sorted(item for share in shares for item in share) == list(range(7))
+
+
+PAIRS = [(0, 8), (1, 9), (3, 10), (4, 11)]
+"""Of 13 items; 2, 5, 6, 7 and 12 stand alone."""
+
+
+def paired(**options):
+    return batches(13, pairs=lambda epoch: PAIRS, **options)
+
+
+@pytest.mark.parametrize("size", [2, 4, 6])
+def test_pairs_come_in_one_batch(size):
+    for epoch in range(8):
+        sampler = paired(size=size)
+        sampler.start(epoch)
+        found = list(sampler)
+        assert len({item for batch in found for item in batch}) == 13 // size * size
+        for pair in PAIRS:
+            assert {len(set(pair) & set(batch)) for batch in found} <= {0, 2}
+
+
+def test_pairs_of_an_epoch_are_asked_for():
+    asked = []
+    sampler = batches(8, 4, pairs=lambda epoch: asked.append(epoch) or [(0, 4 + epoch)])
+    for epoch in (0, 2):
+        sampler.start(epoch)
+        assert any({0, 4 + epoch} <= set(batch) for batch in sampler)
+    assert asked == [0, 2]
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_processes_share_whole_pairs_and_as_many_batches(count):
+    shares = [
+        [item for batch in paired(size=2, rank=rank, count=count) for item in batch] for rank in range(count)
+    ]
+    assert len({len(share) for share in shares}) == 1
+    assert sum(map(len, shares)) == len({item for share in shares for item in share})
+    for pair in PAIRS:
+        assert all(len(set(pair) & set(share)) in (0, 2) for share in shares)
+
+
+def test_balanced_sampling_draws_the_items_of_pairs_singly():
+    labels = [0] * 4 + [1] * 8
+    plain = list(batches(balanced=True, labels=labels))
+    assert list(batches(balanced=True, labels=labels, pairs=lambda epoch: [(0, 4)])) == plain

@@ -1,13 +1,14 @@
 import pytest
 import torch
 
-from deepfake_ssat.config import Experiment
+from deepfake_ssat.config import Experiment, load_experiment
 from deepfake_ssat.errors import ConfigError, ManifestError
 from deepfake_ssat.records import FAKE, REAL
 from deepfake_ssat.training.data import Loaders, class_weights, load_examples
 from deepfake_ssat.training.hardware import Processes
+from tests.clips.faces import make_face_manifest, real_videos
 from tests.manifests import TinyVideo, make_manifest, tiny_videos
-from tests.training.runs import tiny_values
+from tests.training.runs import tiny_values, write_config
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +109,44 @@ def test_validation_of_one_class_is_refused(tmp_path):
     make_manifest(tmp_path, [*tiny_videos(1, splits=("train",)), TinyVideo("v", REAL, "val")], frames=16)
     with pytest.raises(ManifestError, match="1 real and 0 fake, choosing the best weights needs both"):
         load_examples(experiment(tmp_path, data={"val_clips_per_face": 1}))
+
+
+@pytest.fixture(scope="module")
+def genuine(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("genuine")
+    make_face_manifest(folder, [*real_videos(4), *real_videos(2, "val")], frames=16)
+    return folder
+
+
+def test_genuine_clips_alone_train_and_validate_with_pseudo_fakes(genuine):
+    settings = experiment(genuine, data={"pseudo_fakes": {"share": 0.5}}, model={"image_size": 64})
+    examples = load_examples(settings)
+    assert (examples.train.labels.count(REAL), examples.train.labels.count(FAKE)) == (4, 2)
+    # Two of each person and window, in validation half of the windows.
+    assert (examples.val.labels.count(REAL), examples.val.labels.count(FAKE)) == (4, 2)
+    weights = class_weights(settings, examples.train.labels)
+    assert weights is not None
+    assert weights.tolist() == pytest.approx([1 / 3, 2 / 3])
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_batches_hold_pairs_whoever_loads_them(genuine, workers):
+    settings = experiment(
+        genuine, data={"pseudo_fakes": {"swap": 9.0}}, model={"image_size": 64}, trainer={"workers": workers}
+    )
+    loaders = Loaders(load_examples(settings), settings, Processes())
+    loaders.start(1)
+    batches = list(loaders.train)
+    assert [sorted(batch["label"].tolist()) for batch in batches] == [[REAL, FAKE]] * 4
+    for batch in batches:
+        first, second = batch["pixels"].float()
+        assert 0 < (first - second).abs().mean() < 30
+
+
+def test_misspelt_kind_of_pseudo_fake_is_refused(genuine, tmp_path):
+    file = write_config(tmp_path / "config.yaml", tiny_values(genuine))
+    with pytest.raises(
+        ConfigError, match=r"data\.pseudo_fakes\.self_blends is no key; did you mean self_blend"
+    ):
+        load_experiment(file, ["data.pseudo_fakes={self_blends: 1}"])

@@ -21,16 +21,18 @@ PRESET = "medium"
 """FFmpeg's default, as a plain ``ffmpeg -crf N`` has it."""
 
 
-def reencode(frames: Iterable[np.ndarray], crf: float, fps: float) -> Iterator[np.ndarray]:
+def reencode(
+    frames: Iterable[np.ndarray], crf: float, fps: float, preset: str = PRESET
+) -> Iterator[np.ndarray]:
     """(H, W, 3) uint8 RGB frames -> as many, in order, after 4:2:0 H.264 at a constant rate factor.
 
     The encoder looks some 50 frames ahead, and no more are held. A change of size starts another stream.
     """
     for _, run in groupby(frames, key=lambda picture: picture.shape):
-        yield from _reencode_run(run, crf, fps)
+        yield from _reencode_run(run, crf, fps, preset)
 
 
-def _reencode_run(frames: Iterator[np.ndarray], crf: float, fps: float) -> Iterator[np.ndarray]:
+def _reencode_run(frames: Iterator[np.ndarray], crf: float, fps: float, preset: str) -> Iterator[np.ndarray]:
     encoder: VideoCodecContext | None = None
     decoder = cast(VideoCodecContext, CodecContext.create(DECODER, "r"))
     decoder.thread_count = 1
@@ -38,7 +40,7 @@ def _reencode_run(frames: Iterator[np.ndarray], crf: float, fps: float) -> Itera
     for index, picture in enumerate(frames):
         if encoder is None:
             height, width = picture.shape[:2]
-            encoder = _encoder(height + height % 2, width + width % 2, crf, fps)
+            encoder = _encoder(height + height % 2, width + width % 2, crf, fps, preset)
         for packet in encoder.encode(_to_yuv(picture, index)):
             for frame in decoder.decode(packet):
                 yield _to_rgb(frame, height, width)
@@ -48,12 +50,12 @@ def _reencode_run(frames: Iterator[np.ndarray], crf: float, fps: float) -> Itera
             yield _to_rgb(frame, height, width)
 
 
-def _encoder(height: int, width: int, crf: float, fps: float) -> VideoCodecContext:
+def _encoder(height: int, width: int, crf: float, fps: float, preset: str) -> VideoCodecContext:
     encoder = cast(VideoCodecContext, CodecContext.create(ENCODER, "w"))
     rate = Fraction(fps).limit_denominator(1001)
     encoder.height, encoder.width, encoder.pix_fmt = height, width, "yuv420p"
     encoder.framerate, encoder.time_base = rate, 1 / rate
-    encoder.options = {"crf": f"{crf:g}", "preset": PRESET}
+    encoder.options = {"crf": f"{crf:g}", "preset": preset}
     encoder.thread_count = 1  # The same bytes on every machine.
     return encoder
 
