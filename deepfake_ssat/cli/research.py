@@ -292,11 +292,18 @@ def cross_manipulation(
 
 def compare(
     folders: Annotated[
-        list[Path], typer.Argument(metavar="DIR...", help="Folders that cross-manipulation wrote.")
+        list[str],
+        typer.Argument(
+            metavar="[NAME=]DIR...", help="Folders of evaluate, or of cross-manipulation; seeds share a name."
+        ),
     ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the table goes.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the tables go.")],
 ) -> None:
-    """Join methods' cross-manipulation in a table."""
+    """Say which differences between methods are real.
+
+    On the same videos: DeLong's test and paired bootstrap, with Holm's correction. Runs that differ in the
+    seed alone become mean and standard deviation. For cross-manipulation, also its table.
+    """
     with one_line_errors():
         from deepfake_ssat.commands.compare import run
 

@@ -1,35 +1,162 @@
-"""``deepfake-ssat compare``: the folders of several methods' cross-manipulation become one table."""
+"""``deepfake-ssat compare``: several methods' results on the same videos: which differences are real?"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from deepfake_ssat.errors import ConfigError
 
+if TYPE_CHECKING:
+    from deepfake_ssat.reporting.protocols.comparison import Columns
+    from deepfake_ssat.reporting.protocols.results import FoldResult
+    from deepfake_ssat.reporting.protocols.runs import JudgedRun
 
-def run(folders: Sequence[Path], out: Path) -> int:
-    """One row a folder, named by its configuration, or by the folder where two have the same; returns 0.
 
-    Raises ConfigError where a folder has no finished fold, or folds that do not belong together.
+def run(folders: Sequence[str | Path], out: Path) -> int:
+    """Folders of ``evaluate``, or of ``cross-manipulation``, each ``[NAME=]DIR``; returns 0.
+
+    Folders of one name are training runs of one method; without names, those whose settings differ in the
+    seed alone. Raises ConfigError where a folder has no results, or results that cannot be compared.
     """
-    from deepfake_ssat.commands.protocols.merging import read_folds, write_table
+    from deepfake_ssat.reporting.protocols.runs import REPORT_FILE, read_evaluation
 
+    given = _named(folders)
+    console = Console(highlight=False)
+    evaluated = [(path / REPORT_FILE).is_file() for path in given]
+    if not any(evaluated):
+        return _compare_folds(given, out, console)
+    if not all(evaluated):
+        other = list(given)[evaluated.index(False)]
+        raise ConfigError(f"{other}: holds no report.json of evaluate, as {next(iter(given))} does")
+    if len(given) < 2:
+        raise ConfigError(f"{next(iter(given))}: is one result; give at least two to compare")
+    runs = {path: read_evaluation(path) for path in given}
+    methods = _grouped(runs, given, {path: path.name for path in given})
+    _write({"": methods}, out, console)
+    return 0
+
+
+def _named(folders: Sequence[str | Path]) -> dict[Path, str]:
+    """Each folder once, with the name that was given to it, or none."""
     found = {}
-    for folder in dict.fromkeys(path.resolve() for path in folders):
+    for text in map(str, folders):
+        name, is_named, path = text.partition("=")
+        # A folder whose own name has a sign of equality is no name and folder.
+        if not is_named or Path(text).exists():
+            name, path = "", text
+        found[Path(path).resolve()] = name
+    return found
+
+
+def _compare_folds(given: Mapping[Path, str], out: Path, console: Console) -> int:
+    """The table of cross-manipulation, one row a folder, and the comparison on each held-out method."""
+    from deepfake_ssat.commands.protocols.merging import read_folds, write_table
+    from deepfake_ssat.reporting.protocols.runs import run_of_fold
+
+    found: dict[Path, list[FoldResult]] = {}
+    for folder in given:
         found[folder] = list(read_folds(folder).values())
         if not found[folder]:
-            raise ConfigError(f"{folder}: holds no finished fold of cross-manipulation")
-    methods = Counter(folds[0].method for folds in found.values())
-    rows = {}
+            raise ConfigError(
+                f"{folder}: holds no finished fold of cross-manipulation, and no report.json of evaluate"
+            )
+    configs = {folder: folds[0].method for folder, folds in found.items()}
+    write_table(_rows(found, given, configs), out, console)
+    first = {folder: run_of_fold(folds[0], str(folder)) for folder, folds in found.items()}
+    methods = _grouped(first, given, configs)
+    folder_of = {run.source: folder for folder, run in first.items()}
+    columns: dict[str, dict[str, list[JudgedRun]]] = {}
+    for name, runs in methods.items():
+        for run_ in runs:
+            folder = folder_of[run_.source]
+            for fold in found[folder]:
+                its = columns.setdefault(fold.held_out, {}).setdefault(name, [])
+                its.append(run_of_fold(fold, str(folder)))
+    compared = {column: its for column, its in sorted(columns.items()) if len(its) > 1 or _several(its)}
+    if compared:
+        _write(compared, out, console)
+    return 0
+
+
+def _several(methods: Mapping[str, Sequence[JudgedRun]]) -> bool:
+    return any(len(runs) > 1 for runs in methods.values())
+
+
+def _rows(
+    found: Mapping[Path, list[FoldResult]], given: Mapping[Path, str], configs: Mapping[Path, str]
+) -> dict[str, list[FoldResult]]:
+    """Named as given, by the configuration, or by the folder where two have the same."""
+    names = {folder: given[folder] or configs[folder] for folder in found}
+    numbers = Counter(names.values())
+    rows: dict[str, list[FoldResult]] = {}
     for folder, folds in found.items():
-        method = folds[0].method
-        name = method if methods[method] == 1 else f"{method} ({folder.name})"
+        name = names[folder] if numbers[names[folder]] == 1 else f"{names[folder]} ({folder.name})"
         if name in rows:
             raise ConfigError(f"{folder}: another row is called {name} too; rename one of the folders")
         rows[name] = folds
-    write_table(rows, out, Console(highlight=False))
-    return 0
+    return rows
+
+
+def _grouped(
+    runs: Mapping[Path, JudgedRun], given: Mapping[Path, str], names: Mapping[Path, str]
+) -> dict[str, list[JudgedRun]]:
+    """The runs of each method: those of one given name, or of the same settings under other seeds."""
+    groups: list[list[Path]] = []
+    for folder, run_ in runs.items():
+        for group in groups:
+            if _same_method([runs[other] for other in group], run_, given[group[0]], given[folder]):
+                group.append(folder)
+                break
+        else:
+            groups.append([folder])
+    wanted = [given[group[0]] or names[group[0]] for group in groups]
+    numbers = Counter(wanted)
+    methods: dict[str, list[JudgedRun]] = {}
+    for name, group in zip(wanted, groups, strict=True):
+        unique = name if numbers[name] == 1 else f"{name} ({group[0].name})"
+        if unique in methods:
+            raise ConfigError(
+                f"{group[0]}: another method is called {unique} too; give names: NAME={group[0]}"
+            )
+        methods[unique] = [runs[folder] for folder in group]
+    return methods
+
+
+def _same_method(group: Sequence[JudgedRun], run_: JudgedRun, its_name: str, name: str) -> bool:
+    if its_name or name:
+        return its_name == name
+    return (
+        run_.settings is not None
+        and run_.seed is not None
+        and run_.settings == group[0].settings
+        and run_.seed not in {other.seed for other in group}
+    )
+
+
+def _write(columns: Columns, out: Path, console: Console) -> None:
+    from deepfake_ssat.commands.protocols.merging import print_and_write
+    from deepfake_ssat.reporting.protocols import comparison_files as files
+    from deepfake_ssat.reporting.protocols.comparison import compare_methods
+
+    comparison = compare_methods(columns)
+    sources = {
+        (name, run_.source, run_.seed)
+        for methods in columns.values()
+        for name, runs in methods.items()
+        for run_ in runs
+    }
+    runs = [
+        {"method": name, "folder": source, "seed": seed} for name, source, seed in sorted(sources, key=str)
+    ]
+    written = {
+        "comparison.md": files.markdown(comparison).encode(),
+        "methods.csv": files.methods_csv(comparison).encode(),
+        "differences.csv": files.differences_csv(comparison).encode(),
+        "comparison.json": files.comparison_json(comparison, runs).encode(),
+    }
+    print_and_write(files.text_tables(comparison), files.notes(comparison), written, out, console)

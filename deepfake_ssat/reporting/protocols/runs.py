@@ -1,0 +1,87 @@
+"""One training run's scores on some videos, from the folder of an ``evaluate`` or from a fold."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deepfake_ssat.errors import ConfigError
+from deepfake_ssat.reporting.protocols.results import FoldResult, JudgedVideo
+
+REPORT_FILE, VIDEOS_FILE = "report.json", "videos.csv"
+
+
+@dataclass(frozen=True)
+class JudgedRun:
+    """What is compared: the labelled videos with one run's scores."""
+
+    source: str
+    """The folder."""
+    seed: int | None
+    """Of the training; None where the checkpoint does not say."""
+    settings: Mapping[str, Any] | None
+    """The experiment without its seed and what differs between machines; None where it does not say."""
+    threshold: float | None
+    """The validation threshold."""
+    videos: Mapping[str, JudgedVideo]
+    """By name."""
+    manifest_sha256: str
+    checkpoint_sha256: str
+
+
+def run_of_fold(fold: FoldResult, source: str) -> JudgedRun:
+    """One fold's model on what it held out."""
+    return JudgedRun(
+        source,
+        fold.settings.get("seed"),
+        without_seed(fold.settings),
+        fold.threshold,
+        {video.name: video for video in fold.videos},
+        fold.manifest_sha256,
+        fold.checkpoint_sha256,
+    )
+
+
+def read_evaluation(folder: Path) -> JudgedRun:
+    """What ``evaluate`` wrote there; raises ConfigError where it is not whole."""
+    try:
+        report = json.loads((folder / REPORT_FILE).read_text(encoding="utf-8"))
+        text = (folder / VIDEOS_FILE).read_text(encoding="utf-8")
+        videos = [
+            JudgedVideo(
+                f"{line['corpus']}/{line['video_id']}", int(line["label"]), float(line["probability"])
+            )
+            for line in csv.DictReader(io.StringIO(text, newline=""))
+            if line["status"] == "scored" and line["label"]
+        ]
+        config = report["checkpoint"]["provenance"].get("config")
+        return JudgedRun(
+            str(folder),
+            config.get("seed") if config else None,
+            _comparable(config) if config else None,
+            report["threshold"]["value"],
+            {video.name: video for video in videos},
+            report["manifest"]["sha256"],
+            report["checkpoint"]["sha256"],
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(
+            f"{folder}: cannot be read as a result of evaluate ({error}); evaluate again"
+        ) from error
+
+
+def without_seed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What several seeds of one method share."""
+    return {key: value for key, value in settings.items() if key != "seed"}
+
+
+def _comparable(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored configuration without seed, and without the place of the data and the machine's settings."""
+    kept = without_seed(config)
+    data = {key: value for key, value in config.get("data", {}).items() if key != "manifest"}
+    return {**{key: value for key, value in kept.items() if key != "trainer"}, "data": data}

@@ -1,0 +1,146 @@
+"""compare end to end: folders of evaluate and of cross-manipulation, seeds grouped, refusals in one line."""
+
+import csv
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from deepfake_ssat.cli import app
+from deepfake_ssat.commands import compare
+from deepfake_ssat.errors import ConfigError
+from deepfake_ssat.reporting.evaluation.files import report_json, videos_csv
+from deepfake_ssat.reporting.protocols.results import JudgedVideo, fold_json
+from tests.reporting.evaluations import make_report, scored_video
+from tests.reporting.protocols.fold_results import fold_result
+
+TWO = ("Deepfakes", "FaceSwap")
+
+
+def write_evaluation(folder, strength, seed=0, method="ssat", per_class=40):
+    """What evaluate would have written for a method whose fakes score higher by so much."""
+    shared = np.random.default_rng(0).normal(0, 0.1, 2 * per_class)
+    own = np.random.default_rng([seed, round(100 * strength)]).normal(0, 0.04, 2 * per_class)
+    videos = []
+    for number, noise in enumerate(shared + own):
+        label = int(number >= per_class)
+        score = float(np.clip(0.5 + noise + strength * (label - 0.5), 0, 1))
+        videos.append(scored_video(f"video{number}", label, [score]))
+    report = make_report(videos, threshold=0.5)
+    config = {"seed": seed, "model": {"name": method}, "data": {"manifest": f"/at/{seed}"}, "trainer": {}}
+    facts = report.provenance["checkpoint"]
+    checkpoint = {**facts, "sha256": f"{method}{seed}", "provenance": {"config": config}}
+    report = replace(report, provenance={**report.provenance, "checkpoint": checkpoint})
+    folder.mkdir(parents=True)
+    (folder / "report.json").write_text(report_json(report))
+    (folder / "videos.csv").write_text(videos_csv(report))
+    return folder
+
+
+def write_folds(folder, shift=0.0, seed=3, per_class=60, settings=None):
+    """What cross-manipulation would have written for two manipulations."""
+    for held_out in TWO:
+        fold = fold_result(
+            held_out,
+            per_class=per_class,
+            manipulations=TWO,
+            unofficial="a test",
+            settings={"seed": seed, **(settings or {})},
+        )
+        generator = np.random.default_rng(seed)
+        videos = tuple(
+            JudgedVideo(
+                video.name,
+                video.label,
+                float(np.clip(video.probability + shift * video.label + generator.normal(0, 0.02), 0, 1)),
+            )
+            for video in fold.videos
+        )
+        path = folder / "folds" / held_out / "fold.json"
+        path.parent.mkdir(parents=True)
+        changed = replace(fold, videos=videos, checkpoint_sha256=f"{seed}{shift}{held_out}")
+        path.write_text(fold_json(changed))
+    return folder
+
+
+def _lines(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_evaluations_are_compared_and_seeds_grouped(tmp_path):
+    folders = [write_evaluation(tmp_path / f"ssat{seed}", 0.4, seed) for seed in (1, 2, 3)]
+    folders += [write_evaluation(tmp_path / "scratch", 0.1, 1, "scratch")]
+    assert compare.run(folders, tmp_path / "out") == 0
+    methods = [line for line in _lines(tmp_path / "out/methods.csv") if line["metric"] == "auc"]
+    assert [(line["method"], line["runs"], line["seeds"]) for line in methods] == [
+        ("ssat1", "3", "1;2;3"),
+        ("scratch", "1", "1"),
+    ]
+    assert float(methods[0]["standard_deviation"]) > 0
+    assert methods[1]["standard_deviation"] == ""
+    document = json.loads((tmp_path / "out/comparison.json").read_text())
+    assert {entry["conclusion"] for entry in document["differences"]} == {"ssat1 is better"}
+    assert len(document["runs"]) == 4
+    assert "ssat1 is better" in (tmp_path / "out/comparison.md").read_text()
+
+
+def test_names_say_what_belongs_together(tmp_path):
+    folders = [write_evaluation(tmp_path / f"run{seed}", 0.4, seed) for seed in (1, 2)]
+    named = [f"joint={folders[0]}", f"other={folders[1]}"]
+    assert compare.run(named, tmp_path / "out") == 0
+    assert {line["method"] for line in _lines(tmp_path / "out/methods.csv")} == {"joint", "other"}
+    third = write_evaluation(tmp_path / "third", 0.3, 5, "another")
+    assert compare.run([f"joint={one}" for one in folders] + [f"x={third}"], tmp_path / "two") == 0
+    runs = {line["method"]: line["runs"] for line in _lines(tmp_path / "two/methods.csv")}
+    assert runs == {"joint": "2", "x": "1"}
+
+
+def test_same_seed_twice_is_two_methods(tmp_path):
+    folders = [write_evaluation(tmp_path / name, 0.4, 1) for name in ("best", "last")]
+    assert compare.run(folders, tmp_path / "out") == 0
+    assert {line["method"] for line in _lines(tmp_path / "out/methods.csv")} == {"best", "last"}
+
+
+def test_cross_manipulation_is_compared_on_each_held_out_method(tmp_path, capsys):
+    folders = [write_folds(tmp_path / f"seed{seed}", seed=seed) for seed in (1, 2)]
+    folders += [write_folds(tmp_path / "better", 0.4, settings={"mask": 0.9})]
+    assert compare.run(folders, tmp_path / "out") == 0
+    assert (tmp_path / "out/table.md").is_file()
+    differences = [line for line in _lines(tmp_path / "out/differences.csv") if line["metric"] == "auc"]
+    assert [line["videos"] for line in differences] == list(TWO)
+    assert all(line["conclusion"].endswith("(better) is better") for line in differences)
+    methods = [line for line in _lines(tmp_path / "out/methods.csv") if line["metric"] == "auc"]
+    assert sorted({line["runs"] for line in methods}) == ["1", "2"]
+    assert "± " in capsys.readouterr().out
+
+
+def test_one_folder_of_folds_is_a_table_alone(tmp_path):
+    assert compare.run([write_folds(tmp_path / "one")], tmp_path / "out") == 0
+    assert (tmp_path / "out/table.md").is_file()
+    assert not (tmp_path / "out/comparison.md").exists()
+
+
+def test_what_cannot_be_compared_is_refused(tmp_path):
+    one = write_evaluation(tmp_path / "one", 0.4)
+    folds = write_folds(tmp_path / "folds_of_two")
+    with pytest.raises(ConfigError, match="is one result; give at least two"):
+        compare.run([one], tmp_path / "out")
+    with pytest.raises(ConfigError, match=r"holds no report\.json of evaluate"):
+        compare.run([one, folds], tmp_path / "out")
+    with pytest.raises(ConfigError, match="holds no finished fold"):
+        compare.run([tmp_path / "nothing"], tmp_path / "out")
+    (one / "videos.csv").write_text("corpus\nffpp\n")
+    with pytest.raises(ConfigError, match="cannot be read as a result of evaluate"):
+        compare.run([one, write_evaluation(tmp_path / "two", 0.3)], tmp_path / "out")
+
+
+def test_command_line(tmp_path):
+    folders = [write_evaluation(tmp_path / name, 0.4, seed) for seed, name in enumerate(("a", "b"))]
+    result = CliRunner().invoke(
+        app, ["compare", f"x={folders[0]}", f"y={folders[1]}", "--out", str(tmp_path / "out")]
+    )
+    assert result.exit_code == 0
+    assert "x − y" in (tmp_path / "out/comparison.md").read_text()
