@@ -13,6 +13,7 @@ from torch import Tensor
 
 from deepfake_ssat.config.model import ModelSettings
 from deepfake_ssat.errors import CheckpointError
+from deepfake_ssat.models.efficientnet_lite import EfficientNetLite, folded_weights
 from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
 from deepfake_ssat.models.positions import position_table
 from deepfake_ssat.models.weight_files import read_weights, readable, weights_file
@@ -31,6 +32,9 @@ def load_initial_weights(model: MaskedAutoencoder, path: Path | str) -> list[str
     """
     path = weights_file(Path(path))
     raw, source = _read(path)
+    stem = model.encoder.stem
+    if stem is not None and source is None:
+        return [_load_stem(stem, raw, path)]
     weights = our_weights(raw)
     if "encoder.patch_embed.weight" not in weights:
         raise CheckpointError(
@@ -67,12 +71,22 @@ def _read(path: Path) -> tuple[dict[str, Tensor], ModelSettings | None]:
         return weights, ModelSettings(**header["settings"])
 
 
+def _load_stem(stem: EfficientNetLite, published: dict[str, Tensor], path: Path) -> str:
+    """Published EfficientNet-Lite0 weights into the convolutions; the rest stays as initialised."""
+    try:
+        stem.load_state_dict(folded_weights(published, stem))
+    except (ValueError, RuntimeError) as error:
+        raise CheckpointError(
+            f"{path}: is no EfficientNet-Lite0, as model.stem efficientnet_lite0 needs ({error})"
+        ) from error
+    return f"the stem's {len(stem.state_dict())} weights come from {path}"
+
+
 def _convolution(weight: Tensor, source: ModelSettings | None, path: Path) -> Tensor:
     """A patch embedding in any layout -> (D, C, t, p, p)."""
     if source is not None:
-        return rearrange(
-            weight, "d (t h w c) -> d c t h w", t=source.tubelet, h=source.patch, c=source.channels
-        )
+        channels, side = source.embedded
+        return rearrange(weight, "d (t h w c) -> d c t h w", t=source.tubelet, h=side, c=channels)
     if weight.ndim not in (4, 5):
         raise CheckpointError(
             f"{path}: its patch embedding is {tuple(weight.shape)}, no convolution; give a whole checkpoint"
@@ -119,7 +133,8 @@ def _fit_tubelet(weights: dict[str, Tensor], settings: ModelSettings, path: Path
     """Patch embedding to (D, P), the decoder's prediction to (P, ...), for the model's frames per token."""
     convolution = weights["encoder.patch_embed.weight"]
     channels, frames, patch = convolution.shape[1:4]
-    for name, given, needed in (("channels", channels, settings.channels), ("patch", patch, settings.patch)):
+    needs = settings.embedded
+    for name, given, needed in (("channels", channels, needs[0]), ("patch", patch, needs[1])):
         if given != needed:
             raise CheckpointError(
                 f"{path}: was trained with {name} {given}, the model has {needed}; set model.{name}={given}"

@@ -10,6 +10,7 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
 from deepfake_ssat.config import OptimizerSettings
+from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.models.baselines.cross_efficient_vit import CrossEfficientVit
 from deepfake_ssat.models.baselines.frame_classifier import FrameClassifier
 
@@ -121,3 +122,13 @@ def freeze_unused(model: nn.Module, objective: str) -> None:
     for name, parameter in model.named_parameters():
         if name.startswith(unused):
             parameter.requires_grad_(False)
+
+
+def freeze_stem(model: nn.Module) -> None:
+    """Takes the convolutional stem out of training, as ``optimizer.freeze_stem`` asks."""
+    stem = getattr(getattr(model, "encoder", None), "stem", None)
+    if not isinstance(stem, nn.Module):
+        raise ConfigError(
+            "optimizer.freeze_stem is true and the model has no convolutional stem; set it to false"
+        )
+    stem.requires_grad_(False)

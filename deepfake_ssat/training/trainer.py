@@ -24,7 +24,7 @@ from deepfake_ssat.training.data import Examples, Loaders, class_weights
 from deepfake_ssat.training.hardware import Precision, Processes
 from deepfake_ssat.training.metrics_log import MetricsLog, columns_for
 from deepfake_ssat.training.module import TrainingModule
-from deepfake_ssat.training.optim import freeze_unused, make_schedule
+from deepfake_ssat.training.optim import freeze_stem, freeze_unused, make_schedule
 from deepfake_ssat.training.pictures import SampleCollector
 from deepfake_ssat.training.progress import TrainingProgress
 from deepfake_ssat.training.reporter import Reporter
@@ -60,6 +60,8 @@ def train_model(
     loaders = Loaders(examples, experiment, processes)
     loaders.start(position.epoch, position.batch)
     freeze_unused(model, experiment.objective.name)
+    if experiment.optimizer.freeze_stem:
+        freeze_stem(model)
     settings = experiment.trainer
     effective_batch = (
         experiment.optimizer.batch_size * experiment.optimizer.accumulate_batches * processes.count

@@ -26,6 +26,7 @@ def changed(settings: ModelSettings, **changes) -> ModelSettings:
     """The settings with some values replaced, validated again."""
     return ModelSettings(**(settings.model_dump() | changes))
 
+
 HYBRID = ModelSettings(
     frames=4,
     tubelet=2,
