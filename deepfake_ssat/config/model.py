@@ -88,8 +88,8 @@ class ModelSettings(BaseModel):
     stem: Literal["linear", "efficientnet_lite0"] = "linear"
     """What turns pixels into tokens: VideoMAE's linear map of each patch, or convolutions over each frame.
 
-    The convolutions (a hybrid ViT: Dosovitskiy et al., ICLR 2021, section 3.1) see a clip whose hidden patches
-    are blank, so that nothing of them reaches the decoder; one cell of 32 x 32 pixels becomes one patch.
+    The convolutions (a hybrid ViT: Dosovitskiy et al., ICLR 2021, section 3.1) see a clip whose hidden
+    patches are blank, so that nothing of them reaches the decoder; 32 x 32 pixels become one patch.
     """
     num_classes: int = Field(2, ge=2)
     pooling: Literal["mean", "class_token"] = "mean"

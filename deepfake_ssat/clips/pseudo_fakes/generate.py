@@ -31,8 +31,9 @@ from deepfake_ssat.config.pseudo_fakes import PseudoFakeSettings
 
 MIN_FACE_WIDTH = 16.0
 """Pixels; below it a manipulation could not be seen."""
-LEAST_CHANGE = 1.0
+LEAST_CHANGE = 1.5
 """Mean absolute difference inside the mask, in grey levels, that a fake must have."""
+MIN_SWAP_OPACITY = 0.85
 ATTEMPTS = 4
 
 
@@ -122,6 +123,9 @@ def _manipulate(
     outline = smooth_outline(REGIONS[region], generator, deform=0.05)
     feather = generator.uniform(*settings.feather)
     opacity = generator.uniform(*settings.opacity)
+    if kind == "swap":
+        # Two faces that shine through each other are no fake that anyone makes.
+        opacity = max(opacity, MIN_SWAP_OPACITY)
     width = fits[0].width
     motion = _draw_motion(len(clip.frames), generator, settings)
     shape = clip.frames.shape[1:3]
@@ -129,14 +133,10 @@ def _manipulate(
     misplaced = {"self_blend": 1.0, "swap": 1.0, "region_warp": 0.0, "resynthesis": 0.5, "smoothing": 0.15}
     bulge = _draw_bulge(region, generator) if kind == "region_warp" else None
     change = _draw_change(kind, generator, settings, width)
-    change_target = (
-        draw_mismatch(generator, width) if kind == "self_blend" and generator.random() < 0.3 else None
-    )
     matched: Change | None = None
     fakes, masks = [], []
     for index, (frame, fit) in enumerate(zip(clip.frames, fits, strict=True)):
         mask = draw_mask(fit.place(outline), shape, feather * fit.width)
-        target = change_target(frame) if change_target else frame
         if kind == "swap" and donor is not None:
             pasted, matched = _donor_face(donor, index, fit, frame, mask, matched)
         elif bulge is not None:
@@ -150,7 +150,7 @@ def _manipulate(
                 pasted, matrix, shape[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
             )
         mask = mask * opacity
-        fakes.append(_blend(pasted, target, mask))
+        fakes.append(_blend(pasted, frame, mask))
         masks.append(mask)
     return np.stack(fakes), np.stack(masks)
 

@@ -11,10 +11,10 @@ from itertools import groupby
 from typing import cast
 
 import av
+import cv2
 import numpy as np
 from av.codec import CodecContext
 from av.video.codeccontext import VideoCodecContext
-from av.video.reformatter import Colorspace, Interpolation
 
 ENCODER, DECODER = "libx264", "h264"
 PRESET = "medium"
@@ -65,19 +65,13 @@ def _to_yuv(picture: np.ndarray, index: int) -> av.VideoFrame:
     height, width = picture.shape[:2]
     if height % 2 or width % 2:
         picture = np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-    frame = frame.reformat(
-        format="yuv420p", interpolation=Interpolation.BICUBIC, dst_colorspace=Colorspace.ITU601
-    )
+    # OpenCV's conversion (BT.601): swscale's gave now and then other values for the same picture.
+    planes = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2YUV_I420)
+    frame = av.VideoFrame.from_ndarray(np.asarray(planes, np.uint8), format="yuv420p")
     frame.pts = index
     return frame
 
 
 def _to_rgb(frame: av.VideoFrame, height: int, width: int) -> np.ndarray:
-    picture = frame.reformat(
-        format="rgb24",
-        interpolation=Interpolation.BICUBIC,
-        src_colorspace=Colorspace.ITU601,
-        dst_colorspace=Colorspace.ITU601,
-    )
-    return np.ascontiguousarray(picture.to_ndarray()[:height, :width])
+    picture = cv2.cvtColor(frame.to_ndarray(), cv2.COLOR_YUV2RGB_I420)
+    return np.ascontiguousarray(picture[:height, :width])
