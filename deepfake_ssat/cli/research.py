@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from deepfake_ssat.cli.shared import Device, Reader, Scaling, WorkerDevice, one_line_errors
+from deepfake_ssat.cli.shared import Device, PerturbOn, Reader, Scaling, WorkerDevice, one_line_errors
 
 
 def preprocess(
@@ -153,15 +153,35 @@ def evaluate(
     device: Annotated[Device, typer.Option(help="Where the network runs.")] = Device.auto,
     batch: Annotated[int | None, typer.Option(min=1, help="Clips scored at a time.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: torch's choice.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap intervals.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of bootstrap intervals and perturbations.")] = 0,
+    perturb: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAMES|all",
+            help="Also measure on spoilt pictures, five levels each: saturation, blocks, contrast, blur, "
+            "noise, jpeg, video, h264, resize; commas or repeated.",
+        ),
+    ] = None,
+    perturb_on: Annotated[
+        PerturbOn,
+        typer.Option(help="Spoil the stored face crops (fast), or source videos before faces are found."),
+    ] = PerturbOn.clips,
+    videos_root: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[CORPUS=]DIR", help="For --perturb-on videos: the folder preprocess read; repeatable."
+        ),
+    ] = None,
 ) -> None:
     """Measure a checkpoint on labelled videos.
 
-    AUC, error rates and calibration with intervals, overall and by manipulation.
+    AUC, error rates and calibration with intervals, overall and by manipulation; with --perturb, how they
+    hold when the picture gets worse.
     """
     with one_line_errors():
         from deepfake_ssat.aggregate import AggregationPolicy
         from deepfake_ssat.commands.evaluate import run
+        from deepfake_ssat.commands.evaluation.perturbing import perturb_options
         from deepfake_ssat.config import Selection
 
         raise typer.Exit(
@@ -180,6 +200,7 @@ def evaluate(
                 policy=AggregationPolicy(clip_rule, face_rule),
                 threads=threads,
                 seed=seed,
+                perturbing=perturb_options(perturb or [], perturb_on.value, videos_root or []),
             )
         )
 

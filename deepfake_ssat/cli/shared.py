@@ -30,6 +30,13 @@ class Device(str, Enum):
     cuda = "cuda"
 
 
+class PerturbOn(str, Enum):
+    """Which pictures a robustness test spoils."""
+
+    clips = "clips"
+    videos = "videos"
+
+
 class Backend(str, Enum):
     """What computes the scores; openvino is faster on CPUs."""
 

@@ -15,7 +15,9 @@ from deepfake_ssat.errors import ConfigError
 
 if TYPE_CHECKING:
     from deepfake_ssat.aggregate import AggregationPolicy
+    from deepfake_ssat.commands.evaluation.perturbing import PerturbOptions
     from deepfake_ssat.inference.detector import Detector
+    from deepfake_ssat.manifest import Manifest
     from deepfake_ssat.records import EvalReport
 
 LOCK_FILE = ".evaluate.lock"
@@ -35,17 +37,35 @@ def run(
     policy: AggregationPolicy | None = None,
     threads: int | None = None,
     seed: int = 0,
+    perturbing: PerturbOptions | None = None,
 ) -> int:
     """Scores every clip of the selected videos, measures, prints the table and fills ``out``.
 
-    Run again after an interruption, it scores only what is missing. ``seed`` is the bootstrap's. Returns 0;
+    Run again after an interruption, it scores only what is missing. ``seed`` is the bootstrap's and the
+    perturbations'; with ``perturbing`` the same videos are then measured on spoilt pictures. Returns 0;
     raises DeepfakeError for what the user can correct, such as clips cut otherwise than the checkpoint's.
     """
+    from deepfake_ssat.commands.evaluation.perturbed_clips import PerturbedScoring
+    from deepfake_ssat.commands.evaluation.perturbing import make_plan, perturb
+    from deepfake_ssat.manifest import load_manifest
+    from deepfake_ssat.reporting.evaluation.robustness import print_robustness
+
     console = Console(highlight=False)
-    report, written = judge(
-        checkpoint, manifest, out, selection, device, batch, policy, threads, seed, console
-    )
-    _print(report, console)
+    detector = load(checkpoint, device, threads)
+    with locked(out):
+        loaded = load_manifest(manifest)
+        plan = make_plan(perturbing, loaded, selection) if perturbing else None
+        batch = batch or BATCH_CLIPS[detector.device.type]
+        policy = policy or detector.policy
+        report = _evaluate(detector, loaded, out, selection, batch, policy, seed, console)
+        written = _write(report, out)
+        _print(report, console)
+        if plan is not None:
+            folder = out / f"perturbed_{plan.on}"
+            scoring = PerturbedScoring(detector, loaded, folder, batch, policy, threads, seed, console)
+            robustness, files = perturb(plan, report, scoring, out)
+            print_robustness(robustness, _wide(console))
+            written += files
     console.print(f"written to {out}: {', '.join(written)}", markup=False, soft_wrap=True)
     return 0
 
@@ -62,11 +82,15 @@ def judge(
     seed: int = 0,
     console: Console | None = None,
 ) -> tuple[EvalReport, list[str]]:
-    """What ``run`` does without printing the table: the report, and the names of the files in ``out``."""
+    """The report alone, and the names of the files in ``out``; prints no table."""
+    from deepfake_ssat.manifest import load_manifest
+
     detector = load(checkpoint, device, threads)
     with locked(out):
         shown = console or Console(highlight=False)
-        report = _evaluate(detector, manifest, out, selection, batch, policy, seed, shown)
+        batch = batch or BATCH_CLIPS[detector.device.type]
+        policy = policy or detector.policy
+        report = _evaluate(detector, load_manifest(manifest), out, selection, batch, policy, seed, shown)
         return report, _write(report, out)
 
 
@@ -102,30 +126,25 @@ def load(checkpoint: Path | None, device: str, threads: int | None, *, decoder: 
 
 def _evaluate(
     detector: Detector,
-    manifest_path: Path,
+    manifest: Manifest,
     out: Path,
     selection: Selection,
-    batch: int | None,
-    policy: AggregationPolicy | None,
+    batch: int,
+    policy: AggregationPolicy,
     seed: int,
     console: Console,
 ) -> EvalReport:
     from deepfake_ssat.commands.evaluation import account, scoring
     from deepfake_ssat.commands.evaluation.selection import choose_rows
-    from deepfake_ssat.manifest import load_manifest
     from deepfake_ssat.records import EvalReport
     from deepfake_ssat.reporting.evaluation.groups import measure_groups
 
-    manifest = load_manifest(manifest_path)
     detector.contract.require_same(
         manifest.contract, ours=f"checkpoint {detector.path}", theirs=f"manifest {manifest.root}"
     )
-    policy = policy or detector.policy
     decision = detector.checkpoint.decision
     chosen = choose_rows(manifest, selection, with_validation=not account.has_own_threshold(decision))
-    scored = scoring.score_rows(
-        detector, manifest, chosen.all, out, batch or BATCH_CLIPS[detector.device.type], policy, console
-    )
+    scored = scoring.score_rows(detector, manifest, chosen.all, out, batch, policy, console)
     videos, validation = (
         [video for video in scored if (video.corpus, video.video_id) in names]
         for names in (
@@ -169,5 +188,8 @@ def _write(report: EvalReport, out: Path) -> list[str]:
 def _print(report: EvalReport, console: Console) -> None:
     from deepfake_ssat.reporting.evaluation.table import print_report
 
-    wide = console if console.is_terminal else Console(width=TABLE_WIDTH, highlight=False)
-    print_report(report, wide)
+    print_report(report, _wide(console))
+
+
+def _wide(console: Console) -> Console:
+    return console if console.is_terminal else Console(width=TABLE_WIDTH, highlight=False)

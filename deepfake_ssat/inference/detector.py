@@ -112,7 +112,7 @@ class Detector:
         name = os.fspath(path)
         try:
             with open_video(name, reader) as video:
-                return self._judge(name, video, clips, on_clip)
+                return self.judge(name, video, clips, on_clip)
         except VideoError as error:
             return unscored_verdict(name, Status.UNREADABLE, [str(error)])
 
@@ -137,9 +137,10 @@ class Detector:
         """(B, T, H, W, C) uint8 of the model's frames and size -> (B,) probabilities of fake, calibrated."""
         return self.scorer.score(pixels)
 
-    def _judge(
-        self, name: str, video: VideoReader, clips: int | None, on_clip: OnClip | None
+    def judge(
+        self, name: str, video: VideoReader, clips: int | None = None, on_clip: OnClip | None = None
     ) -> VideoVerdict:
+        """As ``detect``, of a video that is open already."""
         extraction = self._extractor.extract(video, clips)
         tracks: dict[int, TrackSummary] = {}
         for batch in _batches(extraction, BATCH_CLIPS[self.device.type]):

@@ -24,6 +24,9 @@ FRAMES_PER_FACE = 32
 """Most frames that a model of single images scores of one face."""
 MAX_READERS = 8
 
+ChangePixels = Callable[["StoredClip", np.ndarray], np.ndarray]
+"""(T, H, W, C) uint8 of a stored clip -> the same shape and type."""
+
 
 @dataclass(frozen=True)
 class StoredClip:
@@ -77,18 +80,20 @@ def score_clips(
     image_size: int,
     score: Callable[[np.ndarray], np.ndarray],
     batch: int,
+    change: ChangePixels | None = None,
 ) -> Iterator[tuple[Sequence[StoredClip], np.ndarray]]:
     """Batches of clips with their probabilities (B,), in the order given.
 
-    ``score`` maps (B, T, H, W, C) uint8 to (B,), as ``Detector.score`` does; the next batches are read
-    meanwhile. A damaged file raises ManifestError naming it: no clip is left out.
+    ``score`` maps (B, T, H, W, C) uint8 to (B,), as ``Detector.score`` does; the next batches are read, and
+    changed by ``change`` at their stored size, meanwhile. A damaged file raises ManifestError naming it: no
+    clip is left out.
     """
     batches = (clips[start : start + batch] for start in range(0, len(clips), batch))
     readers = min(MAX_READERS, os.cpu_count() or 1)
     with ThreadPoolExecutor(readers, thread_name_prefix="clip-reader") as pool:
 
         def begin(part: Sequence[StoredClip]) -> tuple[Sequence[StoredClip], Future[np.ndarray]]:
-            return part, pool.submit(_read, root, part, image_size)
+            return part, pool.submit(_read, root, part, image_size, change)
 
         waiting = deque(begin(part) for part in islice(batches, readers + 1))
         try:
@@ -100,12 +105,18 @@ def score_clips(
             pool.shutdown(cancel_futures=True)
 
 
-def _read(root: Path, clips: Sequence[StoredClip], image_size: int) -> np.ndarray:
+def _read(
+    root: Path, clips: Sequence[StoredClip], image_size: int, change: ChangePixels | None
+) -> np.ndarray:
     """The pixels of clips (B, T, H, W, C), opening each file once."""
     parts = []
     for clip_file, members in groupby(clips, key=lambda clip: clip.row.clip_file):
-        segments = [range(clip.start, clip.start + clip.frames) for clip in members]
-        pixels = read_frames(root / clip_file, [index for segment in segments for index in segment])
+        segments = list(members)
+        indices = [clip.start + index for clip in segments for index in range(clip.frames)]
+        pixels = read_frames(root / clip_file, indices)
+        if change is not None:
+            by_clip = pixels.reshape(len(segments), -1, *pixels.shape[1:])
+            pixels = np.concatenate([change(*pair) for pair in zip(segments, by_clip, strict=True)])
         pixels = resize_clip(pixels, image_size)
         parts.append(pixels.reshape(len(segments), -1, *pixels.shape[1:]))
     return np.concatenate(parts)

@@ -16,7 +16,7 @@ from deepfake_ssat.inference.clip_scores import ClipScoreFile
 from deepfake_ssat.inference.detector import Detector
 from deepfake_ssat.inference.stored_clips import FRAMES_PER_FACE, StoredClip, plan_clips, score_clips
 from deepfake_ssat.manifest import Manifest, people
-from deepfake_ssat.records import ManifestRow, ScoredVideo
+from deepfake_ssat.records import ClipScore, ManifestRow, ScoredVideo
 
 CLIP_SCORES_FILE = "clip_scores.csv"
 
@@ -58,7 +58,7 @@ def score_rows(
             for part, probabilities in batches:
                 scores.append(part, probabilities.tolist())
                 advance(len(part))
-        return _videos(clips, scores, policy)
+        return put_together(clips, scores, policy)
 
 
 def unit_of(detector: Detector) -> str:
@@ -74,29 +74,35 @@ def scoring_rule(detector: Detector) -> str:
     return f"all non-overlapping segments of {frames} stored frames"
 
 
-def _videos(
+def put_together(
     clips: Sequence[StoredClip], scores: ClipScoreFile, policy: AggregationPolicy
 ) -> list[ScoredVideo]:
+    """Every video of the clips with its score, in their order."""
     by_video: dict[tuple[str, str], list[StoredClip]] = defaultdict(list)
     for clip in clips:
         by_video[clip.row.corpus, clip.row.video_id].append(clip)
     videos = []
     for members in by_video.values():
-        row = members[0].row
-        scored = tuple(clip.scored(scores[clip]) for clip in members)
-        probability, faces = aggregate_clips(scored, policy)
-        videos.append(
-            ScoredVideo(
-                corpus=row.corpus,
-                video_id=row.video_id,
-                label=row.label,
-                manipulation=row.manipulation,
-                split=row.split,
-                compression=row.compression,
-                people=tuple(people(clip.row for clip in members)),
-                probability=probability,
-                faces=faces,
-                clips=scored,
-            )
-        )
+        rows = [clip.row for clip in members]
+        videos.append(scored_video(rows, [clip.scored(scores[clip]) for clip in members], policy))
     return videos
+
+
+def scored_video(
+    rows: Sequence[ManifestRow], clips: Sequence[ClipScore], policy: AggregationPolicy
+) -> ScoredVideo:
+    """One video, of which these are rows, with the score that follows from its clips'."""
+    row = rows[0]
+    probability, faces = aggregate_clips(clips, policy)
+    return ScoredVideo(
+        corpus=row.corpus,
+        video_id=row.video_id,
+        label=row.label,
+        manipulation=row.manipulation,
+        split=row.split,
+        compression=row.compression,
+        people=tuple(people(rows)),
+        probability=probability,
+        faces=faces,
+        clips=tuple(clips),
+    )

@@ -1,0 +1,173 @@
+"""``evaluate --perturb``: every kind and level, on stored clips or source videos, as table and figure.
+
+Layout in the output folder: ``perturbed_<clips|videos>/`` (scores by kind and level, where an interrupted run
+goes on) and ``perturbed_<clips|videos>.{md,csv,json,png}``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from deepfake_ssat.commands.evaluation.perturbed_clips import PerturbedScoring, score_perturbed_clips
+from deepfake_ssat.commands.evaluation.perturbed_videos import Sources, judge_perturbed_videos
+from deepfake_ssat.commands.evaluation.scoring import scored_video
+from deepfake_ssat.commands.evaluation.selection import choose_rows
+from deepfake_ssat.config import Selection
+from deepfake_ssat.errors import ConfigError
+from deepfake_ssat.inference.perturbed_videos import JudgedSource
+from deepfake_ssat.manifest import Manifest, replace_file
+from deepfake_ssat.records import DroppedVideo, EvalReport, ManifestRow, ScoredVideo
+from deepfake_ssat.reporting.evaluation.robustness import (
+    NONE,
+    RobustnessReport,
+    measure,
+    robustness_csv,
+    robustness_json,
+    robustness_markdown,
+)
+from deepfake_ssat.reporting.evaluation.robustness_figure import robustness_figure
+from deepfake_ssat.video.perturbation import KINDS, LEVELS, Perturbation
+
+ALL = "all"
+On = Literal["clips", "videos"]
+Measured = tuple[Perturbation | None, list[ScoredVideo], list[DroppedVideo]]
+"""None: the pictures as they are."""
+
+
+@dataclass(frozen=True)
+class PerturbOptions:
+    """What the user asked for; checked when made."""
+
+    names: tuple[str, ...]
+    """Kinds, or ``all``."""
+    on: On = "clips"
+    videos_roots: tuple[str, ...] = ()
+    """``DIR`` or ``CORPUS=DIR``."""
+
+    def __post_init__(self) -> None:
+        for name in self.names:
+            if name not in (ALL, *KINDS):
+                raise ConfigError(f"perturbation {name!r} is not known; use all, or {', '.join(KINDS)}")
+        if self.on == "videos" and not self.videos_roots:
+            raise ConfigError("to perturb videos give --videos-root DIR, the folder that preprocess read")
+        if self.on == "clips" and self.videos_roots:
+            raise ConfigError("--videos-root is for source videos; add --perturb-on videos, or leave it out")
+
+    @property
+    def kinds(self) -> list[str]:
+        """In the order of the table."""
+        return [kind for kind in KINDS if kind in self.names or ALL in self.names]
+
+
+def perturb_options(names: Sequence[str], on: On, videos_roots: Sequence[str]) -> PerturbOptions | None:
+    """From the command line, where a name may be several with commas; None where nothing is asked for.
+
+    Raises ConfigError for what is not known, or has no meaning.
+    """
+    split = tuple(filter(None, (name.strip() for text in names for name in text.split(","))))
+    if split:
+        return PerturbOptions(split, on, tuple(videos_roots))
+    if names or on == "videos" or videos_roots:
+        raise ConfigError("--perturb-on and --videos-root need --perturb; add --perturb all, or some names")
+    return None
+
+
+@dataclass(frozen=True)
+class PerturbPlan:
+    """What will be done, with everything found that can be missing."""
+
+    on: On
+    perturbations: tuple[Perturbation, ...]
+    videos: tuple[tuple[ManifestRow, ...], ...]
+    """The labelled videos of the evaluation, each with its rows."""
+    sources: Sources | None
+    """For ``on`` videos."""
+
+
+def make_plan(options: PerturbOptions, manifest: Manifest, selection: Selection) -> PerturbPlan:
+    """Raises ConfigError where source videos are missing."""
+    by_video: dict[tuple[str, str], list[ManifestRow]] = {}
+    for row in choose_rows(manifest, selection, with_validation=False).evaluated:
+        if row.label is not None:
+            by_video.setdefault((row.corpus, row.video_id), []).append(row)
+    videos = tuple(map(tuple, by_video.values()))
+    perturbations = tuple(Perturbation(kind, level) for kind in options.kinds for level in LEVELS)
+    sources = Sources.find(options.videos_roots, videos) if options.on == "videos" else None
+    return PerturbPlan(options.on, perturbations, videos, sources)
+
+
+def perturb(
+    plan: PerturbPlan, report: EvalReport, scoring: PerturbedScoring, out: Path
+) -> tuple[RobustnessReport, list[str]]:
+    """Scores what is missing, measures every kind and level, fills ``out``; returns the names of the files.
+
+    ``report`` is the evaluation of the same videos as they are: its threshold is used throughout.
+    """
+    measured = _on_clips(plan, report, scoring) if plan.sources is None else _on_videos(plan, scoring)
+    robustness = RobustnessReport(
+        on=plan.on,
+        provenance=report.provenance,
+        seed=scoring.seed,
+        threshold=report.threshold,
+        threshold_source=report.threshold_source,
+        results=tuple(
+            measure(
+                NONE if perturbation is None else perturbation.kind,
+                0 if perturbation is None else perturbation.level,
+                videos,
+                dropped,
+                report.threshold,
+                scoring.seed,
+            )
+            for perturbation, videos, dropped in measured
+        ),
+        warnings=report.warnings,
+    )
+    return robustness, _write(robustness, out)
+
+
+def _on_clips(plan: PerturbPlan, report: EvalReport, scoring: PerturbedScoring) -> Iterator[Measured]:
+    known = {(video.corpus, video.video_id): video for video in report.videos}
+    yield None, [known[rows[0].corpus, rows[0].video_id] for rows in plan.videos], []
+    rows = [row for video in plan.videos for row in video]
+    for perturbation, videos in score_perturbed_clips(rows, plan.perturbations, scoring):
+        yield perturbation, videos, []
+
+
+def _on_videos(plan: PerturbPlan, scoring: PerturbedScoring) -> Iterator[Measured]:
+    assert plan.sources is not None
+    every = (None, *plan.perturbations)
+    for perturbation, judged in judge_perturbed_videos(plan.videos, plan.sources, every, scoring):
+        pairs = list(zip(plan.videos, judged, strict=True))
+        videos = [scored_video(rows, one.clips, scoring.policy) for rows, one in pairs if one.clips]
+        yield perturbation, videos, [_dropped(rows[0], one) for rows, one in pairs if not one.clips]
+
+
+def _dropped(row: ManifestRow, judged: JudgedSource) -> DroppedVideo:
+    return DroppedVideo(
+        corpus=row.corpus,
+        video_id=row.video_id,
+        source=row.source,
+        split=row.split,
+        label=row.label,
+        manipulation=row.manipulation,
+        reason=judged.status,
+        detail=judged.detail,
+    )
+
+
+def _write(report: RobustnessReport, out: Path) -> list[str]:
+    """Each file whole, the JSON last."""
+    name = f"perturbed_{report.on}"
+    files = {
+        f"{name}.png": robustness_figure(report),
+        f"{name}.csv": robustness_csv(report).encode(),
+        f"{name}.md": robustness_markdown(report).encode(),
+        f"{name}.json": robustness_json(report).encode(),
+    }
+    for file, data in files.items():
+        replace_file(out / file, data)
+    return [*reversed(files)]

@@ -1,0 +1,100 @@
+"""Judges a source video, perturbed before faces are looked for, on the faces that its manifest has."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from deepfake_ssat.errors import VideoError
+from deepfake_ssat.inference.detector import Detector
+from deepfake_ssat.records import FAKE, ClipScore, FaceClip, ManifestRow, Status
+from deepfake_ssat.video import VideoReader, open_video
+from deepfake_ssat.video.perturbation import Perturbation, PerturbedReader, generator_for
+
+SAME_FACE = 0.3
+"""Overlap (intersection over union) of a track's mean box with a row's, over the frames that they share."""
+
+
+@dataclass(frozen=True)
+class SourceTask:
+    """One video to be judged, under one perturbation or none."""
+
+    path: Path
+    rows: tuple[ManifestRow, ...]
+    """The manifest's, of this video."""
+    perturbation: Perturbation | None
+    seed: int
+
+
+@dataclass(frozen=True)
+class JudgedSource:
+    """What came of it; clips of the manifest's faces only."""
+
+    status: Status
+    detail: str
+    clips: tuple[ClipScore, ...] = ()
+
+
+def judge_source(detector: Detector, task: SourceTask) -> JudgedSource:
+    """A video that cannot be read or shows no face is a result, as in ``Detector.detect``."""
+    places: dict[int, list[FacePlace]] = defaultdict(list)
+
+    def note(clip: FaceClip, _: ClipScore) -> None:
+        first, last = int(clip.frame_indices[0]), int(clip.frame_indices[-1])
+        places[clip.track_id].append(FacePlace(first, last, clip.boxes.mean(axis=0)))
+
+    try:
+        with open_video(task.path) as plain:
+            verdict = detector.judge(str(task.path), _perturbed(plain, task), on_clip=note)
+    except VideoError as error:
+        return JudgedSource(Status.UNREADABLE, str(error))
+    if verdict.status is not Status.SCORED:
+        return JudgedSource(verdict.status, verdict.warnings[0])
+    kept = tracks_of_rows(places, task.rows) if task.rows[0].label == FAKE else set(places)
+    if not kept:
+        return JudgedSource(Status.NO_FACE, "no face was found where the manifest has one")
+    return JudgedSource(Status.SCORED, "", tuple(clip for clip in verdict.clips if clip.track_id in kept))
+
+
+def _perturbed(plain: VideoReader, task: SourceTask) -> VideoReader:
+    if task.perturbation is None:
+        return plain
+    row = task.rows[0]
+    generator = generator_for(task.seed, task.perturbation, row.corpus, row.video_id)
+    return PerturbedReader(plain, task.perturbation, generator)
+
+
+@dataclass(frozen=True)
+class FacePlace:
+    """Where a track's face is over the frames of one clip."""
+
+    first_frame: int
+    last_frame: int
+    box: np.ndarray
+    """(4,): the mean."""
+
+
+def tracks_of_rows(places: dict[int, list[FacePlace]], rows: Sequence[ManifestRow]) -> set[int]:
+    """The tracks that lie where the manifest has a face.
+
+    Of a fake that shows several people, preprocess keeps the changed face only; the others are genuine.
+    """
+    return {track for track, found in places.items() if any(_is_at(found, row) for row in rows)}
+
+
+def _is_at(places: Iterable[FacePlace], row: ManifestRow) -> bool:
+    end = row.first_frame + row.num_frames * row.frame_stride
+    shared = [
+        place.box for place in places if place.first_frame < end and place.last_frame >= row.first_frame
+    ]
+    return bool(shared) and _overlap(np.mean(shared, axis=0), np.array(row.box)) >= SAME_FACE
+
+
+def _overlap(box: np.ndarray, other: np.ndarray) -> float:
+    sides = np.minimum(box[2:], other[2:]) - np.maximum(box[:2], other[:2])
+    both = float(np.prod(np.maximum(sides, 0)))
+    return both / (float(np.prod(box[2:] - box[:2])) + float(np.prod(other[2:] - other[:2])) - both)
