@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import subprocess
 import sys
 import time
 from pathlib import Path
+from subprocess import Popen, TimeoutExpired
 from typing import Any
 
 import torch
@@ -35,9 +35,7 @@ def check_stage(stage: Stage) -> None:
     """Raises DeepfakeError in one line where settings are wrong, or the folder is another run's."""
     experiment = load_experiment(CONFIG, stage.changes)
     if not isinstance(experiment.model, ModelSettings):
-        raise ConfigError(
-            f"model.kind {experiment.model.kind}: table 5 is of a masked autoencoder"
-        )
+        raise ConfigError(f"model.kind {experiment.model.kind}: table 5 is of a masked autoencoder")
     RunFolder(stage.folder).check(experiment, 1, None)
 
 
@@ -50,9 +48,7 @@ def run_stage(stage: Stage, country: str, cpu_watts: float | None) -> int:
     print(f"\n$ deepfake-ssat {shlex.join(words)}", flush=True)
     sessions = _read(stage.cost_file).get("sessions", [])
     meter, began = EnergyMeter(country, cpu_watts), time.monotonic()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "deepfake_ssat", *words], env={**KEEP_MEMORY, **os.environ}
-    )
+    process = Popen([sys.executable, "-m", "deepfake_ssat", *words], env={**KEEP_MEMORY, **os.environ})
 
     def account(energy: dict[str, float]) -> None:
         session = {"seconds": time.monotonic() - began, **energy, "method": meter.method()}
@@ -62,7 +58,7 @@ def run_stage(stage: Stage, country: str, cpu_watts: float | None) -> int:
         while True:
             try:
                 return process.wait(ACCOUNT_SECONDS)
-            except subprocess.TimeoutExpired:
+            except TimeoutExpired:
                 account(meter.read())
     finally:
         process.terminate()
