@@ -1,4 +1,4 @@
-"""Makes small genuine and manipulated face videos from scikit-image's public-domain astronaut portrait.
+"""Makes a small genuine and a manipulated face video from scikit-image's public-domain astronaut portrait.
 
     python tools/make_demo_videos.py FOLDER
 
@@ -10,7 +10,6 @@ Real deepfakes are much better: this shows the tool at work, and says nothing of
 from __future__ import annotations
 
 import argparse
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,24 +28,14 @@ FACE_RADII = (40, 54)
 PATCH = 152
 """Side of the square of the portrait that a manipulation touches."""
 PALE = np.array([0.87, 1.0, 1.15])
-"""Red, green and blue of a manipulated face: a strong hint, so that a minute of training suffices."""
-FAR = 10_000
-"""Seeds of fresh videos begin here, so that no training video is like them."""
+"""Red, green and blue of a manipulated face."""
+SEED = 10_000
 
 
-def make_demo_videos(folder: Path, train_pairs: int, val_pairs: int) -> None:
-    """Writes ``corpus/{train,val}/{real,fake/blend}/NN.mp4`` and ``fresh/{genuine,manipulated}.mp4``."""
-    seeds = itertools.count()
-    for split, pairs in (("train", train_pairs), ("val", val_pairs)):
-        for number in range(pairs):
-            name, seed = f"{number:02d}.mp4", next(seeds)
-            # A pair shares movement and light, as in FaceForensics++: only the face tells them apart.
-            write_video(folder / "corpus" / split / "real" / name, face_video(seed, manipulated=False))
-            write_video(
-                folder / "corpus" / split / "fake" / "blend" / name, face_video(seed, manipulated=True)
-            )
-    write_video(folder / "fresh" / "genuine.mp4", face_video(FAR, manipulated=False))
-    write_video(folder / "fresh" / "manipulated.mp4", face_video(FAR + 1, manipulated=True))
+def make_demo_videos(folder: Path) -> None:
+    """Writes ``genuine.mp4`` and ``manipulated.mp4``, which differ in the face alone."""
+    write_video(folder / "genuine.mp4", face_video(SEED, manipulated=False))
+    write_video(folder / "manipulated.mp4", face_video(SEED, manipulated=True))
 
 
 def face_video(
@@ -117,7 +106,4 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path, help="where the videos go")
-    parser.add_argument("--train-pairs", type=int, default=12)
-    parser.add_argument("--val-pairs", type=int, default=4)
-    options = parser.parse_args()
-    make_demo_videos(options.folder, options.train_pairs, options.val_pairs)
+    make_demo_videos(parser.parse_args().folder)

@@ -28,15 +28,10 @@ def test_manipulation_changes_the_face_and_softens_it():
     assert center.mean() > 1.5 * corner.mean()
 
 
-def test_layout_is_what_preprocess_folder_reads(tmp_path):
-    make_demo_videos(tmp_path, train_pairs=1, val_pairs=1)
-    files = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.mp4")}
-    assert files == {
-        *(f"corpus/{split}/{kind}/00.mp4" for split in ("train", "val") for kind in ("real", "fake/blend")),
-        "fresh/genuine.mp4",
-        "fresh/manipulated.mp4",
-    }
-    with open_video(tmp_path / "fresh" / "genuine.mp4") as video:
+def test_videos_are_two_and_as_long_as_they_claim(tmp_path):
+    make_demo_videos(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"genuine.mp4", "manipulated.mp4"}
+    with open_video(tmp_path / "genuine.mp4") as video:
         assert (video.metadata.width, video.metadata.height, video.metadata.fps) == (SIDE, SIDE, FPS)
         assert sum(1 for _ in video) == 2 * FPS
 
@@ -57,14 +52,15 @@ def commands(monkeypatch):
     return recorded
 
 
-def test_demo_runs_the_verbs_in_order_and_prints_them(tmp_path, commands, capsys):
+def test_demo_judges_both_videos_and_prints_the_command(tmp_path, commands, capsys):
     folder = tmp_path / "demo run"
     demo.run_demo(folder)
-    assert [Path(command[1]).name for command in commands] == ["make_demo_videos.py", "-m", "-m", "-m"]
-    assert [command[3] for command in commands[1:]] == ["preprocess", "train", "detect"]
+    ((_, _, _, verb, videos, *_),) = commands
+    assert (verb, Path(videos)) == ("detect", folder / "videos")
+    assert {path.name for path in Path(videos).iterdir()} == {"genuine.mp4", "manipulated.mp4"}
     printed = capsys.readouterr().out
-    assert f"$ deepfake-ssat preprocess folder '{folder}/corpus'" in printed
-    assert "knows nothing of real deepfakes" in printed
+    assert f"$ deepfake-ssat detect '{folder}/videos'" in printed
+    assert "docs/model_card.md" in printed
 
 
 def test_demo_can_run_again_but_deletes_nothing_of_others(tmp_path, commands):
