@@ -8,13 +8,23 @@ from itertools import cycle
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from deepfake_ssat.reporting.evaluation.robustness import HEADINGS, NONE, RobustnessReport
+from deepfake_ssat.reporting.evaluation.robustness import NONE, RobustnessReport
 from deepfake_ssat.video.perturbation import KINDS, LEVELS
 
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
-"""Okabe and Ito's."""
+COLOURS = (
+    *("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000"),
+    *("#999999", "#7A4A1E"),
+)
+"""Okabe and Ito's, with a grey and a brown; markers and styles tell apart what colours do."""
 MARKERS = ("o", "s", "^", "v", "D", "P", "X", "*", "<")
 STYLES = ("-", "--", "-.")
+LOWEST = 40.0
+"""Of the axis, in percent, where nothing lies below."""
+TITLES = {
+    "auc": "video AUC",
+    "accuracy_at_threshold": "accuracy by video at the validation threshold",
+    "accuracy_at_half": "accuracy by video at 0.5",
+}
 
 
 def robustness_figure(report: RobustnessReport) -> bytes:
@@ -29,6 +39,7 @@ def robustness_figure(report: RobustnessReport) -> bytes:
     panels = figure.subplots(1, 2, sharey=True)
     for axes, metric in zip(panels, report.shown_metrics, strict=True):
         _panel(axes, report, metric)
+    panels[0].set(ylabel="%", ylim=(_lowest(report), 102))
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right upper", fontsize=8)
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=120)
@@ -56,8 +67,19 @@ def _panel(axes: Axes, report: RobustnessReport, metric: str) -> None:
             linewidth=1.5,
             label=KINDS[kind].title,
         )
-    axes.set_title(HEADINGS[metric], fontsize=10)
-    axes.set(xlabel="level of perturbation (0: none)", xticks=(0, *LEVELS), ylim=(-2, 102))
-    axes.set_ylabel("%")
+    axes.set_title(TITLES[metric], fontsize=10)
+    axes.set(xlabel="level of perturbation (0: none)", xticks=(0, *LEVELS))
     axes.grid(color="#E5E5E5", linewidth=0.6)
     axes.set_axisbelow(True)
+
+
+def _lowest(report: RobustnessReport) -> float:
+    """Where the axis begins: the ten below everything that is drawn, at most LOWEST."""
+    drawn = [
+        100 * value
+        for result in report.results
+        for estimate in (result.metrics[metric] for metric in report.shown_metrics)
+        for value in (estimate.value, estimate.low if result.kind == NONE else None)
+        if value is not None
+    ]
+    return max(min([LOWEST, *(value // 10 * 10 for value in drawn)]), 0.0) - 2
