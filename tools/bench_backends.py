@@ -55,7 +55,8 @@ def measure(checkpoint: Path, size: int, rounds: int) -> None:
             started = time.perf_counter()
             detector.score(pixels)
             times[name].append(time.perf_counter() - started)
-    geometry = f"{settings.frames} x {size} x {size}, {settings.num_tokens} tokens"
+    tokens = f", {settings.num_tokens} tokens" if isinstance(settings, ModelSettings) else ""
+    geometry = f"{settings.frames} x {size} x {size}{tokens}"
     print(f"{geometry}, {torch.get_num_threads()} threads")
     reference = statistics.median(times["torch"])
     for name, detector in detectors.items():

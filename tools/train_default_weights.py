@@ -57,7 +57,8 @@ def main() -> None:
     write_table(options.data, out / "genuine.csv")
     genuine = preprocess("csv", out / "genuine.csv", out / "genuine")
     image = train("default_weights_image", stem, genuine, out / "image", options.set)
-    best = train("default_weights", image, genuine, out / "video", options.set)
+    clips = rewrite(genuine, "clips.csv", without_photos)
+    best = train("default_weights", image, clips, out / "video", options.set)
     final = calibrate(best, options.data, genuine, out)
     if options.package:
         package(final)
@@ -106,6 +107,11 @@ def rewrite(folder: Path, name: str, change: Callable[[dict[str, str]], dict[str
         writer.writeheader()
         writer.writerows(rows)
     return path
+
+
+def without_photos(row: dict[str, str]) -> dict[str, str] | None:
+    """The last stage learns from what really moves."""
+    return row if int(row["num_frames"]) > 1 else None
 
 
 def as_validation(row: dict[str, str]) -> dict[str, str] | None:

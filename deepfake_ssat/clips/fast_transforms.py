@@ -35,9 +35,14 @@ class FastFancyPCA(A.FancyPCA):
 def fancy_pca_matrix(images: np.ndarray, alphas: np.ndarray) -> np.ndarray:
     """(T, H, W, 3) uint8 and one random factor a component -> (3, 4): colour matrix and offset, in 0..255."""
     step = max(1, round((images.size / images.shape[-1] / _PCA_PIXELS) ** 0.5))
-    sample = images[:, ::step, ::step].reshape(-1, images.shape[-1]).astype(np.float64)
-    mean = sample.mean(axis=0)
-    eigenvalues, eigenvectors = np.linalg.eigh(np.cov(sample / 255.0, rowvar=False))
+    # Whole numbers, whose sums are exact: a float product's last digit depends on where the memory lies, and
+    # one digit can turn an eigenvector, or its sign.
+    sample = images[:, ::step, ::step].reshape(-1, images.shape[-1]).astype(np.int64)
+    count, sums = len(sample), sample.sum(axis=0)
+    products = (sample[:, :, None] * sample[:, None, :]).sum(axis=0)
+    mean = sums / count
+    covariance = (count * products - np.outer(sums, sums)) / (count * (count - 1) * 255.0**2)
+    eigenvalues, eigenvectors = np.linalg.eigh(covariance)
     change = eigenvectors[:, ::-1] @ np.diag(alphas * eigenvalues[::-1])
     return np.column_stack([np.eye(len(mean)) + change, -change @ mean])
 
