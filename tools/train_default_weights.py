@@ -18,7 +18,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -34,6 +34,16 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIGS = REPOSITORY / "configs"
 PACKAGED = REPOSITORY / "deepfake_ssat" / "weights" / "default.safetensors"
 CROP_SIZE = 224
+COMMAND = "python tools/train_default_weights.py DATA OUT --stem-weights FILE --package"
+MODEL_CARD = {
+    "trained on": "genuine photos and videos of public projects and research corpora, and pseudo-fakes; "
+    "no deepfake, and nothing of FaceForensics++ or DFDC",
+    "chosen and calibrated on": "people not trained on, and samples of FaceForensics++ and DFDC",
+    "cannot": "tell most expression transfers and good swaps; fully generated video; sound; faces under 40 "
+    "pixels; heavy compression",
+    "use": "research and triage; never the only ground for a decision about a person",
+    "more": "docs/model_card.md",
+}
 JUDGED_FRAMES = 64
 """Four clips of each face, as many as detect reads."""
 
@@ -148,6 +158,9 @@ def calibrate(best: Path, data: Path, genuine: Path, out: Path) -> Path:
 def package(final: Path) -> None:
     """The weights without the decoder, which detection does not need, where the wheel takes them from."""
     checkpoint = load_checkpoint(final, decoder=False)
+    # Of the last stage's command, with this machine's paths, nobody else has a use.
+    provenance = {**checkpoint.provenance, "command": COMMAND}
+    checkpoint = replace(checkpoint, provenance={"model card": MODEL_CARD, **provenance})
     PACKAGED.parent.mkdir(exist_ok=True)
     digest = save_checkpoint(PACKAGED, checkpoint)
     size = PACKAGED.stat().st_size / 1e6

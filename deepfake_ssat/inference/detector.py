@@ -58,8 +58,8 @@ def default_weights() -> Path:
     """The weights that come with the package; raises CheckpointError where there are none yet."""
     if not DEFAULT_WEIGHTS.is_file():
         raise CheckpointError(
-            "this version comes without default weights; give --checkpoint FILE: deepfake-ssat train writes "
-            "one (best.safetensors), and make demo shows the whole way on a small example"
+            "this installation comes without default weights; install the package again, or give "
+            "--checkpoint FILE: deepfake-ssat train writes one (best.safetensors)"
         )
     return DEFAULT_WEIGHTS
 
