@@ -1,6 +1,6 @@
 """Times ``detect`` against decoding alone, in one run: 4 clips, all clips, cold start and peak memory.
 
-    python tools/bench_detect.py [VIDEO] [--rounds 3] [--threads N]
+    python tools/bench_detect.py [VIDEO] [--rounds 3] [--threads N] [--checkpoint FILE]
 
 Without VIDEO a 10-second 1080p face video is made. The net is ViT-S on 16 x 224 x 224 with random weights:
 time does not depend on what it learnt. Times are medians of interleaved rounds; use the ratios, and a quiet
@@ -42,6 +42,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("video", type=Path, nargs="?", help="default: a 10-second 1080p video made here")
+    parser.add_argument("--checkpoint", type=Path, help="instead of the random ViT-S")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, help="CPU threads of torch")
     options = parser.parse_args()
@@ -49,7 +50,7 @@ def main() -> None:
         torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as folder:
         video = options.video or make_video(Path(folder) / "made.mp4")
-        checkpoint = write_random_checkpoint(Path(folder) / "vit_s.safetensors")
+        checkpoint = options.checkpoint or write_random_checkpoint(Path(folder) / "vit_s.safetensors")
         measure(video, checkpoint, options.rounds)
 
 

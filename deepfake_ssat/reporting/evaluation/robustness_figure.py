@@ -18,6 +18,8 @@ COLOURS = (
 """Okabe and Ito's, with a grey and a brown; markers and styles tell apart what colours do."""
 MARKERS = ("o", "s", "^", "v", "D", "P", "X", "*", "<")
 STYLES = ("-", "--", "-.")
+SHIFT = 0.03
+"""Levels between the points of one kind and the next, so that equal values do not hide each other."""
 LOWEST = 40.0
 """Of the axis, in percent, where nothing lies below."""
 TITLES = {
@@ -40,7 +42,13 @@ def robustness_figure(report: RobustnessReport) -> bytes:
     for axes, metric in zip(panels, report.shown_metrics, strict=True):
         _panel(axes, report, metric)
     panels[0].set(ylabel="%", ylim=(_lowest(report), 102))
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right upper", fontsize=8)
+    # By name: the two panels share the lines, but not every band.
+    named = {
+        name: handle
+        for axes in panels[::-1]
+        for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(list(named.values()), list(named), loc="outside right upper", fontsize=8)
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=120)
     return data.getvalue()
@@ -54,11 +62,12 @@ def _panel(axes: Axes, report: RobustnessReport, metric: str) -> None:
     if metric == "auc":
         axes.axhline(50, color="#999999", linewidth=1, linestyle=":", label="chance (AUC)")
     looks = zip(report.kinds, cycle(COLOURS), MARKERS, cycle(STYLES))
-    for kind, colour, marker, style in looks:
+    for number, (kind, colour, marker, style) in enumerate(looks):
+        shift = SHIFT * (number - (len(report.kinds) - 1) / 2)
         values = [report.find(kind, level).metrics[metric].value for level in (0, *LEVELS)]
         heights = [float("nan") if value is None else 100 * value for value in values]
         axes.plot(
-            (0, *LEVELS),
+            [level + shift for level in (0, *LEVELS)],
             heights,
             color=colour,
             marker=marker,
