@@ -102,8 +102,11 @@ class RunFolder:
                 )
 
     def begin(self, experiment: Experiment, num_processes: int, manifest_hash: str | None) -> None:
-        """Writes what ``check`` compares; for one of the processes to do."""
-        (self.root / "checkpoints").mkdir(parents=True, exist_ok=True)
+        """Writes what ``check`` compares; for one of the processes to do, while others may check already."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        # First: to ``check`` a folder that holds anything without it is no run's.
+        if not self.config.is_file():
+            replace_file(self.config, dump_experiment(experiment).encode())
         facts = {
             "processes": num_processes,
             "manifest_hash": manifest_hash,
@@ -112,8 +115,7 @@ class RunFolder:
         }
         if not self.facts.is_file():
             replace_file(self.facts, (json.dumps(facts, indent=2) + "\n").encode())
-        if not self.config.is_file():
-            replace_file(self.config, dump_experiment(experiment).encode())
+        (self.root / "checkpoints").mkdir(exist_ok=True)
 
     @property
     def finished(self) -> bool:

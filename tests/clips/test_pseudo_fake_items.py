@@ -78,8 +78,7 @@ def test_pair_shares_augmentation_and_compression(manifest):
 
 
 def test_items_depend_on_seed_epoch_and_index_only(manifest):
-    # Without H.264: with it a repeated item now and then differs, for a reason not yet found.
-    augmentation = build_augmentation(Augmentation(name="dfdc"), 64)
+    augmentation = build_augmentation(Augmentation(name="dfdc", h264=H264(probability=1.0, crf=(20, 40))), 64)
 
     def shown(seed, epoch, order):
         dataset = _dataset(manifest, augmentation=augmentation, seed=seed, share=0.6)
@@ -89,6 +88,9 @@ def test_items_depend_on_seed_epoch_and_index_only(manifest):
     assert shown(0, 3, [0, 4, 6, 8]) == shown(0, 3, [8, 6, 0, 4])
     assert shown(0, 3, [6]) != shown(0, 4, [6])
     assert shown(0, 3, [6]) != shown(1, 3, [6])
+    # x264 with macroblock trees repeated itself only nearly always.
+    for epoch in range(4, 10):
+        assert shown(0, epoch, [0, 4, 6, 8]) == shown(0, epoch, [8, 6, 0, 4])
 
 
 def test_share_of_the_genuine_items_appears_manipulated_others_every_epoch(manifest):

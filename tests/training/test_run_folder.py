@@ -1,10 +1,16 @@
+from pathlib import Path
+
 import pytest
 import torch
 
 from deepfake_ssat.config import Experiment
 from deepfake_ssat.errors import TrainingError
+from deepfake_ssat.manifest import replace_file
+from deepfake_ssat.training import run_folder
 from deepfake_ssat.training.run_folder import POSITION_KEY, Position, RunFolder
 from tests.training.runs import tiny_values
+
+path_mkdir = Path.mkdir
 
 
 def experiment(tmp_path, **changes):
@@ -41,6 +47,33 @@ def test_folder_with_something_else_is_refused(tmp_path):
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(TrainingError, match=r"holds thesis.tex and no training run"):
         RunFolder(tmp_path).check(experiment(tmp_path), 1, None)
+
+
+@pytest.mark.parametrize("killed_at", ["config.yaml", "run.json", "checkpoints"])
+def test_folder_may_be_checked_and_begun_again_wherever_its_beginning_stopped(
+    tmp_path, monkeypatch, killed_at
+):
+    folder = RunFolder(tmp_path / "run")
+
+    def write(path, data):
+        if path.name == killed_at:
+            raise KeyboardInterrupt
+        replace_file(path, data)
+
+    monkeypatch.setattr(run_folder, "replace_file", write)
+    monkeypatch.setattr(
+        run_folder.Path,
+        "mkdir",
+        lambda path, **options: write(path, b"") if path.name == killed_at else path_mkdir(path, **options),
+    )
+    with pytest.raises(KeyboardInterrupt):
+        folder.begin(experiment(tmp_path), 1, "abc")
+    monkeypatch.undo()
+    folder.check(experiment(tmp_path), 1, "abc")
+    folder.begin(experiment(tmp_path), 1, "abc")
+    folder.check(experiment(tmp_path), 1, "abc")
+    with pytest.raises(TrainingError, match="was started with processes 1, now it is 2"):
+        folder.check(experiment(tmp_path), 2, "abc")
 
 
 def test_run_without_a_resume_state_begins_at_the_start(begun):
