@@ -158,8 +158,11 @@ def calibrate(best: Path, data: Path, genuine: Path, out: Path) -> Path:
 def package(final: Path) -> None:
     """The weights without the decoder, which detection does not need, where the wheel takes them from."""
     checkpoint = load_checkpoint(final, decoder=False)
-    # Of the last stage's command, with this machine's paths, nobody else has a use.
-    provenance = {**checkpoint.provenance, "command": COMMAND}
+    # Of the last stage's command, and of this machine's folders, nobody else has a use.
+    config = checkpoint.provenance["config"]
+    data = {**config["data"], "manifest": Path(config["data"]["manifest"]).name}
+    config = {**config, "data": data, "init": Path(config["init"]).name}
+    provenance = {**checkpoint.provenance, "command": COMMAND, "config": config}
     checkpoint = replace(checkpoint, provenance={"model card": MODEL_CARD, **provenance})
     PACKAGED.parent.mkdir(exist_ok=True)
     digest = save_checkpoint(PACKAGED, checkpoint)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,12 +23,10 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from weights_crops import Crops, validates
 
-from deepfake_ssat.clips.h264 import FPS, PRESET
 from deepfake_ssat.clips.pseudo_fakes import pseudo_fake_pair
 from deepfake_ssat.config.model import STEM_CHANNELS
 from deepfake_ssat.config.pseudo_fakes import PseudoFakeSettings
 from deepfake_ssat.models.efficientnet_lite import EfficientNetLite, folded_weights
-from deepfake_ssat.video.perturbation.h264 import reencode
 
 PAIRS = 16
 """Per step."""
@@ -59,9 +57,8 @@ class Phase:
 PHASES = (
     Phase("coarse", 128, 160, 2400, 4e-4, 200, 0.998, 1),
     Phase("fine", 192, 224, 430, 2.5e-4, 30, 0.99, 3),
-    Phase("full", 224, 272, 900, 2.5e-4, 30, 0.995, 1),
 )
-"""Small pictures first, for many steps in little time; at last the resolution that is shipped."""
+"""Small pictures first, for many steps in little time. The result is used at 224 pixels (docs/weights.md)."""
 
 
 class FrameClassifier(nn.Module):
@@ -280,27 +277,8 @@ def _pose(landmarks: np.ndarray) -> np.ndarray:
     return (landmarks - eyes.mean(axis=0)) / np.linalg.norm(eyes[1] - eyes[0])
 
 
-Compress = Callable[[np.ndarray], np.ndarray]
-
-
-def _jpeg(generator: np.random.Generator) -> Compress:
-    quality = int(generator.uniform(45, 95))
-
-    def compress(picture: np.ndarray) -> np.ndarray:
-        encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR))
-
-    return compress
-
-
-def _h264(generator: np.random.Generator) -> Compress:
-    """As the first frame of a video, which libx264 codes a little better than the following ones."""
-    crf = int(generator.integers(18, 33))
-    return lambda picture: next(reencode([picture], crf, FPS, PRESET))
-
-
 class _Augmentation:
-    """One draw of place, mirror, resolution, blur, compression, light and noise, for both of a pair."""
+    """One draw of place, mirror, resolution, blur, JPEG, light and noise, for both of a pair."""
 
     def __init__(self, generator: np.random.Generator, size: int, wanted: int) -> None:
         """For pictures of ``size`` pixels, which become ``wanted`` wide."""
@@ -310,10 +288,9 @@ class _Augmentation:
         self._left, self._top = (int(np.clip(value - side / 2, 0, size - side)) for value in center)
         self._side = int(side)
         self._mirrored = generator.random() < 0.5
-        self._lower = int(generator.uniform(0.45, 1.0) * self._side) if generator.random() < 0.25 else None
-        codec = (None, _jpeg, _h264)[generator.choice(3, p=[0.3, 0.25, 0.45])]
-        self._compress = codec(generator) if codec else None
-        self._compression_scale = generator.uniform(0.6, 1.3)
+        self._lower = int(generator.uniform(0.35, 1.0) * self._side) if generator.random() < 0.35 else None
+        self._quality = int(generator.uniform(35, 95)) if generator.random() < 0.6 else None
+        self._quality_scale = generator.uniform(0.6, 1.3)
         self._blur = generator.uniform(0.4, 1.3) if generator.random() < 0.15 else None
         noise = generator.uniform(1, 6) if generator.random() < 0.15 else 0.0
         channels = 1 if generator.random() < 0.5 else 3
@@ -332,10 +309,12 @@ class _Augmentation:
             part = cv2.resize(part, (self._lower, self._lower), interpolation=cv2.INTER_AREA)
         if self._blur is not None:
             part = cv2.GaussianBlur(part, (0, 0), float(self._blur))
-        if self._compress is not None:
-            side = max(int(part.shape[0] * self._compression_scale), 48)
-            method = cv2.INTER_AREA if self._compression_scale < 1 else cv2.INTER_LINEAR
-            part = self._compress(cv2.resize(part, (side, side), interpolation=method))
+        if self._quality is not None:
+            side = max(int(part.shape[0] * self._quality_scale), 48)
+            method = cv2.INTER_AREA if self._quality_scale < 1 else cv2.INTER_LINEAR
+            part = cv2.resize(part, (side, side), interpolation=method)
+            encoded = cv2.imencode(".jpg", part, [cv2.IMWRITE_JPEG_QUALITY, self._quality])[1]
+            part = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR))
         part = cv2.resize(part, (self._wanted, self._wanted), interpolation=self._method)
         values = part.astype(np.float32) * self._gain + self._offset + self._tint + self._noise
         if self._grey:
