@@ -219,7 +219,12 @@ def test_tiny_table_from_end_to_end(tmp_path, pictures, capsys, monkeypatch):
         file.name: len(json.loads(file.read_text())["sessions"]) for file in folder.glob("*.cost.json")
     }
     assert sessions == {"ssl_pretrain.cost.json": 1, "ssl_finetune.cost.json": 2}
-    (row,) = json.loads((out / "table5.json").read_text())["rows"]
+    table = json.loads((out / "table5.json").read_text())
+    (departures,) = [note for note in table["notes"] if "Other than the paper's recipe" in note]
+    assert "2 epochs for 100" in departures
+    assert "model.patch 7 for 2" in departures
+    assert "positions" not in departures
+    (row,) = table["rows"]
     assert (row["method"], row["epochs"], row["seeds"], row["n_test"]) == ("ssl_finetune", 2, [3], 10)
     assert row["best_on_test"] is None
     assert row["chosen"]["mean"] in {10.0 * correct for correct in range(11)}
