@@ -44,13 +44,14 @@ def _decision(decision: Decision) -> dict[str, Any]:
 def _sections(path: Path, checkpoint: Checkpoint) -> dict[str, dict[str, Any]]:
     """What is printed, by heading."""
     parameters = sum(parameter.numel() for parameter in checkpoint.model.parameters())
+    with_decoder = any(name.startswith("decoder.") for name, _ in checkpoint.model.named_parameters())
     contract = checkpoint.contract
     return {
         "file": {
             "path": str(path),
             "sha256": checkpoint.hash,
             "kind": checkpoint.kind,
-            "parameters": f"{parameters / 1e6:.1f} million, decoder included",
+            "parameters": f"{parameters / 1e6:.1f} million" + ", decoder included" * with_decoder,
             "self-test": "passed",
         },
         "decision": _decision(checkpoint.decision),

@@ -32,6 +32,13 @@ def test_model_of_images_has_no_contract(tmp_path, capsys):
     assert "none: trained on images" in capsys.readouterr().out
 
 
+def test_model_tells_whether_the_decoder_is_there(tmp_path, capsys):
+    run(write_checkpoint(tmp_path / "m.safetensors"))
+    assert "million, decoder included" in capsys.readouterr().out
+    run(detector.DEFAULT_WEIGHTS)
+    assert "4.8 million\n" in capsys.readouterr().out
+
+
 def test_other_files_are_refused(tmp_path, monkeypatch):
     other = tmp_path / "x.pth"
     other.write_bytes(b"other")
