@@ -18,6 +18,8 @@ import cv2
 import numpy as np
 from skimage.data import astronaut
 
+from deepfake_ssat.video.perturbation.h264 import REPEATABLE
+
 SIDE = 320
 FPS = 25
 SECONDS = 2.0
@@ -30,6 +32,8 @@ PATCH = 152
 PALE = np.array([0.87, 1.0, 1.15])
 """Red, green and blue of a manipulated face."""
 SEED = 10_000
+OPTIONS = {"crf": "18", "preset": "veryfast", "x264-params": REPEATABLE}
+"""Of the encoder, for the same bytes every time."""
 
 
 def make_demo_videos(folder: Path) -> None:
@@ -93,7 +97,7 @@ def write_video(path: Path, frames: Iterator[np.ndarray]) -> None:
     """H.264 at a quality between FaceForensics++'s raw and c23."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=FPS, options={"crf": "18", "preset": "veryfast"})
+        stream = container.add_stream("libx264", rate=FPS, options=OPTIONS)
         stream.width, stream.height, stream.pix_fmt = SIDE, SIDE, "yuv420p"
         for frame in frames:
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")

@@ -8,7 +8,7 @@ import pytest
 
 from deepfake_ssat.video import open_video
 from tools import demo
-from tools.make_demo_videos import FPS, SIDE, face_video, make_demo_videos
+from tools.make_demo_videos import FPS, SIDE, face_video, make_demo_videos, write_video
 
 
 def test_videos_are_the_same_every_time():
@@ -16,6 +16,13 @@ def test_videos_are_the_same_every_time():
         first, second = (list(face_video(5, manipulated=manipulated, num_frames=3)) for _ in range(2))
         np.testing.assert_array_equal(first, second)
     assert not np.array_equal(first[0], next(face_video(6, manipulated=True)))
+
+
+def test_files_are_the_same_every_time(tmp_path):
+    files = [tmp_path / f"{number}.mp4" for number in range(3)]
+    for file in files:
+        write_video(file, face_video(5, manipulated=True, num_frames=30))
+    assert len({file.read_bytes() for file in files}) == 1
 
 
 def test_manipulation_changes_the_face_and_softens_it():
