@@ -9,6 +9,17 @@ import typer
 
 from deepfake_ssat.cli.shared import Device, PerturbOn, Reader, Scaling, WorkerDevice, one_line_errors
 
+Corpora = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this one; repeatable.")]
+Compressions = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="Only this one, such as c23; repeatable.")
+]
+Manipulations = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="Only this one (genuine stay); repeatable.")
+]
+Batch = Annotated[int | None, typer.Option(min=1, help="Clips scored at a time.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; default: torch's choice.")]
+"""Options of several verbs."""
+
 
 def preprocess(
     corpus: Annotated[
@@ -25,12 +36,8 @@ def preprocess(
         Path, typer.Option(metavar="DIR", help="Where clips and manifest go; run again to go on.")
     ],
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: one a CPU core.")] = None,
-    compression: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only this one, such as c23; repeatable.")
-    ] = None,
-    manipulation: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only this one (genuine stay); repeatable.")
-    ] = None,
+    compression: Compressions = None,
+    manipulation: Manipulations = None,
     split: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Only train, val or test; repeatable.")
     ] = None,
@@ -135,15 +142,9 @@ def evaluate(
     split: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="train, val or test (default); repeatable.")
     ] = None,
-    corpus: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only this one; repeatable.")
-    ] = None,
-    compression: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only this one, such as c23; repeatable.")
-    ] = None,
-    manipulation: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only this one (genuine stay); repeatable.")
-    ] = None,
+    corpus: Corpora = None,
+    compression: Compressions = None,
+    manipulation: Manipulations = None,
     clip_rule: Annotated[
         str, typer.Option(metavar="mean|median|max", help="From a face's clips to its score.")
     ] = "mean",
@@ -151,8 +152,8 @@ def evaluate(
         str, typer.Option(metavar="max|mean", help="From a video's faces to its score.")
     ] = "max",
     device: Annotated[Device, typer.Option(help="Where the network runs.")] = Device.auto,
-    batch: Annotated[int | None, typer.Option(min=1, help="Clips scored at a time.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: torch's choice.")] = None,
+    batch: Batch = None,
+    threads: Threads = None,
     seed: Annotated[int, typer.Option(min=0, help="Of bootstrap intervals and perturbations.")] = 0,
     perturb: Annotated[
         list[str] | None,
@@ -214,15 +215,9 @@ def calibrate(
     split: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="train, val (default) or test; repeatable.")
     ] = None,
-    corpus: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only this one; repeatable.")
-    ] = None,
-    compression: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only this one, such as c23; repeatable.")
-    ] = None,
-    manipulation: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only this one (genuine stay); repeatable.")
-    ] = None,
+    corpus: Corpora = None,
+    compression: Compressions = None,
+    manipulation: Manipulations = None,
     method: Annotated[
         Scaling, typer.Option(help="Temperature and bias (platt), or temperature alone.")
     ] = Scaling.platt,
@@ -239,8 +234,8 @@ def calibrate(
         typer.Option(metavar="DIR", help="Where tables and pictures go; default: beside --out."),
     ] = None,
     device: Annotated[Device, typer.Option(help="Where the network runs.")] = Device.auto,
-    batch: Annotated[int | None, typer.Option(min=1, help="Clips scored at a time.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: torch's choice.")] = None,
+    batch: Batch = None,
+    threads: Threads = None,
 ) -> None:
     """Give a checkpoint honest probabilities.
 
@@ -344,11 +339,9 @@ def cross_dataset(
     split: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="train, val or test (default); repeatable.")
     ] = None,
-    compression: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only this one, such as c23; repeatable.")
-    ] = None,
+    compression: Compressions = None,
     device: Annotated[Device, typer.Option(help="Where the networks run.")] = Device.auto,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: torch's choice.")] = None,
+    threads: Threads = None,
 ) -> None:
     """Measure checkpoints on data sets: a matrix."""
     with one_line_errors():

@@ -43,15 +43,18 @@ def _decision(decision: Decision) -> dict[str, Any]:
 
 def _sections(path: Path, checkpoint: Checkpoint) -> dict[str, dict[str, Any]]:
     """What is printed, by heading."""
+    from deepfake_ssat.models.checkpoint import KINDS
+
     parameters = sum(parameter.numel() for parameter in checkpoint.model.parameters())
-    with_decoder = any(name.startswith("decoder.") for name, _ in checkpoint.model.named_parameters())
+    prefix = KINDS[checkpoint.kind].decoder_prefix
+    with_decoder = prefix and any(name.startswith(prefix) for name in checkpoint.model.state_dict())
     contract = checkpoint.contract
     return {
         "file": {
             "path": str(path),
             "sha256": checkpoint.hash,
             "kind": checkpoint.kind,
-            "parameters": f"{parameters / 1e6:.1f} million" + ", decoder included" * with_decoder,
+            "parameters": f"{parameters / 1e6:.1f} million{', decoder included' if with_decoder else ''}",
             "self-test": "passed",
         },
         "decision": _decision(checkpoint.decision),

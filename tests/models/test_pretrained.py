@@ -1,17 +1,18 @@
 """Initial weights under other names, sizes and biases; parity with Hugging Face is in test_parity."""
 
 import argparse
+from functools import partial
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from deepfake_ssat.errors import CheckpointError
 from deepfake_ssat.models.checkpoint import Checkpoint, save_checkpoint
 from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
 from deepfake_ssat.models.patches import tube_mask
 from deepfake_ssat.models.positions import position_table
 from deepfake_ssat.models.pretrained import load_initial_weights
+from tests.models import refusals
 from tests.models.tiny import ENCODER, IMAGE, VIDEO, changed
 
 
@@ -89,13 +90,7 @@ def reconstruct(model: MaskedAutoencoder, seed: int = 5) -> torch.Tensor:
     return model.reconstruct(clips, tube_mask(2, settings.grid, 0.75, generator, "cpu"))
 
 
-def refusal(model, path) -> str:
-    before = {name: value.clone() for name, value in model.state_dict().items()}
-    with pytest.raises(CheckpointError) as caught:
-        load_initial_weights(model, path)
-    assert "\n" not in str(caught.value)
-    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
-    return str(caught.value)
+refusal = partial(refusals.refusal, load_initial_weights)
 
 
 @pytest.fixture

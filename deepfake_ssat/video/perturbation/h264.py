@@ -67,7 +67,7 @@ def _to_yuv(picture: np.ndarray, index: int) -> av.VideoFrame:
     height, width = picture.shape[:2]
     if height % 2 or width % 2:
         picture = np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-    # OpenCV's conversion (BT.601), exactly repeatable on every machine.
+    # OpenCV's conversion, as in _to_rgb: BT.601.
     planes = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2YUV_I420)
     frame = av.VideoFrame.from_ndarray(np.asarray(planes, np.uint8), format="yuv420p")
     frame.pts = index
