@@ -21,10 +21,10 @@ from deepfake_ssat.clips.donors import Donors
 from deepfake_ssat.clips.forging import FaceFrames, read_face
 from deepfake_ssat.clips.pseudo_fakes import PseudoFakePair, pseudo_fake_pair
 from deepfake_ssat.clips.stills import still_clip
-from deepfake_ssat.commands.preprocessing.extraction import of_one_frame
 from deepfake_ssat.config import ExtractionSettings, PseudoFakeSettings
 from deepfake_ssat.corpora.index import is_picture
 from deepfake_ssat.errors import DeepfakeError
+from deepfake_ssat.extraction.video import of_one_frame
 from deepfake_ssat.faces.extract import FaceExtractor
 from deepfake_ssat.manifest import CONTRACT_FILE, load_manifest, replace_file
 from deepfake_ssat.records import REAL

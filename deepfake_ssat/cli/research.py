@@ -182,8 +182,8 @@ def evaluate(
     with one_line_errors():
         from deepfake_ssat.aggregate import AggregationPolicy
         from deepfake_ssat.commands.evaluate import run
-        from deepfake_ssat.commands.evaluation.perturbing import perturb_options
         from deepfake_ssat.config import Selection
+        from deepfake_ssat.evaluation.perturbing import perturb_options
 
         raise typer.Exit(
             run(

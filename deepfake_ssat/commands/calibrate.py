@@ -15,9 +15,9 @@ from deepfake_ssat.config import Selection
 from deepfake_ssat.errors import ConfigError
 
 if TYPE_CHECKING:
-    from deepfake_ssat.commands.calibration.selection import ChosenPart
+    from deepfake_ssat.calibration.parts import ChosenPart
+    from deepfake_ssat.calibration.report import CalibrationReport
     from deepfake_ssat.inference.detector import Detector
-    from deepfake_ssat.reporting.calibration.report import CalibrationReport
 
 VALIDATION = Selection(splits=("val",))
 REPORT_SUFFIX = "_calibration"
@@ -69,13 +69,13 @@ def _calibrate(
     batch: int | None,
     console: Console,
 ) -> CalibrationReport:
-    from deepfake_ssat.commands.calibration.fitting import fit_decision
-    from deepfake_ssat.commands.calibration.logits import score_parts, video_logits
-    from deepfake_ssat.commands.calibration.selection import choose_parts, doubts
+    from deepfake_ssat.calibration.fitting import fit_decision
+    from deepfake_ssat.calibration.logits import score_parts, video_logits
+    from deepfake_ssat.calibration.parts import choose_parts, doubts
+    from deepfake_ssat.calibration.report import CalibrationReport
     from deepfake_ssat.commands.evaluate import BATCH_CLIPS
-    from deepfake_ssat.commands.evaluation.selection import choose_rows
+    from deepfake_ssat.evaluation.selection import choose_rows
     from deepfake_ssat.metrics import Scaling
-    from deepfake_ssat.reporting.calibration.report import CalibrationReport
 
     parts = choose_parts(detector, manifests, selection)
     size = batch or BATCH_CLIPS[detector.device.type]
@@ -96,7 +96,7 @@ def _calibrate(
 
 
 def _provenance(detector: Detector, parts: Sequence[ChosenPart], selection: Selection) -> dict[str, Any]:
-    from deepfake_ssat.commands.evaluation.scoring import scoring_rule, unit_of
+    from deepfake_ssat.evaluation.scoring import scoring_rule, unit_of
 
     return {
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
@@ -125,7 +125,7 @@ def _save(detector: Detector, report: CalibrationReport, out: Path) -> None:
 
 
 def _write(report: CalibrationReport, folder: Path, console: Console) -> None:
-    from deepfake_ssat.commands.protocols.merging import print_and_write
+    from deepfake_ssat.protocols.merging import print_and_write
     from deepfake_ssat.reporting.calibration import files
     from deepfake_ssat.reporting.calibration.figure import reliability_figure
     from deepfake_ssat.reporting.protocols.text import markdown_document

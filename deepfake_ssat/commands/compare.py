@@ -12,9 +12,9 @@ from rich.console import Console
 from deepfake_ssat.errors import ConfigError
 
 if TYPE_CHECKING:
-    from deepfake_ssat.reporting.protocols.comparison import Columns
-    from deepfake_ssat.reporting.protocols.results import FoldResult
-    from deepfake_ssat.reporting.protocols.runs import JudgedRun
+    from deepfake_ssat.protocols.comparison import Columns
+    from deepfake_ssat.protocols.results import FoldResult
+    from deepfake_ssat.protocols.runs import JudgedRun
 
 
 def run(folders: Sequence[str | Path], out: Path) -> int:
@@ -23,7 +23,7 @@ def run(folders: Sequence[str | Path], out: Path) -> int:
     Folders of one name are training runs of one method; without names, those whose settings differ in the
     seed alone. Raises ConfigError where a folder has no results, or results that cannot be compared.
     """
-    from deepfake_ssat.reporting.protocols.runs import REPORT_FILE, read_evaluation
+    from deepfake_ssat.protocols.runs import REPORT_FILE, read_evaluation
 
     given = _named(folders)
     console = Console(highlight=False)
@@ -55,8 +55,8 @@ def _named(folders: Sequence[str | Path]) -> dict[Path, str]:
 
 def _compare_folds(given: Mapping[Path, str], out: Path, console: Console) -> int:
     """The table of cross-manipulation, one row a folder, and the comparison on each held-out method."""
-    from deepfake_ssat.commands.protocols.merging import read_folds, write_table
-    from deepfake_ssat.reporting.protocols.runs import run_of_fold
+    from deepfake_ssat.protocols.merging import read_folds, write_table
+    from deepfake_ssat.protocols.runs import run_of_fold
 
     found: dict[Path, list[FoldResult]] = {}
     for folder in given:
@@ -139,9 +139,9 @@ def _same_method(group: Sequence[JudgedRun], run_: JudgedRun, its_name: str, nam
 
 
 def _write(columns: Columns, out: Path, console: Console) -> None:
-    from deepfake_ssat.commands.protocols.merging import print_and_write
+    from deepfake_ssat.protocols.comparison import compare_methods
+    from deepfake_ssat.protocols.merging import print_and_write
     from deepfake_ssat.reporting.protocols import comparison_files as files
-    from deepfake_ssat.reporting.protocols.comparison import compare_methods
 
     comparison = compare_methods(columns)
     sources = {

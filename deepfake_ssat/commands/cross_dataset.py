@@ -34,7 +34,7 @@ def run(
     _check(weights, folders, selection, device)
 
     from deepfake_ssat.commands import evaluate
-    from deepfake_ssat.commands.protocols.merging import print_and_write
+    from deepfake_ssat.protocols.merging import print_and_write
     from deepfake_ssat.reporting.protocols import dataset_matrix as matrices
 
     cells = []

@@ -13,7 +13,7 @@ from deepfake_ssat.errors import ConfigError
 
 if TYPE_CHECKING:
     from deepfake_ssat.config import Experiment
-    from deepfake_ssat.reporting.protocols.results import FoldResult
+    from deepfake_ssat.protocols.results import FoldResult
 
 TEST = "test"
 
@@ -51,9 +51,9 @@ def _run_folds(
 ) -> bool:
     """Runs what is missing; returns whether this process is the one that writes."""
     from deepfake_ssat.commands import train
-    from deepfake_ssat.commands.protocols.folds import plan_folds, require_face_clips, settings_of
-    from deepfake_ssat.commands.protocols.judging import is_finished, judge_fold
     from deepfake_ssat.manifest import load_manifest
+    from deepfake_ssat.protocols.folds import plan_folds, require_face_clips, settings_of
+    from deepfake_ssat.protocols.judging import is_finished, judge_fold
     from deepfake_ssat.training.hardware import torchrun_processes
 
     data = require_face_clips(experiment, config)
@@ -81,8 +81,8 @@ def _run_folds(
 
 
 def _merge(config: Path, experiment: Experiment, out: Path, console: Console) -> None:
-    from deepfake_ssat.commands.protocols.folds import comparable_config
-    from deepfake_ssat.commands.protocols.merging import read_folds, require_settings, write_table
+    from deepfake_ssat.protocols.folds import comparable_config
+    from deepfake_ssat.protocols.merging import read_folds, require_settings, write_table
 
     folds = read_folds(out)
     if not folds:
@@ -93,7 +93,7 @@ def _merge(config: Path, experiment: Experiment, out: Path, console: Console) ->
 
 
 def _fold_line(fold: FoldResult) -> str:
-    from deepfake_ssat.reporting.protocols.manipulation_table import METRICS
+    from deepfake_ssat.protocols.manipulation_table import METRICS
     from deepfake_ssat.reporting.protocols.text import percent
 
     numbers = ", ".join(f"{title} {percent(fold.metrics[name])}" for name, title in METRICS.items())

@@ -15,7 +15,7 @@ from deepfake_ssat.errors import ConfigError
 
 if TYPE_CHECKING:
     from deepfake_ssat.aggregate import AggregationPolicy
-    from deepfake_ssat.commands.evaluation.perturbing import PerturbOptions
+    from deepfake_ssat.evaluation.perturbing import PerturbOptions
     from deepfake_ssat.inference.detector import Detector
     from deepfake_ssat.manifest import Manifest
     from deepfake_ssat.records import EvalReport
@@ -45,8 +45,8 @@ def run(
     perturbations'; with ``perturbing`` the same videos are then measured on spoilt pictures. Returns 0;
     raises DeepfakeError for what the user can correct, such as clips cut otherwise than the checkpoint's.
     """
-    from deepfake_ssat.commands.evaluation.perturbed_clips import PerturbedScoring
-    from deepfake_ssat.commands.evaluation.perturbing import make_plan, perturb
+    from deepfake_ssat.evaluation.perturbed_clips import PerturbedScoring
+    from deepfake_ssat.evaluation.perturbing import make_plan, perturb
     from deepfake_ssat.manifest import load_manifest
     from deepfake_ssat.reporting.evaluation.robustness import print_robustness
 
@@ -134,10 +134,10 @@ def _evaluate(
     seed: int,
     console: Console,
 ) -> EvalReport:
-    from deepfake_ssat.commands.evaluation import account, scoring
-    from deepfake_ssat.commands.evaluation.selection import choose_rows
+    from deepfake_ssat.evaluation import account, scoring
+    from deepfake_ssat.evaluation.groups import measure_groups
+    from deepfake_ssat.evaluation.selection import choose_rows
     from deepfake_ssat.records import EvalReport
-    from deepfake_ssat.reporting.evaluation.groups import measure_groups
 
     detector.contract.require_same(
         manifest.contract, ours=f"checkpoint {detector.path}", theirs=f"manifest {manifest.root}"
@@ -166,7 +166,7 @@ def _evaluate(
 
 def _write(report: EvalReport, out: Path) -> list[str]:
     """Each file whole, report.json last, so that where it is, the others are too; returns their names."""
-    from deepfake_ssat.commands.evaluation.scoring import CLIP_SCORES_FILE
+    from deepfake_ssat.evaluation.scoring import CLIP_SCORES_FILE
     from deepfake_ssat.manifest import replace_file
     from deepfake_ssat.reporting.evaluation.figures import FIGURES, figures
     from deepfake_ssat.reporting.evaluation.files import report_json, videos_csv

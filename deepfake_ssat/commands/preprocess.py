@@ -15,13 +15,13 @@ from typing import Literal
 from filelock import FileLock, Timeout
 from rich.console import Console
 
-from deepfake_ssat.commands.preprocessing.journal import Entry, Extraction, Journal, fingerprint
-from deepfake_ssat.commands.preprocessing.report import left_out_lines, make_account
 from deepfake_ssat.commands.progress import show_progress
 from deepfake_ssat.config import ExtractionSettings
 from deepfake_ssat.corpora import CorpusIndex, CorpusOptions, LeftOut, index_corpus
 from deepfake_ssat.corpora.index import relative_name
 from deepfake_ssat.errors import ManifestError
+from deepfake_ssat.extraction.account import left_out_lines, make_account
+from deepfake_ssat.extraction.journal import Entry, Extraction, Journal, fingerprint
 from deepfake_ssat.manifest import (
     CONTRACT_FILE,
     MANIFEST_FILE,
@@ -140,8 +140,8 @@ def _extract(videos: Sequence[SourceVideo], journal: Journal, job: _Job, console
     """Extracts the videos in worker processes and journals each as it finishes."""
     if not videos:
         return []
-    from deepfake_ssat.commands.preprocessing.extraction import PrepareExtraction, Task
-    from deepfake_ssat.commands.preprocessing.pool import map_in_processes
+    from deepfake_ssat.extraction.video import PrepareExtraction, Task
+    from deepfake_ssat.pool import map_in_processes
 
     # Taken before reading: a file that changes meanwhile is done again by the next run.
     fingerprints = [fingerprint(video) for video in videos]

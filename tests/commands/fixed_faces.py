@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from deepfake_ssat.commands.preprocessing.extraction import extract_video
 from deepfake_ssat.config import ExtractionSettings
+from deepfake_ssat.extraction.video import extract_video
 from deepfake_ssat.records import FaceClip, Status
 
 FRAMES, SIZE = 4, 16

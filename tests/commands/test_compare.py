@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 from deepfake_ssat.cli import app
 from deepfake_ssat.commands import compare
 from deepfake_ssat.errors import ConfigError
+from deepfake_ssat.protocols.results import JudgedVideo, fold_json
 from deepfake_ssat.reporting.evaluation.files import report_json, videos_csv
-from deepfake_ssat.reporting.protocols.results import JudgedVideo, fold_json
+from tests.protocols.fold_results import fold_result
 from tests.reporting.evaluations import make_report, scored_video
-from tests.reporting.protocols.fold_results import fold_result
 
 TWO = ("Deepfakes", "FaceSwap")
 

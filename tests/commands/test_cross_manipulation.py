@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from deepfake_ssat.commands import compare, cross_manipulation
-from deepfake_ssat.commands.protocols.folds import plan_folds, settings_of
 from deepfake_ssat.config import load_experiment
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.manifest import people
 from deepfake_ssat.models.checkpoint import load_checkpoint
+from deepfake_ssat.protocols.folds import plan_folds, settings_of
 from deepfake_ssat.records import FAKE, DroppedVideo, Status
 from tests.manifests import TinyVideo, make_manifest, tiny_videos
 from tests.training.runs import tiny_values, write_config

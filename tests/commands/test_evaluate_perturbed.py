@@ -11,13 +11,13 @@ from typer.testing import CliRunner
 from deepfake_ssat.cli import app
 from deepfake_ssat.clips.storage import read_frames
 from deepfake_ssat.commands import evaluate
-from deepfake_ssat.commands.evaluation import perturbed_videos
-from deepfake_ssat.commands.evaluation.perturbing import PerturbOptions, perturb_options
 from deepfake_ssat.config import ExtractionSettings
 from deepfake_ssat.errors import ConfigError
+from deepfake_ssat.evaluation import perturbed_videos
+from deepfake_ssat.evaluation.perturbing import PerturbOptions, perturb_options
+from deepfake_ssat.evaluation.source_videos import FacePlace, JudgedSource, tracks_of_rows
 from deepfake_ssat.faces import extract
 from deepfake_ssat.inference.detector import Detector, load_detector
-from deepfake_ssat.inference.perturbed_videos import FacePlace, JudgedSource, tracks_of_rows
 from deepfake_ssat.models.checkpoint import Decision
 from deepfake_ssat.records import FAKE, Status
 from deepfake_ssat.video.perturbation import KINDS, LEVELS, Perturbation, generator_for, perturb_clip

@@ -26,7 +26,7 @@ def corpus(tmp_path):
 
 @pytest.fixture(autouse=True)
 def _fixed_faces(monkeypatch):
-    monkeypatch.setattr("deepfake_ssat.commands.preprocessing.extraction.PrepareExtraction", PrepareFixed)
+    monkeypatch.setattr("deepfake_ssat.extraction.video.PrepareExtraction", PrepareFixed)
 
 
 def test_folder_becomes_clips_and_manifest(corpus, tmp_path, capsys):

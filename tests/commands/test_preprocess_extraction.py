@@ -5,8 +5,8 @@ import pytest
 
 from deepfake_ssat.clips.landmarks import read_landmarks
 from deepfake_ssat.clips.storage import count_frames, read_frames
-from deepfake_ssat.commands.preprocessing.extraction import Task, TrackWriter, extract_video
-from deepfake_ssat.commands.preprocessing.masks import ChangeLight, TrackPlaces
+from deepfake_ssat.extraction.masks import ChangeLight, TrackPlaces
+from deepfake_ssat.extraction.video import Task, TrackWriter, extract_video
 from deepfake_ssat.records import FaceClip, Status
 from tests.commands.fixed_faces import SETTINGS, FixedExtractor
 from tests.videos import coded_frames, write_video
@@ -79,7 +79,7 @@ def test_track_at_stride_2_is_contiguous_at_stride_2(tmp_path):
 
 
 def test_crowd_keeps_a_bounded_number_of_files_open(tmp_path, monkeypatch):
-    monkeypatch.setattr("deepfake_ssat.commands.preprocessing.extraction.MAX_OPEN_FILES", 2)
+    monkeypatch.setattr("deepfake_ssat.extraction.video.MAX_OPEN_FILES", 2)
     with TrackWriter(tmp_path, fps=25, stride=1) as writer:
         for first in (0, 4):
             for track in range(3):

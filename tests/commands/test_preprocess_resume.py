@@ -31,7 +31,7 @@ def corpus(tmp_path):
 
 @pytest.fixture(autouse=True)
 def _fixed_faces(monkeypatch):
-    monkeypatch.setattr("deepfake_ssat.commands.preprocessing.extraction.PrepareExtraction", PrepareFixed)
+    monkeypatch.setattr("deepfake_ssat.extraction.video.PrepareExtraction", PrepareFixed)
 
 
 def test_second_run_does_nothing_twice(corpus, tmp_path, capsys):
@@ -101,7 +101,7 @@ def test_killed_at_random_moments_it_ends_like_an_undisturbed_run(tmp_path):
     code = (
         "import sys; from pathlib import Path\n"
         "from deepfake_ssat.commands import preprocess\n"
-        "from deepfake_ssat.commands.preprocessing import extraction\n"
+        "from deepfake_ssat.extraction import extraction\n"
         "from tests.commands.fixed_faces import SETTINGS, PrepareFixed\n"
         "extraction.PrepareExtraction = PrepareFixed\n"
         f"preprocess.run('folder', Path({str(corpus)!r}), Path({str(out)!r}), SETTINGS, workers=2)"

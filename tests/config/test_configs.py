@@ -6,7 +6,7 @@ import yaml
 
 from deepfake_ssat.config import PRESETS, load_experiment
 from deepfake_ssat.models.checkpoint import build_network
-from deepfake_ssat.reporting.protocols.paper import TABLE_8
+from deepfake_ssat.protocols.paper import TABLE_8
 from deepfake_ssat.training.run_folder import leaves
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from deepfake_ssat.evaluation.groups import measure_groups
 from deepfake_ssat.records import (
     FAKE,
     REAL,
@@ -13,7 +14,6 @@ from deepfake_ssat.records import (
     ScoredVideo,
     Status,
 )
-from deepfake_ssat.reporting.evaluation.groups import measure_groups
 
 PROVENANCE = {
     "command": "deepfake-ssat evaluate best.safetensors clips --out out",

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from deepfake_ssat import metrics
+from deepfake_ssat.calibration.report import CalibrationReport, quality
 from deepfake_ssat.records import FAKE, REAL
-from deepfake_ssat.reporting.calibration.report import CalibrationReport, quality
 
 BLACK, BLUE, VERMILION, GREY = "#000000", "#0072B2", "#D55E00", "#BBBBBB"
 SCORE_BINS = 20

@@ -9,9 +9,9 @@ from collections import Counter
 from dataclasses import asdict
 
 from deepfake_ssat import metrics
+from deepfake_ssat.calibration.report import CalibrationReport, quality
 from deepfake_ssat.models.decision import ErrorLimit
 from deepfake_ssat.records import Verdict
-from deepfake_ssat.reporting.calibration.report import CalibrationReport, quality
 from deepfake_ssat.reporting.protocols.text import ABSENT, TextTable
 from deepfake_ssat.version import __version__
 

@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from deepfake_ssat import metrics
+from deepfake_ssat.evaluation.groups import group_members
 from deepfake_ssat.records import FAKE, REAL, EvalReport, ScoredVideo
-from deepfake_ssat.reporting.evaluation.groups import group_members
 from deepfake_ssat.reporting.evaluation.table import namer, names_of_all
 
 BLACK, BLUE, ORANGE, VERMILION = "#000000", "#0072B2", "#E69F00", "#D55E00"

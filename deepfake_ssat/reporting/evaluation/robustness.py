@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from deepfake_ssat.evaluation.groups import video_estimates
 from deepfake_ssat.metrics import CONFIDENCE, RESAMPLES
 from deepfake_ssat.records import FAKE, REAL, DroppedVideo, Estimate, ScoredVideo
-from deepfake_ssat.reporting.evaluation.groups import video_estimates
 from deepfake_ssat.version import __version__
 from deepfake_ssat.video.perturbation import KINDS, LEVELS
 

@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 
 from deepfake_ssat.metrics import CONFIDENCE, RESAMPLES
-from deepfake_ssat.records import FAKE, REAL
-from deepfake_ssat.reporting.protocols.comparison import (
+from deepfake_ssat.protocols.comparison import (
     LEVEL,
     CommonVideos,
     Comparison,
     MethodDifference,
     MethodSummary,
 )
-from deepfake_ssat.reporting.protocols.manipulation_table import METRICS
+from deepfake_ssat.protocols.manipulation_table import METRICS
+from deepfake_ssat.records import FAKE, REAL
 from deepfake_ssat.reporting.protocols.text import ABSENT, TextTable, markdown_document, percent
 from deepfake_ssat.version import __version__
 

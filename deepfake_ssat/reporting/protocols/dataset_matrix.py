@@ -12,8 +12,8 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from deepfake_ssat.metrics import CONFIDENCE, RESAMPLES
+from deepfake_ssat.protocols.manipulation_table import METRICS
 from deepfake_ssat.records import EvalReport
-from deepfake_ssat.reporting.protocols.manipulation_table import METRICS
 from deepfake_ssat.reporting.protocols.text import ABSENT, TextTable, markdown_document, percent
 from deepfake_ssat.version import __version__
 

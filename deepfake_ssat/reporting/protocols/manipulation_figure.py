@@ -8,15 +8,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from deepfake_ssat.records import Estimate
-from deepfake_ssat.reporting.evaluation.figures import BLACK, CURVE_COLOURS
-from deepfake_ssat.reporting.protocols.manipulation_files import MEAN
-from deepfake_ssat.reporting.protocols.manipulation_table import (
+from deepfake_ssat.protocols.manipulation_table import (
     METRICS,
     PAPER_METRIC,
     ManipulationTable,
     MethodRow,
 )
+from deepfake_ssat.records import Estimate
+from deepfake_ssat.reporting.evaluation.figures import BLACK, CURVE_COLOURS
+from deepfake_ssat.reporting.protocols.manipulation_files import MEAN
 
 MARKERS = "osD^vPX"
 SPREAD = 0.6

@@ -10,15 +10,15 @@ from dataclasses import asdict
 from typing import Any
 
 from deepfake_ssat.metrics import CONFIDENCE, RESAMPLES
-from deepfake_ssat.records import Estimate
-from deepfake_ssat.reporting.protocols.manipulation_table import (
+from deepfake_ssat.protocols.manipulation_table import (
     METRICS,
     PAPER_METRIC,
     ManipulationTable,
     MethodRow,
 )
-from deepfake_ssat.reporting.protocols.paper import SOURCE
-from deepfake_ssat.reporting.protocols.results import FoldResult
+from deepfake_ssat.protocols.paper import SOURCE
+from deepfake_ssat.protocols.results import FoldResult
+from deepfake_ssat.records import Estimate
 from deepfake_ssat.reporting.protocols.text import ABSENT, TextTable, markdown_document, percent
 from deepfake_ssat.version import __version__
 

@@ -16,9 +16,9 @@ import numpy as np
 from deepfake_ssat import metrics
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.metrics import PairedDifference
+from deepfake_ssat.protocols.manipulation_table import METRICS
+from deepfake_ssat.protocols.runs import JudgedRun
 from deepfake_ssat.records import FAKE, REAL, Estimate
-from deepfake_ssat.reporting.protocols.manipulation_table import METRICS
-from deepfake_ssat.reporting.protocols.runs import JudgedRun
 
 LEVEL = 0.05
 SEED = 0

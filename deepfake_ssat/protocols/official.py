@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from deepfake_ssat.commands.protocols.folds import Fold
 from deepfake_ssat.config import FaceClips, Selection
 from deepfake_ssat.corpora.ffpp import BUNDLED_SPLITS, read_splits
 from deepfake_ssat.manifest import COMPRESSION_ALIASES, Manifest
+from deepfake_ssat.protocols.folds import Fold
+from deepfake_ssat.protocols.paper import MANIPULATIONS
 from deepfake_ssat.records import REAL, SPLITS
-from deepfake_ssat.reporting.protocols.paper import MANIPULATIONS
 
 CORPUS = "ffpp"
 

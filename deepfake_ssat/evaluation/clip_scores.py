@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deepfake_ssat.errors import ConfigError
-from deepfake_ssat.inference.stored_clips import StoredClip
+from deepfake_ssat.evaluation.stored_clips import StoredClip
 
 COLUMNS = (
     "run",

@@ -10,10 +10,10 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from deepfake_ssat.errors import ConfigError
+from deepfake_ssat.protocols.comparison import compare_methods
+from deepfake_ssat.protocols.results import JudgedVideo
+from deepfake_ssat.protocols.runs import JudgedRun
 from deepfake_ssat.reporting.protocols import comparison_files as files
-from deepfake_ssat.reporting.protocols.comparison import compare_methods
-from deepfake_ssat.reporting.protocols.results import JudgedVideo
-from deepfake_ssat.reporting.protocols.runs import JudgedRun
 
 
 def judged_run(strength, seed=0, per_class=60, threshold=0.5, source=None, prefix="ffpp/"):

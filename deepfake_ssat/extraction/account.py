@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from deepfake_ssat.commands.preprocessing.journal import Entry
 from deepfake_ssat.corpora import LeftOut
+from deepfake_ssat.extraction.journal import Entry
 from deepfake_ssat.records import Status
 
 

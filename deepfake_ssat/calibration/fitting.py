@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deepfake_ssat import metrics
-from deepfake_ssat.commands.calibration.selection import ChosenPart
+from deepfake_ssat.calibration.parts import ChosenPart
 from deepfake_ssat.config import Selection
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.metrics import ErrorBand, Scaling, VideoLogits

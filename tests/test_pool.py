@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from deepfake_ssat.commands.preprocessing.pool import map_in_processes
 from deepfake_ssat.errors import VideoError
-from tests.commands import pool_tasks
+from deepfake_ssat.pool import map_in_processes
+from tests import pool_tasks
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -48,8 +48,8 @@ def test_process_that_cannot_start_ends_the_work_with_its_traceback():
 
 def test_workers_end_when_their_parent_is_killed(tmp_path):
     code = (
-        "from deepfake_ssat.commands.preprocessing.pool import map_in_processes\n"
-        "from tests.commands.pool_tasks import prepare_sleep\n"
+        "from deepfake_ssat.pool import map_in_processes\n"
+        "from tests.pool_tasks import prepare_sleep\n"
         f"list(map_in_processes(prepare_sleep, [{str(tmp_path)!r}] * 2, 2))"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], cwd=REPOSITORY)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deepfake_ssat.errors import ConfigError
-from deepfake_ssat.reporting.protocols.results import FoldResult, JudgedVideo
+from deepfake_ssat.protocols.results import FoldResult, JudgedVideo
 
 REPORT_FILE, VIDEOS_FILE = "report.json", "videos.csv"
 

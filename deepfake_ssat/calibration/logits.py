@@ -10,8 +10,8 @@ import numpy as np
 from rich.console import Console
 from scipy.special import logit
 
-from deepfake_ssat.commands.calibration.selection import ChosenPart
-from deepfake_ssat.commands.evaluation.scoring import score_rows
+from deepfake_ssat.calibration.parts import ChosenPart
+from deepfake_ssat.evaluation.scoring import score_rows
 from deepfake_ssat.inference.detector import Detector
 from deepfake_ssat.metrics import VideoLogits
 from deepfake_ssat.models.decision import Decision

@@ -10,11 +10,11 @@ import numpy as np
 from rich.console import Console
 
 from deepfake_ssat.aggregate import AggregationPolicy
-from deepfake_ssat.commands.evaluation.scoring import put_together, run_key, unit_of
 from deepfake_ssat.commands.progress import show_progress
-from deepfake_ssat.inference.clip_scores import ClipScoreFile
+from deepfake_ssat.evaluation.clip_scores import ClipScoreFile
+from deepfake_ssat.evaluation.scoring import put_together, run_key, unit_of
+from deepfake_ssat.evaluation.stored_clips import StoredClip, plan_clips, score_clips
 from deepfake_ssat.inference.detector import Detector
-from deepfake_ssat.inference.stored_clips import StoredClip, plan_clips, score_clips
 from deepfake_ssat.manifest import Manifest
 from deepfake_ssat.records import ManifestRow, ScoredVideo
 from deepfake_ssat.video.perturbation import Perturbation, generator_for, perturb_clip

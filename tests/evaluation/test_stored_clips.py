@@ -7,7 +7,7 @@ import pytest
 
 from deepfake_ssat.clips.storage import ClipWriter, read_frames
 from deepfake_ssat.errors import ManifestError
-from deepfake_ssat.inference.stored_clips import FRAMES_PER_FACE, plan_clips, score_clips
+from deepfake_ssat.evaluation.stored_clips import FRAMES_PER_FACE, plan_clips, score_clips
 from deepfake_ssat.records import FAKE
 from tests.manifests import TinyVideo, make_manifest
 

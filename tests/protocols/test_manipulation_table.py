@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from deepfake_ssat.errors import ConfigError
+from deepfake_ssat.protocols.manipulation_table import METRICS, manipulation_table
+from deepfake_ssat.protocols.paper import TABLE_8
+from deepfake_ssat.protocols.results import fold_json, read_fold
 from deepfake_ssat.reporting.protocols.manipulation_figure import picture
 from deepfake_ssat.reporting.protocols.manipulation_files import markdown, table_csv, table_json
-from deepfake_ssat.reporting.protocols.manipulation_table import METRICS, manipulation_table
-from deepfake_ssat.reporting.protocols.paper import TABLE_8
-from deepfake_ssat.reporting.protocols.results import fold_json, read_fold
-from tests.reporting.protocols.fold_results import OFFICIAL, fold_result
+from tests.protocols.fold_results import OFFICIAL, fold_result
 
 METHOD = "video_ffpp_ssat_075"
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from deepfake_ssat.commands.evaluation.perturbed_clips import PerturbedScoring, score_perturbed_clips
-from deepfake_ssat.commands.evaluation.perturbed_videos import Sources, judge_perturbed_videos
-from deepfake_ssat.commands.evaluation.scoring import scored_video
-from deepfake_ssat.commands.evaluation.selection import choose_rows
 from deepfake_ssat.config import Selection
 from deepfake_ssat.errors import ConfigError
-from deepfake_ssat.inference.perturbed_videos import JudgedSource
+from deepfake_ssat.evaluation.perturbed_clips import PerturbedScoring, score_perturbed_clips
+from deepfake_ssat.evaluation.perturbed_videos import Sources, judge_perturbed_videos
+from deepfake_ssat.evaluation.scoring import scored_video
+from deepfake_ssat.evaluation.selection import choose_rows
+from deepfake_ssat.evaluation.source_videos import JudgedSource
 from deepfake_ssat.manifest import Manifest, replace_file
 from deepfake_ssat.records import DroppedVideo, EvalReport, ManifestRow, ScoredVideo
 from deepfake_ssat.reporting.evaluation.robustness import (

@@ -8,10 +8,10 @@ from typing import Any
 
 from rich.console import Console
 
-from deepfake_ssat.commands.protocols.folds import FOLDS_FOLDER
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.manifest import replace_file
-from deepfake_ssat.reporting.protocols.results import FOLD_FILE, FoldResult, read_fold
+from deepfake_ssat.protocols.folds import FOLDS_FOLDER
+from deepfake_ssat.protocols.results import FOLD_FILE, FoldResult, read_fold
 from deepfake_ssat.reporting.protocols.text import TextTable, print_tables
 
 TABLE_WIDTH = 100
@@ -51,9 +51,9 @@ def require_settings(file: Path, fold: FoldResult, settings: dict[str, Any], the
 
 def write_table(methods: Mapping[str, Sequence[FoldResult]], out: Path, console: Console) -> None:
     """Prints the table of all methods and writes it as Markdown, CSV, JSON and a picture."""
+    from deepfake_ssat.protocols.manipulation_table import manipulation_table
     from deepfake_ssat.reporting.protocols import manipulation_files as files
     from deepfake_ssat.reporting.protocols.manipulation_figure import picture
-    from deepfake_ssat.reporting.protocols.manipulation_table import manipulation_table
 
     table = manipulation_table(methods)
     written = {

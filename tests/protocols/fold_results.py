@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from deepfake_ssat.reporting.evaluation.groups import video_estimates
-from deepfake_ssat.reporting.protocols.results import FoldResult, JudgedVideo
+from deepfake_ssat.evaluation.groups import video_estimates
+from deepfake_ssat.protocols.results import FoldResult, JudgedVideo
 
 OFFICIAL = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures")
 

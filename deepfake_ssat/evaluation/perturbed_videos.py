@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepfake_ssat.commands.evaluation.perturbed_clips import PerturbedScoring
-from deepfake_ssat.commands.preprocessing.pool import Outcome, map_in_processes
 from deepfake_ssat.commands.progress import show_progress
 from deepfake_ssat.errors import ConfigError, VideoError
+from deepfake_ssat.evaluation.perturbed_clips import PerturbedScoring
+from deepfake_ssat.evaluation.source_videos import JudgedSource, SourceTask, judge_source
 from deepfake_ssat.inference.detector import Detector, load_detector
-from deepfake_ssat.inference.perturbed_videos import JudgedSource, SourceTask, judge_source
+from deepfake_ssat.pool import Outcome, map_in_processes
 from deepfake_ssat.records import ClipScore, ManifestRow, Status
 from deepfake_ssat.video.perturbation import Perturbation
 

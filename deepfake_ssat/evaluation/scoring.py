@@ -12,9 +12,9 @@ from rich.console import Console
 
 from deepfake_ssat.aggregate import AggregationPolicy, aggregate_clips
 from deepfake_ssat.commands.progress import show_progress
-from deepfake_ssat.inference.clip_scores import ClipScoreFile
+from deepfake_ssat.evaluation.clip_scores import ClipScoreFile
+from deepfake_ssat.evaluation.stored_clips import FRAMES_PER_FACE, StoredClip, plan_clips, score_clips
 from deepfake_ssat.inference.detector import Detector
-from deepfake_ssat.inference.stored_clips import FRAMES_PER_FACE, StoredClip, plan_clips, score_clips
 from deepfake_ssat.manifest import Manifest, people
 from deepfake_ssat.records import ClipScore, ManifestRow, ScoredVideo
 

@@ -9,9 +9,9 @@ from functools import partial
 import numpy as np
 
 from deepfake_ssat import metrics
+from deepfake_ssat.protocols.paper import TABLE_8, PaperRow
+from deepfake_ssat.protocols.results import FoldResult
 from deepfake_ssat.records import Estimate
-from deepfake_ssat.reporting.protocols.paper import TABLE_8, PaperRow
-from deepfake_ssat.reporting.protocols.results import FoldResult
 
 METRICS = {
     "auc": "video AUC",

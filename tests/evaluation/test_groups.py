@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from deepfake_ssat.evaluation.groups import measure_groups
 from deepfake_ssat.records import FAKE, REAL
-from deepfake_ssat.reporting.evaluation.groups import measure_groups
 from tests.reporting.evaluations import drawn_videos, scored_video
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from deepfake_ssat.errors import ConfigError
-from deepfake_ssat.inference.clip_scores import ClipScoreFile
-from deepfake_ssat.inference.stored_clips import plan_clips
+from deepfake_ssat.evaluation.clip_scores import ClipScoreFile
+from deepfake_ssat.evaluation.stored_clips import plan_clips
 from tests.manifests import TinyVideo, make_manifest
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from deepfake_ssat.commands.protocols.folds import Fold
-from deepfake_ssat.commands.protocols.official import why_unofficial
 from deepfake_ssat.config import FaceClips, Selection
 from deepfake_ssat.corpora.ffpp import BUNDLED_SPLITS, read_splits
+from deepfake_ssat.protocols.folds import Fold
+from deepfake_ssat.protocols.official import why_unofficial
+from deepfake_ssat.protocols.paper import MANIPULATIONS
 from deepfake_ssat.records import FAKE, REAL, DroppedVideo, Status
-from deepfake_ssat.reporting.protocols.paper import MANIPULATIONS
 
 DATA = FaceClips(manifest=Path("m"))
 

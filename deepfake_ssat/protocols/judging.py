@@ -10,20 +10,20 @@ from typing import Any
 from rich.console import Console
 
 from deepfake_ssat.commands import evaluate
-from deepfake_ssat.commands.protocols.folds import Fold, settings_hash
-from deepfake_ssat.commands.protocols.merging import REMEDY, require_settings
-from deepfake_ssat.commands.protocols.official import why_unofficial
 from deepfake_ssat.config import FaceClips
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.manifest import Manifest, replace_file
-from deepfake_ssat.records import REAL, EvalReport
-from deepfake_ssat.reporting.protocols.results import (
+from deepfake_ssat.protocols.folds import Fold, settings_hash
+from deepfake_ssat.protocols.merging import REMEDY, require_settings
+from deepfake_ssat.protocols.official import why_unofficial
+from deepfake_ssat.protocols.results import (
     FOLD_FILE,
     FoldResult,
     JudgedVideo,
     fold_json,
     read_fold,
 )
+from deepfake_ssat.records import REAL, EvalReport
 from deepfake_ssat.training.run_folder import RunFolder
 from deepfake_ssat.version import __version__
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from deepfake_ssat.aggregate import AggregationPolicy
-from deepfake_ssat.commands.evaluation.scoring import run_key, scoring_rule, unit_of
 from deepfake_ssat.config import Selection
+from deepfake_ssat.evaluation.scoring import run_key, scoring_rule, unit_of
 from deepfake_ssat.inference.detector import Detector
 from deepfake_ssat.manifest import Manifest
 from deepfake_ssat.metrics import choose_threshold
