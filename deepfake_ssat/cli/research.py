@@ -85,6 +85,7 @@ def preprocess(
     with one_line_errors():
         from deepfake_ssat.commands.preprocess import run
         from deepfake_ssat.config import parse_contract
+        from deepfake_ssat.corpora import CorpusOptions
 
         raise typer.Exit(
             run(
@@ -94,14 +95,16 @@ def preprocess(
                 settings=parse_contract(
                     {name: value for name, value in contract.items() if value is not None}
                 ),
+                options=CorpusOptions(
+                    compressions=tuple(compression or ()),
+                    manipulations=tuple(manipulation or ()),
+                    splits=tuple(split or ()),
+                    validation_parts=None if validation_part is None else tuple(validation_part),
+                    split_by_identity=split_by_identity,
+                ),
                 workers=workers,
-                compressions=compression or (),
-                manipulations=manipulation or (),
-                splits=split or (),
                 reader=reader.value,
                 limit=limit,
-                validation_parts=validation_part,
-                split_by_identity=split_by_identity,
                 device=device.value,
             )
         )

@@ -5,20 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from functools import partial
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from deepfake_ssat.progress import Advance, Progress
+
 PLAIN_LINE_EVERY_SECONDS = 10.0
 
 
-class Advance(Protocol):
-    """Told of finished items, and of a note to show beside them such as ``3 dropped``."""
-
-    def __call__(self, count: int = 1, note: str = "") -> None:
-        """So many more items are done."""
-        ...
+def console_progress(console: Console) -> Progress:
+    """Progress of library functions, shown on a console."""
+    return partial(show_progress, console)
 
 
 @contextmanager

@@ -1,0 +1,218 @@
+"""A corpus folder becomes face clips, a manifest and a ledger of drops: all of ``preprocess`` but its words."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from filelock import FileLock, Timeout
+
+from deepfake_ssat.config import ExtractionSettings
+from deepfake_ssat.corpora import CorpusIndex, CorpusOptions, LeftOut, index_corpus
+from deepfake_ssat.corpora.index import relative_name
+from deepfake_ssat.errors import ManifestError
+from deepfake_ssat.extraction.account import Account, make_account
+from deepfake_ssat.extraction.journal import Entry, Extraction, Journal, fingerprint
+from deepfake_ssat.extraction.video import PrepareExtraction, Task
+from deepfake_ssat.manifest import (
+    CONTRACT_FILE,
+    MANIFEST_FILE,
+    check_leaks,
+    read_contract,
+    replace_file,
+    write_contract,
+    write_manifest,
+)
+from deepfake_ssat.pool import map_in_processes
+from deepfake_ssat.progress import Progress, silent
+from deepfake_ssat.records import SourceVideo, Status
+
+LOCK_FILE = ".preprocess.lock"
+LEFT_OUT_FOLDER = "left_out"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A video whose process died or met a bug: the next run tries it again."""
+
+    path: Path
+    reason: str
+    """One line."""
+    traceback: str
+    """Empty where the process died."""
+
+
+@dataclass(frozen=True)
+class PreprocessReport:
+    """What one run did, and where its result lies."""
+
+    manifest: Path
+    account: Account
+    left_out: tuple[LeftOut, ...]
+    """Files that are not indexed, and listed names without a file."""
+    failures: tuple[Failure, ...]
+    redone: int
+    """Videos that an older version had done without landmarks."""
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What one run was asked to do."""
+
+    base: Path
+    """The corpus root; the folder of a CSV."""
+    out: Path
+    settings: ExtractionSettings
+    workers: int
+    reader: Literal["pyav", "decord"]
+    device: str
+    progress: Progress
+
+
+def preprocess(
+    corpus: str,
+    root: Path,
+    out: Path,
+    *,
+    settings: ExtractionSettings | None = None,
+    options: CorpusOptions | None = None,
+    workers: int | None = None,
+    reader: Literal["pyav", "decord"] = "pyav",
+    limit: int | None = None,
+    device: str = "cpu",
+    progress: Progress = silent,
+) -> PreprocessReport:
+    """Makes or completes an output folder; called again after an interruption, it goes on where it was.
+
+    ``limit`` takes at most so many videos of each corpus, split and manipulation; ``workers`` is the number
+    of processes, by default one a CPU core. Several corpora may go into one folder: its manifest lists all of
+    them. Raises DeepfakeError for what the user can correct.
+    """
+    settings = settings or ExtractionSettings()  # pyright: ignore[reportCallIssue]
+    base = root.parent if root.is_file() else root
+    job = _Job(base, out, settings, workers or _cpu_count(), reader, device, progress)
+    index = _labelled(index_corpus(corpus, root, options or CorpusOptions()), job.base)
+    check_leaks(index.videos)
+    videos = _limited(index.videos, limit)
+    _check_folder(out, settings)
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(out / LOCK_FILE, timeout=0):
+            _check_folder(out, settings)  # Again: another run may have begun and ended meanwhile.
+            write_contract(out, settings)
+            _write_left_out(out, corpus, index.left_out)
+            return _process(videos, index.left_out, job)
+    except Timeout as error:
+        raise ManifestError(
+            f"{out}: another preprocess is writing there; wait for it, or give another folder"
+        ) from error
+
+
+def _process(videos: Sequence[SourceVideo], left_out: tuple[LeftOut, ...], job: _Job) -> PreprocessReport:
+    """Extracts what the journal lacks, then writes the manifest of everything in the folder."""
+    started = time.monotonic()
+    journal = Journal.open(job.out)
+    selected = {(video.corpus, video.video_id) for video in videos}
+    check_leaks([*videos, *(entry.video for key, entry in journal.entries.items() if key not in selected)])
+    redone = journal.without_landmarks(videos)
+    missing = [video for video in videos if journal.find(video, job.reader) is None]
+    new, failures = _extract(missing, journal, job)
+    journal.close()
+    entries = [journal.entries[key] for key in sorted(journal.entries)]
+    settings = job.settings
+    write_manifest(
+        job.out,
+        rows=[row for entry in entries for row in entry.manifest_rows(settings)],
+        dropped=[dropped for entry in entries if (dropped := entry.dropped())],
+        contract=settings,
+        warnings=[warning for entry in entries for warning in entry.warnings()],
+    )
+    asked = [entry for entry in entries if (entry.video.corpus, entry.video.video_id) in selected]
+    clip_bytes = sum(journal.clip_bytes(entry) for entry in asked)
+    account = make_account(asked, new, clip_bytes, time.monotonic() - started, settings.frames)
+    return PreprocessReport(job.out / MANIFEST_FILE, account, left_out, tuple(failures), redone)
+
+
+def _extract(videos: Sequence[SourceVideo], journal: Journal, job: _Job) -> tuple[list[Entry], list[Failure]]:
+    """Extracts the videos in worker processes and journals each as it finishes."""
+    # Taken before reading: a file that changes meanwhile is done again by the next run.
+    fingerprints = [fingerprint(video) for video in videos]
+    tasks = [
+        Task(video.path, journal.staging(i), video.mask_path, video.original_path)
+        for i, video in enumerate(videos)
+    ]
+    prepare = PrepareExtraction(job.settings, job.reader, job.device)
+    entries, failures, dropped = [], [], 0
+    with job.progress("preprocess", "video", len(videos)) as advance:
+        for outcome in map_in_processes(prepare, tasks, job.workers):
+            video = videos[outcome.task]
+            if outcome.failure is not None:
+                failures.append(Failure(video.path, outcome.failure, outcome.traceback))
+            entry = Entry(
+                video=video,
+                source=relative_name(video.path, job.base),
+                fingerprint=fingerprints[outcome.task],
+                reader=job.reader,
+                extraction=outcome.value or Extraction(Status.UNREADABLE, f"{outcome.failure}"),
+                failed=outcome.failure is not None,
+            )
+            journal.store(entry, journal.staging(outcome.task))
+            entries.append(entry)
+            dropped += entry.extraction.status is not Status.SCORED
+            advance(note=f"{dropped} dropped")
+    return entries, failures
+
+
+def _labelled(index: CorpusIndex, base: Path) -> CorpusIndex:
+    """Without the unlabelled videos, which serve neither training nor evaluation."""
+    unlabelled = [
+        LeftOut(relative_name(video.path, base), "no label: give it to detect")
+        for video in index.videos
+        if video.label is None
+    ]
+    videos = tuple(video for video in index.videos if video.label is not None)
+    return CorpusIndex(videos, (*index.left_out, *unlabelled))
+
+
+def _limited(videos: Sequence[SourceVideo], limit: int | None) -> list[SourceVideo]:
+    """At most ``limit`` of each corpus, split and manipulation."""
+    seen: Counter[tuple[str, str, str]] = Counter()
+    chosen = []
+    for video in videos:
+        kind = (video.corpus, video.split, video.manipulation)
+        seen[kind] += 1
+        if limit is None or seen[kind] <= limit:
+            chosen.append(video)
+    return chosen
+
+
+def _check_folder(out: Path, settings: ExtractionSettings) -> None:
+    """Refuses clips of another contract, and a folder with something else in it."""
+    if out.exists() and not out.is_dir():
+        raise ManifestError(f"{out}: is a file; give a folder")
+    existing = read_contract(out)
+    if existing is not None:
+        existing.require_same(settings, ours=str(out), theirs="the settings given")
+    elif out.is_dir() and any(not path.name.startswith(".") for path in out.iterdir()):
+        raise ManifestError(f"{out}: has files but no {CONTRACT_FILE}; give a new or an empty folder")
+
+
+def _write_left_out(out: Path, corpus: str, left_out: Sequence[LeftOut]) -> None:
+    """``left_out/<corpus>.csv``: every file that is not indexed, every listed name without a file."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("name", "reason"))
+    writer.writerows((item.name, item.reason) for item in left_out)
+    replace_file(out / LEFT_OUT_FOLDER / f"{corpus}.csv", text.getvalue().encode())
+
+
+def _cpu_count() -> int:
+    """The cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
