@@ -132,7 +132,7 @@ def test_preprocess_options_make_the_contract(monkeypatch):
     assert run_cli("preprocess", *arguments).exit_code == 0
     assert given["settings"] == ExtractionSettings(frames=8, margin=0.5)
     assert given["positional"] == ("ffpp", Path("root"), Path("o"))
-    assert given["compressions"] == ["c23"]
+    assert given["options"].compressions == ("c23",)
 
 
 def test_preprocess_help_tells_the_contracts_defaults():

@@ -29,8 +29,8 @@ def run(
 ) -> int:
     """Preprocesses and shows the account.
 
-    Returns 0 when every video is clips or has its reason in dropped.csv, 1 when a process died or met a bug on
-    some (the next run tries those again). Raises DeepfakeError for what the user can correct.
+    Returns 0 when every video is clips or has its reason in dropped.csv, 1 when a process died or met a bug
+    on some (the next run tries those again). Raises DeepfakeError for what the user can correct.
     """
     console = Console(highlight=False, soft_wrap=True)
     errors = Console(stderr=True, highlight=False, soft_wrap=True)

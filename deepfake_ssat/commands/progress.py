@@ -10,12 +10,12 @@ from functools import partial
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from deepfake_ssat.progress import Advance, Progress
+from deepfake_ssat import progress
 
 PLAIN_LINE_EVERY_SECONDS = 10.0
 
 
-def console_progress(console: Console) -> Progress:
+def console_progress(console: Console) -> progress.Progress:
     """Progress of library functions, shown on a console."""
     return partial(show_progress, console)
 
@@ -23,7 +23,7 @@ def console_progress(console: Console) -> Progress:
 @contextmanager
 def show_progress(
     console: Console, doing: str, unit: str, total: int, *, transient: bool = False
-) -> Iterator[Advance]:
+) -> Iterator[progress.Advance]:
     """Call the result for the items that were just finished; a transient bar goes when the work is done."""
     started = time.monotonic()
     done, shown = 0, started

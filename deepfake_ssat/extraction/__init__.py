@@ -1,1 +1,1 @@
-"""The parts of preprocess: processes, what they do to one video, journal, masks and report."""
+"""From a corpus to face clips on disk: one video, its changed face, the journal, the account of a run."""

@@ -1,4 +1,4 @@
-"""A corpus folder becomes face clips, a manifest and a ledger of drops: all of ``preprocess`` but its words."""
+"""A corpus folder becomes face clips, a manifest and a ledger of drops."""
 
 from __future__ import annotations
 

@@ -3,6 +3,8 @@
 import hashlib
 
 from deepfake_ssat.commands import preprocess
+from deepfake_ssat.corpora import CorpusOptions
+from deepfake_ssat.extraction.preprocess import LOCK_FILE
 from tests.commands.fixed_faces import SETTINGS
 from tests.videos import coded_frames, write_video
 
@@ -19,8 +21,13 @@ def make_corpus(root):
     return root
 
 
-def run_folder(corpus, out, **options):
-    return preprocess.run("folder", corpus, out, **{"settings": SETTINGS, "workers": 1, **options})
+def run_corpus(corpus, root, out, settings=SETTINGS, workers=1, limit=None, **options):
+    """``options`` are those of the corpus."""
+    return preprocess.run(corpus, root, out, settings, CorpusOptions(**options), workers, limit=limit)
+
+
+def run_folder(root, out, **options):
+    return run_corpus("folder", root, out, **options)
 
 
 def file_hashes(folder):
@@ -28,7 +35,7 @@ def file_hashes(folder):
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != preprocess.LOCK_FILE
+        if path.is_file() and path.name != LOCK_FILE
     }
 
 

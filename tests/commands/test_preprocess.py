@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from deepfake_ssat.commands import preprocess
 from deepfake_ssat.errors import ContractError, CorpusError, ManifestError
+from deepfake_ssat.extraction.preprocess import LOCK_FILE
 from deepfake_ssat.manifest import load_manifest
 from tests.commands.fixed_faces import SETTINGS, PrepareFixed
 from tests.commands.preprocess_runs import (
     make_corpus,
     make_video,
+    run_corpus,
     run_folder,
 )
 
@@ -26,7 +27,7 @@ def corpus(tmp_path):
 
 @pytest.fixture(autouse=True)
 def _fixed_faces(monkeypatch):
-    monkeypatch.setattr("deepfake_ssat.extraction.video.PrepareExtraction", PrepareFixed)
+    monkeypatch.setattr("deepfake_ssat.extraction.preprocess.PrepareExtraction", PrepareFixed)
 
 
 def test_folder_becomes_clips_and_manifest(corpus, tmp_path, capsys):
@@ -77,7 +78,7 @@ def test_folder_with_other_things_in_it_is_refused(corpus, tmp_path):
 def test_two_runs_on_one_folder_are_refused(corpus, tmp_path):
     (tmp_path / "out").mkdir()
     with (
-        FileLock(tmp_path / "out" / preprocess.LOCK_FILE),
+        FileLock(tmp_path / "out" / LOCK_FILE),
         pytest.raises(ManifestError, match="another preprocess"),
     ):
         run_folder(corpus, tmp_path / "out")
@@ -102,7 +103,7 @@ def test_leak_against_an_earlier_run_into_the_folder_is_refused(tmp_path):
 def test_two_corpora_share_a_folder(corpus, tmp_path):
     run_folder(corpus, tmp_path / "out")
     (corpus / "list.csv").write_text("path,label,split\nval/real/b.mp4,0,test\n")
-    preprocess.run("csv", corpus / "list.csv", tmp_path / "out", SETTINGS, workers=1)
+    run_corpus("csv", corpus / "list.csv", tmp_path / "out")
     rows = load_manifest(tmp_path / "out").rows
     assert [row.corpus for row in rows].count("csv") == 2
     assert len(rows) == 10
@@ -119,7 +120,7 @@ def test_left_out_files_are_listed_and_counted(corpus, tmp_path, capsys):
 
 def test_unlabelled_videos_are_left_out_and_said(corpus, tmp_path, capsys):
     (corpus / "list.csv").write_text("path,label\nval/real/b.mp4,\nval/fake/Swap/b.mp4,1\n")
-    preprocess.run("csv", corpus / "list.csv", tmp_path / "out", SETTINGS, workers=1)
+    run_corpus("csv", corpus / "list.csv", tmp_path / "out")
     assert {row.label for row in load_manifest(tmp_path / "out").rows} == {1}
     assert "no label: give it to detect (val/real/b.mp4)" in capsys.readouterr().out
 
@@ -132,7 +133,7 @@ def test_limit_is_for_each_split_and_manipulation(corpus, tmp_path):
 
 
 def test_options_of_the_corpus_are_passed_on(corpus, tmp_path):
-    run_folder(corpus, tmp_path / "out", splits=["val"], manipulations=["Swap"])
+    run_folder(corpus, tmp_path / "out", splits=("val",), manipulations=("Swap",))
     assert {row.split for row in load_manifest(tmp_path / "out").rows} == {"val"}
     with pytest.raises(CorpusError, match="none of train, val, test"):
-        run_folder(corpus, tmp_path / "out", splits=["dev"])
+        run_folder(corpus, tmp_path / "out", splits=("dev",))

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from deepfake_ssat.commands import preprocess
 from deepfake_ssat.manifest import load_manifest
-from tests.commands.fixed_faces import SETTINGS, PrepareFixed
+from tests.commands.fixed_faces import PrepareFixed
 from tests.commands.preprocess_runs import (
     clips_written_since,
     file_hashes,
     make_corpus,
     make_video,
+    run_corpus,
     run_folder,
 )
 
@@ -31,7 +31,7 @@ def corpus(tmp_path):
 
 @pytest.fixture(autouse=True)
 def _fixed_faces(monkeypatch):
-    monkeypatch.setattr("deepfake_ssat.extraction.video.PrepareExtraction", PrepareFixed)
+    monkeypatch.setattr("deepfake_ssat.extraction.preprocess.PrepareExtraction", PrepareFixed)
 
 
 def test_second_run_does_nothing_twice(corpus, tmp_path, capsys):
@@ -68,12 +68,12 @@ def test_clips_of_a_version_without_landmarks_are_made_again_and_said(corpus, tm
     (tmp_path / "out/clips/folder/val/real/b/track001_00.landmarks.npy").unlink()
     before = time.time_ns()
     # Another part of the folder keeps its clips and its place in the manifest.
-    run_folder(corpus, tmp_path / "out", splits=["train"])
+    run_folder(corpus, tmp_path / "out", splits=("train",))
     assert clips_written_since(tmp_path / "out", before) == set()
     assert len(load_manifest(tmp_path / "out").rows) == 8
     run_folder(corpus, tmp_path / "out")
     assert len(clips_written_since(tmp_path / "out", before)) == 2
-    assert "1 videos were done by a version that stored no landmarks: they are done again" in (
+    assert "1 videos were done by a version that stored no landmarks: they were done again" in (
         capsys.readouterr().out
     )
     assert file_hashes(tmp_path / "out") == tree
@@ -100,11 +100,11 @@ def test_killed_at_random_moments_it_ends_like_an_undisturbed_run(tmp_path):
     (corpus / "train/real/text.mp4").write_text("no video")
     code = (
         "import sys; from pathlib import Path\n"
-        "from deepfake_ssat.commands import preprocess\n"
-        "from deepfake_ssat.extraction import extraction\n"
+        "from deepfake_ssat.extraction import preprocess\n"
         "from tests.commands.fixed_faces import SETTINGS, PrepareFixed\n"
-        "extraction.PrepareExtraction = PrepareFixed\n"
-        f"preprocess.run('folder', Path({str(corpus)!r}), Path({str(out)!r}), SETTINGS, workers=2)"
+        "preprocess.PrepareExtraction = PrepareFixed\n"
+        f"root, out = Path({str(corpus)!r}), Path({str(out)!r})\n"
+        "preprocess.preprocess('folder', root, out, settings=SETTINGS, workers=2)"
     )
     moments = random.Random(0)
     kills = 0
@@ -147,6 +147,6 @@ def test_new_split_of_a_finished_video_needs_no_new_extraction(corpus, tmp_path)
     for split in ("val", "test"):
         table.write_text(f"path,label,split\nval/real/b.mp4,0,{split}\n")
         before = time.time_ns()
-        preprocess.run("csv", table, tmp_path / "out", SETTINGS, workers=1)
+        run_corpus("csv", table, tmp_path / "out")
     assert {row.split for row in load_manifest(tmp_path / "out").rows} == {"test"}
     assert clips_written_since(tmp_path / "out", before) == set()

@@ -4,9 +4,9 @@ import numpy as np
 from PIL import Image
 
 from deepfake_ssat.clips.landmarks import read_landmarks
-from deepfake_ssat.commands import preprocess
 from deepfake_ssat.config import ExtractionSettings
 from deepfake_ssat.manifest import load_manifest
+from tests.commands.preprocess_runs import run_folder
 from tests.portraits import portrait_frames
 from tests.videos import write_video
 
@@ -17,7 +17,7 @@ def test_astronaut_is_found_by_the_real_networks(tmp_path):
     write_video(tmp_path / "corpus/real/a.mp4", frames)
     write_video(tmp_path / "corpus/real/grey.mp4", [np.full((96, 96, 3), 128, np.uint8)] * 20)
     settings = ExtractionSettings(crop_size=64)
-    assert preprocess.run("folder", tmp_path / "corpus", tmp_path / "out", settings, workers=1) == 0
+    assert run_folder(tmp_path / "corpus", tmp_path / "out", settings=settings) == 0
     manifest = load_manifest(tmp_path / "out")
     (row,) = manifest.rows
     assert (row.video_id, row.num_frames) == ("real/a", 16)
@@ -37,7 +37,7 @@ def test_still_picture_becomes_a_clip_of_one_frame(tmp_path):
     Image.new("RGB", (96, 96), (128, 128, 128)).save(tmp_path / "corpus/real/grey.jpg")
     (tmp_path / "corpus/real/text.jpg").write_text("no picture")
     settings = ExtractionSettings(crop_size=64)
-    assert preprocess.run("folder", tmp_path / "corpus", tmp_path / "out", settings, workers=1) == 0
+    assert run_folder(tmp_path / "corpus", tmp_path / "out", settings=settings) == 0
     manifest = load_manifest(tmp_path / "out")
     (row,) = manifest.rows
     assert (row.video_id, row.num_frames, row.contract_hash) == ("real/a", 1, settings.hash())
