@@ -54,6 +54,7 @@ class Plan:
     """Decay of the averaged weights, per step."""
     log_every: int = 25
     save_seconds: float = 180
+    first_validation_seconds: float = 400
     validate_seconds: float = 1500
 
 
@@ -102,10 +103,10 @@ def _train(rank: int, plan: Plan, state: Path, crops: Path, data: Path, start: P
     mixture = Mixture(crops, data, "train")
     validation = Validation(crops, data, rank, plan.processes)
     while trainer.seconds < plan.seconds:
-        trainer.step(mixture)
+        if trainer.step(mixture):
+            mixture.refresh()
         if trainer.must_validate():
-            results = validation(trainer.averaged_model())
-            trainer.note_validation(results)
+            trainer.note_validation(validation(trainer.averaged_model()))
     trainer.save()
 
 
@@ -126,13 +127,14 @@ class _Trainer:
         self._parameters = [value for value in self._model.parameters() if value.requires_grad]
         self._optimizer = torch.optim.AdamW(self._parameters, lr=plan.learning_rate, weight_decay=1e-3)
         self._average = {name: value.clone() for name, value in self._model.state_dict().items()}
-        self._saved_at = self._validated_at = 0.0
+        self._saved_at = 0.0
+        self._validated_at = plan.first_validation_seconds - plan.validate_seconds
         self._sums = torch.zeros(4)
         if (state / "resume.pt").is_file():
             self._resume(torch.load(state / "resume.pt", weights_only=True))
 
-    def step(self, mixture: Mixture) -> None:
-        """One step of the optimiser, on ``pairs`` of each process."""
+    def step(self, mixture: Mixture) -> bool:
+        """One step of the optimiser, on ``pairs`` of each process; whether everything was saved after it."""
         begun = time.perf_counter()
         plan, progress = self._plan, self.seconds / self._plan.seconds
         for group in self._optimizer.param_groups:
@@ -160,6 +162,10 @@ class _Trainer:
         self._pictures += 2 * plan.pairs * plan.processes
         self.seconds += seconds
         self._note(loss_mean, accuracy, time.perf_counter() - begun)
+        if self.seconds - self._saved_at <= plan.save_seconds:
+            return False
+        self.save()
+        return True
 
     def _learning_rate(self, progress: float) -> float:
         plan = self._plan
@@ -193,8 +199,6 @@ class _Trainer:
             )  # fmt: skip
             self._append("log.csv", dict(zip(LOG_FIELDS, values, strict=True)))
             self._sums.zero_()
-        if self.seconds - self._saved_at > self._plan.save_seconds:
-            self.save()
 
     def must_validate(self) -> bool:
         """Whether it is time again."""

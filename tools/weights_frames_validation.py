@@ -54,15 +54,15 @@ class Validation:
 
     def __init__(self, crops: Path, data: Path, rank: int, processes: int) -> None:
         self._crops, self._rank, self._processes = crops, rank, processes
-        rows = [row for row in read_index(crops) if row.split == "val" and row.kind in ("ffpp", "video")]
-        self._videos = sorted(rows, key=lambda row: row.file)
         self._dfdc = DfdcPairs(data, "val")
-        self._pseudo = PseudoPairs(crops, read_index(crops), "val")
 
     def __call__(self, model: nn.Module) -> dict[str, float]:
         """AUCs by name, of videos (mean logit over frames) and of single crops."""
         own: dict[str, list] = defaultdict(list)
-        for row in self._videos[self._rank :: self._processes]:
+        rows = [row for row in read_index(self._crops) if row.split == "val"]
+        videos = sorted((row for row in rows if row.kind in ("ffpp", "video")), key=lambda row: row.file)
+        pseudo_pairs = PseudoPairs(self._crops, rows, "val")
+        for row in videos[self._rank :: self._processes]:
             pictures = self._frames(row)
             own["videos"].append((row, float(_scores(model, pictures).mean())))
             if row.kind == "ffpp" and not row.method.endswith("c40") and "_c40_" not in row.file:
@@ -76,7 +76,7 @@ class Validation:
             own["dfdc"].append(_scores(model, pictures).tolist())
         for number in range(self._rank, PSEUDO_PAIRS, self._processes):
             generator = np.random.default_rng([77, number])
-            pictures = augmented(self._pseudo.draw(generator), generator, SIDE)
+            pictures = augmented(pseudo_pairs.draw(generator), generator, SIDE)
             own["pseudo"].append(_scores(model, pictures).tolist())
         gathered: list = [None] * self._processes
         dist.all_gather_object(gathered, dict(own))

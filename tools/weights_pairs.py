@@ -143,11 +143,17 @@ class Mixture:
     """All sources of one split, each as often as it shall be."""
 
     def __init__(self, crops: Path, dfdc: Path, split: str) -> None:
-        rows = read_index(crops)
+        self._crops, self._split = crops, split
+        self._dfdc = DfdcPairs(dfdc, split)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Takes in what was cut meanwhile."""
+        rows = read_index(self._crops)
         self.sources = {
-            "dfdc": DfdcPairs(dfdc, split),
-            "ffpp": FfppPairs(crops, rows, split),
-            "pseudo": PseudoPairs(crops, rows, split),
+            "dfdc": self._dfdc,
+            "ffpp": FfppPairs(self._crops, rows, self._split),
+            "pseudo": PseudoPairs(self._crops, rows, self._split),
         }
 
     def draw(self, generator: np.random.Generator, side: int) -> np.ndarray:
