@@ -187,13 +187,13 @@ def _check_output(path: Path) -> None:
 
 def _write(path: Path | None, data: bytes) -> None:
     """The whole file or none; ``-`` is standard output, None nothing."""
-    from deepfake_ssat.manifest import replace_file
+    from deepfake_ssat.outputs import write_file
 
     if path == STANDARD_OUTPUT:
         sys.stdout.buffer.write(data)
         sys.stdout.flush()
     elif path is not None:
         try:
-            replace_file(path, data)
+            write_file(path, data)
         except OSError as error:
             raise ConfigError(f"{path} cannot be written ({error.strerror}); give another file") from error

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from deepfake_ssat.errors import ConfigError
-from deepfake_ssat.manifest import replace_file
+from deepfake_ssat.outputs import write_file
 from deepfake_ssat.records import VideoVerdict
 from deepfake_ssat.reporting.verdicts import results_document, verdict_from_record, video_record
 
@@ -44,7 +44,7 @@ def report_video(
         facts = FileFacts(path.stat().st_size, file_hash(path))
         command = command_for(path, detector, clips, report)
         page = render_report(document, explanation, facts, detector.contract, command=command)
-        replace_file(report, page.encode())
+        write_file(report, page.encode())
     if annotated is not None and explanation.marks:
         annotate_video(path, annotated, explanation.marks, detector.checkpoint.decision.verdict)
     return explanation.verdict
@@ -76,7 +76,7 @@ class ReportFolder:
             page = self._folder / f"{name}.html"
             verdict = report_video(self._detector, path, self._clips, self._reader, page, None)
             record = video_record(verdict)
-            replace_file(stored, json.dumps({"fingerprint": fingerprint, "video": record}, indent=1).encode())
+            write_file(stored, json.dumps({"fingerprint": fingerprint, "video": record}, indent=1).encode())
         self.add(record, f"{name}.html")
         return verdict_from_record(record)
 
@@ -87,7 +87,7 @@ class ReportFolder:
         self._rows.append(IndexRow(record, page))
         waiting = self._num_videos - len(self._rows)
         command = f"deepfake-ssat detect ... --report {shlex.quote(str(self._folder))}"
-        replace_file(self._folder / INDEX, render_index(self._rows, waiting, command).encode())
+        write_file(self._folder / INDEX, render_index(self._rows, waiting, command).encode())
 
     def _page_name(self, path: Path) -> str:
         """Readable, and different for files of the same name in different folders."""
