@@ -25,6 +25,7 @@ def test_file_is_replaced_as_a_whole(tmp_path):
 def test_failed_writing_leaves_what_was_there(tmp_path):
     file = tmp_path / "a.json"
     file.write_bytes(b"old")
+
     def fail_half_way():
         with whole_file(file) as unfinished:
             unfinished.write_bytes(b"ne")
