@@ -9,6 +9,10 @@ class ConfigError(DeepfakeError):
     """A configuration, option or setting that is not allowed."""
 
 
+class OutputError(DeepfakeError):
+    """A file or folder that cannot be written, or must not be: an input is never overwritten."""
+
+
 class VideoError(DeepfakeError):
     """A video that cannot be opened or from which no frame can be decoded."""
 

@@ -10,7 +10,6 @@ import csv
 import hashlib
 import io
 import json
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -19,6 +18,7 @@ from typing import Any
 
 from deepfake_ssat.config import ExtractionSettings, Selection, parse_contract
 from deepfake_ssat.errors import ContractError, ManifestError
+from deepfake_ssat.outputs import write_file
 from deepfake_ssat.records import (
     FAKE,
     REAL,
@@ -97,15 +97,15 @@ def write_manifest(
     """Writes the four files, each atomically, the manifest last; the same input gives the same bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     write_contract(folder, contract)
-    replace_file(folder / DROPPED_FILE, _table(DROPPED_COLUMNS, map(_dropped_values, dropped)))
-    replace_file(folder / WARNINGS_FILE, _table(WARNING_COLUMNS, map(asdict, warnings)))
-    replace_file(folder / MANIFEST_FILE, _table(ROW_COLUMNS, map(_row_values, rows)))
+    write_file(folder / DROPPED_FILE, _table(DROPPED_COLUMNS, map(_dropped_values, dropped)))
+    write_file(folder / WARNINGS_FILE, _table(WARNING_COLUMNS, map(asdict, warnings)))
+    write_file(folder / MANIFEST_FILE, _table(ROW_COLUMNS, map(_row_values, rows)))
 
 
 def write_contract(folder: Path, contract: ExtractionSettings) -> None:
     """Writes contract.json atomically."""
     text = json.dumps(contract.model_dump(mode="json"), indent=2) + "\n"
-    replace_file(folder / CONTRACT_FILE, text.encode())
+    write_file(folder / CONTRACT_FILE, text.encode())
 
 
 def read_contract(folder: Path) -> ExtractionSettings | None:
@@ -171,17 +171,6 @@ def people(videos: Iterable[SourceVideo | ManifestRow]) -> list[str]:
     return sorted(
         {f"{video.corpus}/{name}" for video in videos for name in (*video.identities, video.group) if name}
     )
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Puts a whole file in place at once: after a crash there is the old one or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
 
 
 def _read_bytes(file: Path) -> bytes:

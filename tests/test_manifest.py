@@ -11,10 +11,10 @@ from deepfake_ssat.manifest import (
     VideoWarning,
     check_leaks,
     load_manifest,
-    replace_file,
     select,
     write_manifest,
 )
+from deepfake_ssat.outputs import write_file
 from deepfake_ssat.records import DroppedVideo, ManifestRow, Status
 
 SETTINGS = ExtractionSettings(crop_size=32)
@@ -84,7 +84,7 @@ def test_warnings_are_written_beside_it(tmp_path):
 
 def test_no_partial_file_is_left(tmp_path):
     _folder(tmp_path, [_row()])
-    replace_file(tmp_path / "contract.json", (tmp_path / "contract.json").read_bytes())
+    write_file(tmp_path / "contract.json", (tmp_path / "contract.json").read_bytes())
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "clips",
         "contract.json",

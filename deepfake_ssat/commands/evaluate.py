@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from rich.console import Console
 
 from deepfake_ssat.config import Selection
 from deepfake_ssat.errors import ConfigError
+from deepfake_ssat.outputs import make_folder
 
 if TYPE_CHECKING:
     from deepfake_ssat.aggregate import AggregationPolicy
@@ -52,7 +53,7 @@ def run(
 
     console = Console(highlight=False)
     detector = load(checkpoint, device, threads)
-    with locked(out):
+    with locked(out, [manifest]):
         loaded = load_manifest(manifest)
         plan = make_plan(perturbing, loaded, selection) if perturbing else None
         batch = batch or BATCH_CLIPS[detector.device.type]
@@ -86,7 +87,7 @@ def judge(
     from deepfake_ssat.manifest import load_manifest
 
     detector = load(checkpoint, device, threads)
-    with locked(out):
+    with locked(out, [manifest]):
         shown = console or Console(highlight=False)
         batch = batch or BATCH_CLIPS[detector.device.type]
         policy = policy or detector.policy
@@ -95,18 +96,16 @@ def judge(
 
 
 @contextmanager
-def locked(out: Path) -> Iterator[None]:
-    """The output folder for one run at a time; made where it is not there."""
+def locked(out: Path, inputs: Iterable[Path] = ()) -> Iterator[None]:
+    """The output folder, which is none of the inputs, for one run at a time; made where it is not there."""
+    make_folder(out, inputs)
     lock = FileLock(out / LOCK_FILE, timeout=0)
     try:
-        out.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout as error:
         raise ConfigError(
             f"{out}: another evaluate writes there, or a calibrate; wait, or give another folder"
         ) from error
-    except OSError as error:
-        raise ConfigError(f"{out} cannot be written ({error.strerror}); give another folder") from error
     try:
         yield
     finally:
@@ -167,7 +166,7 @@ def _evaluate(
 def _write(report: EvalReport, out: Path) -> list[str]:
     """Each file whole, report.json last, so that where it is, the others are too; returns their names."""
     from deepfake_ssat.evaluation.scoring import CLIP_SCORES_FILE
-    from deepfake_ssat.manifest import replace_file
+    from deepfake_ssat.outputs import write_file
     from deepfake_ssat.reporting.evaluation.figures import FIGURES, figures
     from deepfake_ssat.reporting.evaluation.files import report_json, videos_csv
     from deepfake_ssat.reporting.evaluation.table import markdown
@@ -181,7 +180,7 @@ def _write(report: EvalReport, out: Path) -> list[str]:
     for name in set(FIGURES) - set(files):
         (out / name).unlink(missing_ok=True)
     for name, data in files.items():
-        replace_file(out / name, data)
+        write_file(out / name, data)
     return [*reversed(files), CLIP_SCORES_FILE]
 
 

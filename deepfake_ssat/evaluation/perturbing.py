@@ -18,7 +18,8 @@ from deepfake_ssat.evaluation.perturbed_videos import Sources, judge_perturbed_v
 from deepfake_ssat.evaluation.scoring import scored_video
 from deepfake_ssat.evaluation.selection import choose_rows
 from deepfake_ssat.evaluation.source_videos import JudgedSource
-from deepfake_ssat.manifest import Manifest, replace_file
+from deepfake_ssat.manifest import Manifest
+from deepfake_ssat.outputs import write_file
 from deepfake_ssat.records import DroppedVideo, EvalReport, ManifestRow, ScoredVideo
 from deepfake_ssat.reporting.evaluation.robustness import (
     NONE,
@@ -169,5 +170,5 @@ def _write(report: RobustnessReport, out: Path) -> list[str]:
         f"{name}.json": robustness_json(report).encode(),
     }
     for file, data in files.items():
-        replace_file(out / file, data)
+        write_file(out / file, data)
     return [*reversed(files)]

@@ -18,7 +18,8 @@ from typing import Any
 from deepfake_ssat.clips.landmarks import LANDMARKS_SUFFIX, landmarks_path
 from deepfake_ssat.config import ExtractionSettings
 from deepfake_ssat.errors import ManifestError
-from deepfake_ssat.manifest import VideoWarning, replace_file
+from deepfake_ssat.manifest import VideoWarning
+from deepfake_ssat.outputs import write_file
 from deepfake_ssat.records import Box, DroppedVideo, ManifestRow, SourceVideo, Status
 
 JOURNAL_FOLDER = "videos"
@@ -183,7 +184,7 @@ class Journal:
                 for file in (staging / clip.file, landmarks_path(staging / clip.file)):
                     os.replace(file, clips / file.name)
             shutil.rmtree(staging, ignore_errors=True)
-        replace_file(self._path(entry), _entry_bytes(entry))
+        write_file(self._path(entry), _entry_bytes(entry))
         self.entries[video.corpus, video.video_id] = entry
 
     def close(self) -> None:

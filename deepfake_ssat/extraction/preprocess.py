@@ -23,13 +23,15 @@ from deepfake_ssat.extraction.journal import Entry, Extraction, Journal, fingerp
 from deepfake_ssat.extraction.video import PrepareExtraction, Task
 from deepfake_ssat.manifest import (
     CONTRACT_FILE,
+    DROPPED_FILE,
     MANIFEST_FILE,
+    WARNINGS_FILE,
     check_leaks,
     read_contract,
-    replace_file,
     write_contract,
     write_manifest,
 )
+from deepfake_ssat.outputs import check_file, make_folder, write_file
 from deepfake_ssat.pool import map_in_processes
 from deepfake_ssat.progress import Progress, silent
 from deepfake_ssat.records import SourceVideo, Status
@@ -105,7 +107,9 @@ def preprocess(
     check_leaks(index.videos)
     videos = _limited(index.videos, limit)
     _check_folder(out, settings)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out, [root])
+    for name in (MANIFEST_FILE, DROPPED_FILE, WARNINGS_FILE):
+        check_file(out / name, [root])
     try:
         with FileLock(out / LOCK_FILE, timeout=0):
             _check_folder(out, settings)  # Again: another run may have begun and ended meanwhile.
@@ -214,7 +218,7 @@ def _write_left_out(out: Path, corpus: str, left_out: Sequence[LeftOut]) -> None
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("name", "reason"))
     writer.writerows((item.name, item.reason) for item in left_out)
-    replace_file(out / LEFT_OUT_FOLDER / f"{corpus}.csv", text.getvalue().encode())
+    write_file(out / LEFT_OUT_FOLDER / f"{corpus}.csv", text.getvalue().encode())
 
 
 def _cpu_count() -> int:

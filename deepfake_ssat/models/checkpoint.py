@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -28,13 +26,14 @@ from deepfake_ssat.config.baselines import (
 )
 from deepfake_ssat.config.extraction import ExtractionSettings, parse_contract
 from deepfake_ssat.config.model import ModelSettings
-from deepfake_ssat.errors import CheckpointError, ConfigError
+from deepfake_ssat.errors import CheckpointError, ConfigError, OutputError
 from deepfake_ssat.models.baselines.cross_efficient_vit import CrossEfficientVit
 from deepfake_ssat.models.baselines.frame_classifier import FrameClassifier
 from deepfake_ssat.models.decision import Decision, parse_decision
 from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
 from deepfake_ssat.models.pixels import normalize_pixels
 from deepfake_ssat.models.precision import full_precision
+from deepfake_ssat.outputs import whole_file
 
 FORMAT_VERSION = 1
 HEADER_KEY = "deepfake_ssat"
@@ -119,7 +118,10 @@ def build_network(settings: NetworkSettings) -> Network:
 
 
 def save_checkpoint(path: Path | str, checkpoint: Checkpoint) -> str:
-    """Writes the file whole or not at all, and returns its SHA-256; refuses weights that are not finite."""
+    """Writes the file whole or not at all, and returns its SHA-256; refuses weights that are not finite.
+
+    Raises OutputError where it cannot be written.
+    """
     path = Path(path)
     state = {
         name: value.detach().to("cpu", torch.float32).contiguous()
@@ -139,17 +141,12 @@ def save_checkpoint(path: Path | str, checkpoint: Checkpoint) -> str:
         "provenance": checkpoint.provenance,
         "self_test": {"seed": SELF_TEST_SEED, "probabilities": probabilities},
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
-        save_file(state, temporary, {HEADER_KEY: json.dumps(header, allow_nan=False)})
-        os.chmod(temporary, 0o644)
-        digest = file_hash(temporary)
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-    return digest
+    with whole_file(path) as unfinished:
+        try:
+            save_file(state, unfinished, {HEADER_KEY: json.dumps(header, allow_nan=False)})
+        except SafetensorError as error:
+            raise OutputError(f"{path} cannot be written ({error}); give another path") from error
+        return file_hash(unfinished)
 
 
 def load_checkpoint(

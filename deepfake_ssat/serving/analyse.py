@@ -16,10 +16,10 @@ from deepfake_ssat.errors import DeepfakeError
 from deepfake_ssat.inference.description import checkpoint_record, settings_record
 from deepfake_ssat.inference.detector import load_detector
 from deepfake_ssat.inference.explain import explain
-from deepfake_ssat.manifest import replace_file
 from deepfake_ssat.models.checkpoint import file_hash
+from deepfake_ssat.outputs import write_file
 from deepfake_ssat.records import ClipScore, FaceClip
-from deepfake_ssat.reporting.html import FileFacts, render_report
+from deepfake_ssat.reporting.html import FileFacts, page_bytes, render_report
 from deepfake_ssat.reporting.verdicts import results_document, results_json
 from deepfake_ssat.serving.storage import PROGRESS, REPORT, RESULT, VIDEO
 from deepfake_ssat.video import open_video
@@ -45,8 +45,8 @@ def analyse(folder: Path, name: str, checkpoint: Path | None, device: str, clips
     shown = "all" if clips is None else clips
     command = f"deepfake-ssat detect VIDEO --checkpoint {detector.path} --clips {shown} --report report.html"
     page = render_report(document, explanation, facts, detector.contract, command=command)
-    replace_file(folder / REPORT, page.encode())
-    replace_file(folder / RESULT, results_json(document).encode())
+    write_file(folder / REPORT, page_bytes(page))
+    write_file(folder / RESULT, results_json(document).encode())
 
 
 class _Progress:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deepfake_ssat.manifest import replace_file
+from deepfake_ssat.outputs import write_file
 
 TRAIN_COLUMNS = ("step", "epoch", "learning_rate", "loss")
 
@@ -26,7 +26,7 @@ class MetricsLog:
             if first_step
             else []
         )
-        replace_file(file, _table(self._columns, kept, header=True))
+        write_file(file, _table(self._columns, kept, header=True))
         self._board = SummaryWriter(str(tensorboard), purge_step=first_step + 1 if first_step else None)
 
     def write(self, step: int, epoch: int, values: Mapping[str, float]) -> None:
