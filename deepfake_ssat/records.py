@@ -89,21 +89,6 @@ class FaceDetection:
 
 
 @dataclass(frozen=True)
-class FaceTrack:
-    """One person's face over consecutive frames of one shot; F frames, detected or interpolated."""
-
-    track_id: int
-    frame_indices: np.ndarray
-    """(F,) int: true indices, ascending."""
-    boxes: np.ndarray
-    """(F, 4) float."""
-    landmarks: np.ndarray
-    """(F, 5, 2) float."""
-    confidence: float
-    """The mean over the detections."""
-
-
-@dataclass(frozen=True)
 class FaceClip:
     """Crops of one face over consecutive sampled frames."""
 
