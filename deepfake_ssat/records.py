@@ -61,6 +61,8 @@ class SourceVideo:
     """A mask video that tells which face was changed, where the corpus has one."""
     original_path: Path | None = None
     """The genuine video that a fake was made from, frame for frame, where the corpus has it."""
+    original_id: str = ""
+    """That video's ``video_id`` in the same corpus, whether this copy has it or not; empty: not known."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,8 @@ class DroppedVideo:
     manipulation: str
     reason: Status
     detail: str
+    compression: str = ""
+    """Such as ``c23``; empty where the corpus has one version only."""
 
 
 @dataclass(frozen=True)

@@ -156,6 +156,7 @@ def _dropped(row: ManifestRow, judged: JudgedSource) -> DroppedVideo:
         manipulation=row.manipulation,
         reason=judged.status,
         detail=judged.detail,
+        compression=row.compression,
     )
 
 

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from deepfake_ssat.config import ExtractionSettings
 from deepfake_ssat.corpora import CorpusIndex, CorpusOptions, LeftOut, index_corpus
-from deepfake_ssat.corpora.index import relative_name
+from deepfake_ssat.corpora.files import relative_name
 from deepfake_ssat.errors import ManifestError
 from deepfake_ssat.extraction.account import Account, make_account
 from deepfake_ssat.extraction.journal import Entry, Extraction, Journal, fingerprint
