@@ -6,7 +6,7 @@ import yaml
 
 from deepfake_ssat.config import PRESETS, load_experiment
 from deepfake_ssat.models.checkpoint import build_network
-from deepfake_ssat.protocols.paper import TABLE_8
+from deepfake_ssat.protocols.paper import MANIPULATIONS, TABLE_8
 from deepfake_ssat.training.run_folder import leaves
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
@@ -96,6 +96,10 @@ def test_stage_is_its_recipe_but_for_data_initial_weights_and_mask(name):
     stage, expected = experiment(name), experiment(recipe).model_dump(mode="json")
     expected["init"] = f"runs/{before}_{ratio}/checkpoints/best.safetensors" if before else None
     expected["data"]["manifest"] = f"data/{corpus}/manifest.csv"
+    if corpus == "ffpp":
+        paper = {"manipulations": list(MANIPULATIONS), "compressions": ["c23"]}
+        for split in ("train", "val"):
+            expected["data"][split] |= paper
     if method == "mae":
         expected["objective"]["mask_ratio"] = int(ratio) / 100
     assert stage.model_dump(mode="json") == expected
