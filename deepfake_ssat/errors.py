@@ -35,3 +35,7 @@ class CheckpointError(DeepfakeError):
 
 class TrainingError(DeepfakeError):
     """A training run that cannot go on: it diverged, or its folder belongs to another run."""
+
+
+class TextError(DeepfakeError):
+    """A list or table that is no text, or not of the form that it must have."""

@@ -61,6 +61,8 @@ class SourceVideo:
     """A mask video that tells which face was changed, where the corpus has one."""
     original_path: Path | None = None
     """The genuine video that a fake was made from, frame for frame, where the corpus has it."""
+    original_id: str = ""
+    """That video's ``video_id`` in the same corpus, whether this copy has it or not; empty: not known."""
 
 
 @dataclass(frozen=True)
@@ -86,21 +88,6 @@ class FaceDetection:
     landmarks: np.ndarray
     """(5, 2): left eye, right eye, nose, left and right mouth corner, as seen in the picture."""
     confidence: float
-
-
-@dataclass(frozen=True)
-class FaceTrack:
-    """One person's face over consecutive frames of one shot; F frames, detected or interpolated."""
-
-    track_id: int
-    frame_indices: np.ndarray
-    """(F,) int: true indices, ascending."""
-    boxes: np.ndarray
-    """(F, 4) float."""
-    landmarks: np.ndarray
-    """(F, 5, 2) float."""
-    confidence: float
-    """The mean over the detections."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +151,8 @@ class DroppedVideo:
     manipulation: str
     reason: Status
     detail: str
+    compression: str = ""
+    """Such as ``c23``; empty where the corpus has one version only."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from deepfake_ssat.clips.forging import FaceFrames, read_face
 from deepfake_ssat.clips.pseudo_fakes import PseudoFakePair, pseudo_fake_pair
 from deepfake_ssat.clips.stills import still_clip
 from deepfake_ssat.config import ExtractionSettings, PseudoFakeSettings
-from deepfake_ssat.corpora.index import is_picture
+from deepfake_ssat.corpora.files import is_picture
 from deepfake_ssat.errors import DeepfakeError
 from deepfake_ssat.extraction.video import of_one_frame
 from deepfake_ssat.faces.extract import FaceExtractor

@@ -83,11 +83,11 @@ def parse_clips(text: str) -> int | None:
 
 
 def list_videos(paths: Sequence[Path]) -> list[Path]:
-    """The files as given, and the videos in folders at any depth, by name, each once.
+    """The files as given, and the videos in folders at any depth, behind links too, by name, each once.
 
-    A file is taken whatever its name; a missing path, or a folder without a video, raises ConfigError.
+    A file is taken whatever its name; a missing path, or a folder without a video, raises DeepfakeError.
     """
-    from deepfake_ssat.corpora.index import VIDEO_SUFFIXES, is_video
+    from deepfake_ssat.corpora.files import VIDEO_SUFFIXES, has_suffix, walk
 
     found: dict[Path, None] = {}
     for path in paths:
@@ -95,20 +95,13 @@ def list_videos(paths: Sequence[Path]) -> list[Path]:
             raise ConfigError(f"{path} does not exist, or may not be read; give video files or folders")
         inside = [path]
         if path.is_dir():
-            walk = sorted((folder, sorted(names)) for folder, _, names in os.walk(path, onerror=_refuse))
-            inside = [
-                Path(folder, name) for folder, names in walk for name in names if is_video(Path(folder, name))
-            ]
+            listed = [folder.path / name for folder in walk(path) for name in folder.files]
+            inside = sorted(file for file in listed if has_suffix(file.name, VIDEO_SUFFIXES))
         if not inside:
             suffixes = " ".join(sorted(VIDEO_SUFFIXES))
             raise ConfigError(f"{path} holds no video ({suffixes}); give a file, or a folder that holds some")
         found.update(dict.fromkeys(inside))
     return list(found)
-
-
-def _refuse(error: OSError) -> None:
-    """A folder below a given one that cannot be listed: its videos would be missing without a word."""
-    raise ConfigError(f"{error.filename} cannot be read ({error.strerror}); give it leave, or other paths")
 
 
 def _judging(

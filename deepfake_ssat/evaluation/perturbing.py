@@ -157,6 +157,7 @@ def _dropped(row: ManifestRow, judged: JudgedSource) -> DroppedVideo:
         manipulation=row.manipulation,
         reason=judged.status,
         detail=judged.detail,
+        compression=row.compression,
     )
 
 

@@ -113,6 +113,7 @@ class Entry:
             manipulation=video.manipulation,
             reason=self.extraction.status,
             detail=self.extraction.detail,
+            compression=video.compression,
         )
 
     def warnings(self) -> Iterator[VideoWarning]:

@@ -16,8 +16,8 @@ from filelock import FileLock, Timeout
 
 from deepfake_ssat.config import ExtractionSettings
 from deepfake_ssat.corpora import CorpusIndex, CorpusOptions, LeftOut, index_corpus
-from deepfake_ssat.corpora.index import relative_name
-from deepfake_ssat.errors import ManifestError
+from deepfake_ssat.corpora.files import relative_name
+from deepfake_ssat.errors import CorpusError, ManifestError
 from deepfake_ssat.extraction.account import Account, make_account
 from deepfake_ssat.extraction.journal import Entry, Extraction, Journal, fingerprint
 from deepfake_ssat.extraction.video import PrepareExtraction, Task
@@ -179,13 +179,18 @@ def _extract(videos: Sequence[SourceVideo], journal: Journal, job: _Job) -> tupl
 
 
 def _labelled(index: CorpusIndex, base: Path) -> CorpusIndex:
-    """Without the unlabelled videos, which serve neither training nor evaluation."""
+    """Without the unlabelled videos, which serve neither training nor evaluation; refuses to have no other."""
     unlabelled = [
         LeftOut(relative_name(video.path, base), "no label: give it to detect")
         for video in index.videos
         if video.label is None
     ]
     videos = tuple(video for video in index.videos if video.label is not None)
+    if unlabelled and not videos:
+        raise CorpusError(
+            f"{base}: none of its {len(unlabelled)} videos has a label; add the corpus's label file "
+            "(of DFDC: metadata.json or labels.csv beside the videos), or give them to detect"
+        )
     return CorpusIndex(videos, (*index.left_out, *unlabelled))
 
 

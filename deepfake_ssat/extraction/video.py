@@ -14,7 +14,7 @@ import numpy as np
 from deepfake_ssat.clips.landmarks import write_landmarks
 from deepfake_ssat.clips.storage import ClipWriter
 from deepfake_ssat.config import ExtractionSettings
-from deepfake_ssat.corpora.index import is_picture
+from deepfake_ssat.corpora.files import is_picture
 from deepfake_ssat.errors import ManifestError, VideoError
 from deepfake_ssat.extraction.journal import Extraction, StoredClip
 from deepfake_ssat.extraction.masks import TrackPlaces, find_changed

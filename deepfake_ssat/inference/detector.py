@@ -78,11 +78,6 @@ class Detector:
                 f"{path}: its clips have {self.contract.frames} frames, its model reads "
                 f"{checkpoint.settings.frames}; train it on clips that are as long"
             )
-        if checkpoint.provenance.get("objective", {}).get("name") == "mae":
-            raise CheckpointError(
-                f"{path}: was trained to reconstruct only (objective mae), its classifier is random; "
-                "fine-tune it: a training configuration takes it as init"
-            )
         self.scorer: ClipScorer = make_scorer(backend, checkpoint, device)
 
     @property

@@ -191,6 +191,16 @@ def test_given_files_are_taken_whatever_their_name_and_once(tmp_path):
     assert found == [odd, tmp_path / "a" / "1.webm", tmp_path / "b" / "2.mkv"]
 
 
+def test_videos_behind_linked_folders_are_found_once(tmp_path):
+    (tmp_path / "store/deep").mkdir(parents=True)
+    (tmp_path / "store/deep/1.mp4").touch()
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given/link").symlink_to(tmp_path / "store")
+    (tmp_path / "given/other").symlink_to(tmp_path / "store")
+    (tmp_path / "store/deep/loop").symlink_to(tmp_path / "given")
+    assert list_videos([tmp_path / "given"]) == [tmp_path / "given/link/deep/1.mp4"]
+
+
 @pytest.mark.parametrize("text", ["-1", "0", "2.5", "", "some", "²"])
 def test_number_of_clips_is_positive_or_all(text):
     with pytest.raises(ConfigError, match="give a number from 1, or all"):

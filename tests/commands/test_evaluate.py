@@ -31,7 +31,7 @@ REPOSITORY = Path(__file__).parents[2]
 CONTRACT = ExtractionSettings(frames=16, crop_size=32)
 DROPPED = [
     DroppedVideo(
-        "tiny", f"Deepfakes/{part}/lost", "x.mp4", split, FAKE, "Deepfakes", Status.NO_FACE, "no face"
+        "tiny", f"Deepfakes/{part}/lost", "x.mp4", split, FAKE, "Deepfakes", Status.NO_FACE, "no face", part
     )
     for part, split in (("c23", "test"), ("c40", "test"), ("c23", "train"))
 ]
