@@ -24,7 +24,8 @@ test-oldest:
 	$(PYTHON) -m venv --clear $(OLDEST)
 	$(OLDEST)/bin/python -m pip install -qq uv
 	$(OLDEST)/bin/uv pip install -q --python $(OLDEST) --resolution lowest-direct --editable ".[test]"
-	$(OLDEST)/bin/python -m pytest -n 2
+	@# Old versions among new ones warn of each other.
+	$(OLDEST)/bin/python -m pytest -n 2 -W default
 
 test-newest:
 	$(PYTHON) -m venv --clear $(NEWEST)

@@ -1,6 +1,6 @@
 """Writes constraints.txt: the installed versions, with which ``make setup`` sets up every machine alike.
 
-    make constraints    (runs it once the tests have passed with the newest versions that the bounds allow)
+make constraints    (runs it once the tests have passed with the newest versions that the bounds allow)
 """
 
 from __future__ import annotations

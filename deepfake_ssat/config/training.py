@@ -52,6 +52,16 @@ class ObjectiveSettings(_Frozen):
     """
     label_smoothing: float = Field(0.0, ge=0.0, lt=1.0)
 
+    @property
+    def classifies(self) -> bool:
+        """Whether it reads labels; the classifier stays random without."""
+        return self.name in ("scratch", "ssat", "supmae")
+
+    @property
+    def reconstructs(self) -> bool:
+        """Whether it hides patches and has the decoder predict them."""
+        return self.name in ("mae", "ssat", "supmae")
+
 
 class OptimizerSettings(_Frozen):
     """AdamW with layer decay, warm-up and cosine, exponential moving average and clipping."""
@@ -121,18 +131,15 @@ class Experiment(_Frozen):
         if not isinstance(self.data, FaceClips) and self.model.frames != 1:
             raise ValueError(f"data.kind {self.data.kind} gives single images: model.frames must be 1")
         model, objective = self.model, self.objective
-        if not isinstance(model, ModelSettings):
-            if objective.name != "scratch":
-                raise ValueError(
-                    f"objective.name {objective.name} needs a masked autoencoder, model.kind is "
-                    f"{model.kind}: set objective.name to scratch"
-                )
-            return self
-        one_value = model.tubelet * model.patch**2 == 1
-        if one_value and objective.normalize_target and objective.name != "scratch":
+        if objective.reconstructs and model.pixels_per_patch is None:
+            raise ValueError(
+                f"objective.name {objective.name} needs a masked autoencoder, model.kind is "
+                f"{model.kind}: set objective.name to scratch"
+            )
+        if objective.reconstructs and objective.normalize_target and model.pixels_per_patch == 1:
             raise ValueError(
                 "a patch of one pixel cannot be normalised: set objective.normalize_target to false"
             )
-        if self.objective.name == "mae" and self.augmentation.mixup:
-            raise ValueError("objective mae has no labels to mix: set augmentation.mixup to 0")
+        if not objective.classifies and self.augmentation.mixup:
+            raise ValueError(f"objective {objective.name} has no labels to mix: set augmentation.mixup to 0")
         return self
