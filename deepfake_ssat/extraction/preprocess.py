@@ -179,7 +179,7 @@ def _extract(videos: Sequence[SourceVideo], journal: Journal, job: _Job) -> tupl
 
 
 def _labelled(index: CorpusIndex, base: Path) -> CorpusIndex:
-    """Without the unlabelled videos, which serve neither training nor evaluation; refuses to have no other."""
+    """Without the unlabelled videos, of no use to training or evaluation; refuses to have no other."""
     unlabelled = [
         LeftOut(relative_name(video.path, base), "no label: give it to detect")
         for video in index.videos

@@ -17,16 +17,16 @@ import torch
 from deepfake_ssat.aggregate import AggregationPolicy
 from deepfake_ssat.clips.resize import resize_clip
 from deepfake_ssat.errors import CheckpointError, VideoError
-from deepfake_ssat.explanation import EXPLAINED_CLIPS
+from deepfake_ssat.explanation import EXPLAINED_CLIPS, Explanation
 from deepfake_ssat.inference.backends import ClipScorer, make_scorer
 from deepfake_ssat.inference.device import resolve_device
+from deepfake_ssat.inference.explain import KeptClips, explanation
 from deepfake_ssat.inference.verdict import TrackSummary, clip_score, scored_verdict, unscored_verdict
 from deepfake_ssat.models.checkpoint import Checkpoint, load_checkpoint
 from deepfake_ssat.records import ClipScore, FaceClip, Status, VideoVerdict
 from deepfake_ssat.video import VideoReader, open_video
 
 if TYPE_CHECKING:
-    from deepfake_ssat.explanation import Explanation
     from deepfake_ssat.faces.extract import FaceExtractor
 
 DEFAULT_WEIGHTS = Path(__file__).parent.parent / "weights" / "default.safetensors"
@@ -124,9 +124,15 @@ class Detector:
         Maps are computed by torch whatever the backend; those of the reconstruction error need a detector
         that was loaded with its decoder.
         """
-        from deepfake_ssat.inference.explain import explain
+        kept = KeptClips(num_clips)
 
-        return explain(self, path, clips, reader, num_clips, on_clip)
+        def keep(clip: FaceClip, score: ClipScore) -> None:
+            kept.add(clip, score)
+            if on_clip is not None:
+                on_clip(clip, score)
+
+        verdict = self.detect(path, clips, reader, keep)
+        return explanation(verdict, kept, self.checkpoint, self.device)
 
     def score(self, pixels: np.ndarray | torch.Tensor) -> np.ndarray:
         """(B, T, H, W, C) uint8 of the model's frames and size -> (B,) probabilities of fake, calibrated."""

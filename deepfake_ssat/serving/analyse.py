@@ -15,7 +15,6 @@ from pathlib import Path
 from deepfake_ssat.errors import DeepfakeError
 from deepfake_ssat.inference.description import checkpoint_record, settings_record
 from deepfake_ssat.inference.detector import load_detector
-from deepfake_ssat.inference.explain import explain
 from deepfake_ssat.models.checkpoint import file_hash
 from deepfake_ssat.outputs import write_file
 from deepfake_ssat.records import ClipScore, FaceClip
@@ -34,7 +33,7 @@ def analyse(folder: Path, name: str, checkpoint: Path | None, device: str, clips
     video = folder / VIDEO
     detector = load_detector(checkpoint, device, decoder=True)
     progress = _Progress(folder / PROGRESS, video)
-    explanation = explain(detector, video, clips, on_clip=progress.note)
+    explanation = detector.explain(video, clips, on_clip=progress.note)
     # Messages name the file as its sender knows it.
     warnings = tuple(warning.replace(str(video), name) for warning in explanation.verdict.warnings)
     explanation = replace(explanation, verdict=replace(explanation.verdict, path=name, warnings=warnings))

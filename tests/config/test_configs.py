@@ -5,7 +5,7 @@ import torch
 import yaml
 
 from deepfake_ssat.config import PRESETS, load_experiment
-from deepfake_ssat.models.checkpoint import build_network
+from deepfake_ssat.models.kinds import build_network
 from deepfake_ssat.protocols.paper import MANIPULATIONS, TABLE_8
 from deepfake_ssat.training.run_folder import leaves
 
