@@ -29,7 +29,6 @@ def run(
     csv_file: Path | None = None,
     clips: str = "4",
     device: str = "auto",
-    reader: Literal["pyav", "decord"] = "pyav",
     threads: int | None = None,
     debug: bool = False,
     report: Path | None = None,
@@ -50,7 +49,7 @@ def run(
     videos = list_videos(paths)
     _check_pages(report, annotate, videos)
     detector = _load(checkpoint, device, threads, backend, decoder=report is not None)
-    judge = _judging(detector, num_clips, reader, report, annotate, len(videos))
+    judge = _judging(detector, num_clips, report, annotate, len(videos))
     verdicts = []
     # One video needs no bar, and the table on standard output stays alone.
     console = Console(stderr=True, quiet=len(videos) < 2)
@@ -61,7 +60,7 @@ def run(
     from deepfake_ssat.inference.description import checkpoint_record, settings_record
 
     document = results_document(
-        verdicts, checkpoint_record(detector), settings_record(detector, num_clips, reader)
+        verdicts, checkpoint_record(detector), settings_record(detector, num_clips)
     )
     _write(json_file, results_json(document).encode())
     # A file name that is not UTF-8 keeps its bytes.
@@ -112,19 +111,18 @@ def _refuse(error: OSError) -> None:
 def _judging(
     detector: Detector,
     clips: int | None,
-    reader: Literal["pyav", "decord"],
     report: Path | None,
     annotate: Path | None,
     num_videos: int,
 ) -> Callable[[Path], VideoVerdict]:
     """How one video is judged: bare, with its page and marked copy, or as one of a folder of pages."""
     if report is None and annotate is None:
-        return lambda path: detector.detect(path, clips, reader)
+        return lambda path: detector.detect(path, clips)
     from deepfake_ssat.commands.detection_reports import ReportFolder, report_video
 
     if num_videos == 1 or report is None:
-        return lambda path: report_video(detector, path, clips, reader, report, annotate)
-    return ReportFolder(report, detector, clips, reader, num_videos).judge
+        return lambda path: report_video(detector, path, clips, report, annotate)
+    return ReportFolder(report, detector, clips, num_videos).judge
 
 
 def _judge(judge: Callable[[Path], VideoVerdict], path: Path, debug: bool) -> VideoVerdict:

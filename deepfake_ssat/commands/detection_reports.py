@@ -17,7 +17,6 @@ from deepfake_ssat.reporting.verdicts import results_document, verdict_from_reco
 if TYPE_CHECKING:
     from deepfake_ssat.inference.detector import Detector
 
-Reader = Literal["pyav", "decord"]
 INDEX = "index.html"
 
 
@@ -25,7 +24,6 @@ def report_video(
     detector: Detector,
     path: Path,
     clips: int | None,
-    reader: Reader,
     report: Path | None,
     annotated: Path | None,
 ) -> VideoVerdict:
@@ -36,10 +34,10 @@ def report_video(
     from deepfake_ssat.reporting.annotate import annotate_video
     from deepfake_ssat.reporting.html import FileFacts, render_report
 
-    explanation = detector.explain(path, clips, reader, EXPLAINED_CLIPS if report else 0)
+    explanation = detector.explain(path, clips, EXPLAINED_CLIPS if report else 0)
     if report is not None:
         document = results_document(
-            [explanation.verdict], checkpoint_record(detector), settings_record(detector, clips, reader)
+            [explanation.verdict], checkpoint_record(detector), settings_record(detector, clips)
         )
         facts = FileFacts(path.stat().st_size, file_hash(path))
         command = command_for(path, detector, clips, report)
@@ -53,10 +51,9 @@ def report_video(
 class ReportFolder:
     """Pages and an index for many videos; a video that was judged the same way before is not judged again."""
 
-    def __init__(self, folder: Path, detector: Detector, clips: int | None, reader: Reader, num_videos: int):
+    def __init__(self, folder: Path, detector: Detector, clips: int | None, num_videos: int):
         self._folder = folder
         self._detector, self._clips = detector, clips
-        self._reader: Reader = reader
         self._num_videos = num_videos
         self._rows: list[Any] = []
         try:
@@ -74,7 +71,7 @@ class ReportFolder:
         record = self._read(stored, fingerprint)
         if record is None:
             page = self._folder / f"{name}.html"
-            verdict = report_video(self._detector, path, self._clips, self._reader, page, None)
+            verdict = report_video(self._detector, path, self._clips, page, None)
             record = video_record(verdict)
             replace_file(stored, json.dumps({"fingerprint": fingerprint, "video": record}, indent=1).encode())
         self.add(record, f"{name}.html")
@@ -104,7 +101,6 @@ class ReportFolder:
             "modified": facts.st_mtime_ns,
             "checkpoint": self._detector.checkpoint.hash,
             "clips": self._clips,
-            "reader": self._reader,
             "backend": self._detector.scorer.name,
         }
 

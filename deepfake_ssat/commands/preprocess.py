@@ -23,7 +23,6 @@ def run(
     settings: ExtractionSettings,
     options: CorpusOptions,
     workers: int | None = None,
-    reader: Literal["pyav", "decord"] = "pyav",
     limit: int | None = None,
     device: str = "cpu",
 ) -> int:
@@ -42,7 +41,6 @@ def run(
             settings=settings,
             options=options,
             workers=workers,
-            reader=reader,
             limit=limit,
             device=device,
             progress=console_progress(errors),

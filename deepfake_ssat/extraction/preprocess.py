@@ -71,7 +71,6 @@ class _Job:
     out: Path
     settings: ExtractionSettings
     workers: int
-    reader: Literal["pyav", "decord"]
     device: str
     progress: Progress
 
@@ -84,7 +83,6 @@ def preprocess(
     settings: ExtractionSettings | None = None,
     options: CorpusOptions | None = None,
     workers: int | None = None,
-    reader: Literal["pyav", "decord"] = "pyav",
     limit: int | None = None,
     device: str = "cpu",
     progress: Progress = silent,
@@ -97,7 +95,7 @@ def preprocess(
     """
     settings = settings or ExtractionSettings()  # pyright: ignore[reportCallIssue]
     base = root.parent if root.is_file() else root
-    job = _Job(base, out, settings, workers or _cpu_count(), reader, device, progress)
+    job = _Job(base, out, settings, workers or _cpu_count(), device, progress)
     index = _labelled(index_corpus(corpus, root, options or CorpusOptions()), job.base)
     check_leaks(index.videos)
     videos = _limited(index.videos, limit)
@@ -122,7 +120,7 @@ def _process(videos: Sequence[SourceVideo], left_out: tuple[LeftOut, ...], job: 
     selected = {(video.corpus, video.video_id) for video in videos}
     check_leaks([*videos, *(entry.video for key, entry in journal.entries.items() if key not in selected)])
     redone = journal.without_landmarks(videos)
-    missing = [video for video in videos if journal.find(video, job.reader) is None]
+    missing = [video for video in videos if journal.find(video) is None]
     new, failures = _extract(missing, journal, job)
     journal.close()
     entries = [journal.entries[key] for key in sorted(journal.entries)]
@@ -148,7 +146,7 @@ def _extract(videos: Sequence[SourceVideo], journal: Journal, job: _Job) -> tupl
         Task(video.path, journal.staging(i), video.mask_path, video.original_path)
         for i, video in enumerate(videos)
     ]
-    prepare = PrepareExtraction(job.settings, job.reader, job.device)
+    prepare = PrepareExtraction(job.settings, job.device)
     entries, failures, dropped = [], [], 0
     with job.progress("preprocess", "video", len(videos)) as advance:
         for outcome in map_in_processes(prepare, tasks, job.workers):
@@ -159,7 +157,6 @@ def _extract(videos: Sequence[SourceVideo], journal: Journal, job: _Job) -> tupl
                 video=video,
                 source=relative_name(video.path, job.base),
                 fingerprint=fingerprints[outcome.task],
-                reader=job.reader,
                 extraction=outcome.value or Extraction(Status.UNREADABLE, f"{outcome.failure}"),
                 failed=outcome.failure is not None,
             )

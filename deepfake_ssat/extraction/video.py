@@ -25,8 +25,6 @@ from deepfake_ssat.video.picture import PictureReader
 if TYPE_CHECKING:
     from deepfake_ssat.faces.extract import FaceExtractor
 
-ReaderName = Literal["pyav", "decord"]
-
 MIN_FPS, MAX_FPS = 0.1, 240.0
 """A damaged header can claim any rate; it only sets how fast a player shows the clip file."""
 MAX_OPEN_FILES = 32
@@ -50,7 +48,6 @@ class PrepareExtraction:
     """Called once in each worker: loads the networks, gives the function of one video."""
 
     settings: ExtractionSettings
-    reader: ReaderName
     device: str
 
     def __call__(self) -> Callable[[Task], Extraction]:
@@ -68,7 +65,7 @@ class PrepareExtraction:
         def extract(task: Task) -> Extraction:
             if is_picture(task.path):
                 return extract_picture(task, of_pictures)
-            return extract_video(task, of_videos, self.settings, self.reader)
+            return extract_video(task, of_videos, self.settings)
 
         return extract
 
@@ -78,11 +75,9 @@ def of_one_frame(settings: ExtractionSettings) -> ExtractionSettings:
     return settings.model_copy(update={"frames": 1, "frame_stride": 1})
 
 
-def extract_video(
-    task: Task, extractor: FaceExtractor, settings: ExtractionSettings, reader_name: ReaderName
-) -> Extraction:
+def extract_video(task: Task, extractor: FaceExtractor, settings: ExtractionSettings) -> Extraction:
     """Writes the clip files of one video into its staging folder; an unreadable video is a result."""
-    return _read_and_extract(task, lambda: open_video(task.path, reader=reader_name), extractor, settings)
+    return _read_and_extract(task, lambda: open_video(task.path), extractor, settings)
 
 
 def extract_picture(task: Task, extractor: FaceExtractor) -> Extraction:

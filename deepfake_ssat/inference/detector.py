@@ -101,7 +101,6 @@ class Detector:
         self,
         path: str | os.PathLike[str],
         clips: int | None = 4,
-        reader: Literal["pyav", "decord"] = "pyav",
         on_clip: OnClip | None = None,
     ) -> VideoVerdict:
         """Judges one file on ``clips`` clips spread over it, or on every one (None).
@@ -111,7 +110,7 @@ class Detector:
         """
         name = os.fspath(path)
         try:
-            with open_video(name, reader) as video:
+            with open_video(name) as video:
                 return self.judge(name, video, clips, on_clip)
         except VideoError as error:
             return unscored_verdict(name, Status.UNREADABLE, [str(error)])
@@ -120,7 +119,6 @@ class Detector:
         self,
         path: str | os.PathLike[str],
         clips: int | None = 4,
-        reader: Literal["pyav", "decord"] = "pyav",
         num_clips: int = EXPLAINED_CLIPS,
         on_clip: OnClip | None = None,
     ) -> Explanation:
@@ -131,7 +129,7 @@ class Detector:
         """
         from deepfake_ssat.inference.explain import explain
 
-        return explain(self, path, clips, reader, num_clips, on_clip)
+        return explain(self, path, clips, num_clips, on_clip)
 
     def score(self, pixels: np.ndarray | torch.Tensor) -> np.ndarray:
         """(B, T, H, W, C) uint8 of the model's frames and size -> (B,) probabilities of fake, calibrated."""

@@ -9,7 +9,6 @@ import heapq
 import os
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import torch
@@ -31,7 +30,6 @@ def explain(
     detector: Detector,
     path: str | os.PathLike[str],
     clips: int | None = 4,
-    reader: Literal["pyav", "decord"] = "pyav",
     num_clips: int = EXPLAINED_CLIPS,
     on_clip: OnClip | None = None,
 ) -> Explanation:
@@ -46,7 +44,7 @@ def explain(
         if on_clip is not None:
             on_clip(clip, score)
 
-    verdict = detector.detect(path, clips, reader, collect)
+    verdict = detector.detect(path, clips, collect)
     return Explanation(
         verdict=verdict,
         clips=tuple(_explain_clip(detector, clip, score) for clip, score in collected.highest()),

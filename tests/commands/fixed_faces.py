@@ -74,7 +74,6 @@ class PrepareFixed:
     """Takes the place of ``PrepareExtraction``: two faces; a file named ``killer`` kills its process."""
 
     settings: ExtractionSettings
-    reader: str
     device: str
 
     def __call__(self):
@@ -85,6 +84,6 @@ class PrepareFixed:
                 os.kill(os.getpid(), signal.SIGKILL)
             if task.path.stem == "bug":
                 raise KeyError("a bug")
-            return extract_video(task, extractor, self.settings, self.reader)
+            return extract_video(task, extractor, self.settings)
 
         return work
