@@ -67,7 +67,7 @@ class SourceVideo:
 
 @dataclass(frozen=True)
 class VideoMetadata:
-    """What a container says of its video stream; frames and duration are estimates until decoded."""
+    """What is known of a video before it is decoded; frames and duration are as its packets say."""
 
     fps: float
     num_frames: int | None
@@ -78,6 +78,8 @@ class VideoMetadata:
     """Degrees, clockwise, already applied to the frames: 0, 90, 180 or 270."""
     codec: str
     duration_seconds: float | None
+    untagged_turn: int = 0
+    """Degrees of the rotation that no tag of the file asks for: faces were found only so."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from deepfake_ssat.cli.shared import Backend, Device, ExportFormat, Reader, one_line_errors
+from deepfake_ssat.cli.shared import Backend, Device, ExportFormat, one_line_errors
 
 
 def detect(
@@ -33,7 +33,6 @@ def detect(
     backend: Annotated[
         Backend, typer.Option(help="What computes the scores; openvino on CPUs only, as an extra.")
     ] = Backend.torch,
-    reader: Annotated[Reader, typer.Option(help="Which library reads the videos.")] = Reader.pyav,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: torch's choice.")] = None,
     report: Annotated[
         Path | None,
@@ -67,7 +66,6 @@ def detect(
                 csv_file=csv,
                 clips=clips,
                 device=device.value,
-                reader=reader.value,
                 threads=threads,
                 debug=debug,
                 report=report,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -29,7 +29,6 @@ def run(
     csv_file: Path | None = None,
     clips: str = "4",
     device: str = "auto",
-    reader: Literal["pyav", "decord"] = "pyav",
     threads: int | None = None,
     debug: bool = False,
     report: Path | None = None,
@@ -49,7 +48,7 @@ def run(
     videos = list_videos(paths)
     _check_outputs(json_file, csv_file, report, annotate, videos, checkpoint)
     detector = _load(checkpoint, device, threads, backend, decoder=report is not None)
-    judge = _judging(detector, num_clips, reader, report, annotate, len(videos))
+    judge = _judging(detector, num_clips, report, annotate, len(videos))
     verdicts = []
     # One video needs no bar, and the table on standard output stays alone.
     console = Console(stderr=True, quiet=len(videos) < 2)
@@ -59,9 +58,7 @@ def run(
             advance()
     from deepfake_ssat.inference.description import checkpoint_record, settings_record
 
-    document = results_document(
-        verdicts, checkpoint_record(detector), settings_record(detector, num_clips, reader)
-    )
+    document = results_document(verdicts, checkpoint_record(detector), settings_record(detector, num_clips))
     printed = any(map(is_printed, (json_file, csv_file, report)))
     print_verdicts(verdicts, Console(stderr=printed, highlight=False))
     if json_file is not None:
@@ -107,17 +104,16 @@ def list_videos(paths: Sequence[Path]) -> list[Path]:
 def _judging(
     detector: Detector,
     clips: int | None,
-    reader: Literal["pyav", "decord"],
     report: Path | None,
     annotate: Path | None,
     num_videos: int,
 ) -> Callable[[Path], VideoVerdict]:
     """How one video is judged: bare, with its page and marked copy, or as one of a folder of pages."""
     if report is None and annotate is None:
-        return lambda path: detector.detect(path, clips, reader)
+        return lambda path: detector.detect(path, clips)
     if report is None or is_page(report):
-        return lambda path: report_video(detector, path, clips, reader, report, annotate)
-    return ReportFolder(report, detector, clips, reader, num_videos, annotate).judge
+        return lambda path: report_video(detector, path, clips, report, annotate)
+    return ReportFolder(report, detector, clips, num_videos, annotate).judge
 
 
 def _judge(judge: Callable[[Path], VideoVerdict], path: Path, debug: bool) -> VideoVerdict:

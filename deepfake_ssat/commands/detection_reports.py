@@ -7,7 +7,7 @@ import json
 import os
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from deepfake_ssat.outputs import is_printed, write_file
 from deepfake_ssat.records import VideoVerdict
@@ -17,7 +17,6 @@ from deepfake_ssat.version import __version__
 if TYPE_CHECKING:
     from deepfake_ssat.inference.detector import Detector
 
-Reader = Literal["pyav", "decord"]
 INDEX = "index.html"
 PAGE_SUFFIXES = {".html", ".htm"}
 
@@ -35,7 +34,6 @@ def report_video(
     detector: Detector,
     path: Path,
     clips: int | None,
-    reader: Reader,
     report: Path | None,
     annotated: Path | None,
 ) -> VideoVerdict:
@@ -46,10 +44,10 @@ def report_video(
     from deepfake_ssat.reporting.annotate import annotate_video
     from deepfake_ssat.reporting.html import FileFacts, page_bytes, render_report
 
-    explanation = detector.explain(path, clips, reader, EXPLAINED_CLIPS if report else 0)
+    explanation = detector.explain(path, clips, EXPLAINED_CLIPS if report else 0)
     if report is not None:
         document = results_document(
-            [explanation.verdict], checkpoint_record(detector), settings_record(detector, clips, reader)
+            [explanation.verdict], checkpoint_record(detector), settings_record(detector, clips)
         )
         facts = FileFacts(path.stat().st_size, file_hash(path))
         command = command_for(path, detector, clips, report)
@@ -71,13 +69,11 @@ class ReportFolder:
         folder: Path,
         detector: Detector,
         clips: int | None,
-        reader: Reader,
         num_videos: int,
         annotated: Path | None = None,
     ):
         self._folder = folder
         self._detector, self._clips = detector, clips
-        self._reader: Reader = reader
         self._num_videos = num_videos
         self._annotated = annotated
         self._rows: list[Any] = []
@@ -89,7 +85,7 @@ class ReportFolder:
         fingerprint = self._fingerprint(path)
         record = self._read(stored, fingerprint) if page.is_file() and not self._annotated else None
         if record is None:
-            verdict = report_video(self._detector, path, self._clips, self._reader, page, self._annotated)
+            verdict = report_video(self._detector, path, self._clips, page, self._annotated)
             record = video_record(verdict)
             write_file(stored, json.dumps({"fingerprint": fingerprint, "video": record}, indent=1).encode())
         self.add(record, page.name)
@@ -122,7 +118,7 @@ class ReportFolder:
             "modified": facts.st_mtime_ns,
             "checkpoint": self._detector.checkpoint.hash,
             "version": __version__,
-            "settings": settings_record(self._detector, self._clips, self._reader),
+            "settings": settings_record(self._detector, self._clips),
         }
 
     def _read(self, stored: Path, fingerprint: dict[str, Any]) -> dict[str, Any] | None:

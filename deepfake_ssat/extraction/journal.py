@@ -66,7 +66,6 @@ class Entry:
     """The video file, relative to the corpus root."""
     fingerprint: tuple[int, ...]
     """Size and time of change of the video, its mask and its original, as far as it has them."""
-    reader: str
     extraction: Extraction
     failed: bool = False
     """The process died or a bug raised: the next run tries again."""
@@ -153,10 +152,10 @@ class Journal:
         journal._remove_orphans()
         return journal
 
-    def find(self, video: SourceVideo, reader: str, budget: int | None) -> Entry | None:
+    def find(self, video: SourceVideo, budget: int | None) -> Entry | None:
         """The entry of a video that need not be extracted again, with its present label and split."""
         entry = self.entries.get((video.corpus, video.video_id))
-        if entry is None or entry.failed or (entry.reader, entry.budget) != (reader, budget):
+        if entry is None or entry.failed or entry.budget != budget:
             return None
         if entry.fingerprint != fingerprint(video):
             return None
@@ -240,7 +239,6 @@ def _entry_bytes(entry: Entry) -> bytes:
         "video": video,
         "source": entry.source,
         "fingerprint": entry.fingerprint,
-        "reader": entry.reader,
         "failed": entry.failed,
         "extraction": extraction,
     }
@@ -264,7 +262,6 @@ def _read_entry(path: Path) -> Entry:
             video=SourceVideo(path=Path(), **video),
             source=values["source"],
             fingerprint=tuple(values["fingerprint"]),
-            reader=values["reader"],
             extraction=Extraction(**extraction),
             failed=values["failed"],
             budget=values.get("budget"),

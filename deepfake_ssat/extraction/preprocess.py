@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from filelock import FileLock, Timeout
 
@@ -73,7 +72,6 @@ class _Job:
     out: Path
     settings: ExtractionSettings
     workers: int
-    reader: Literal["pyav", "decord"]
     device: str
     clips: int | None
     progress: Progress
@@ -87,7 +85,6 @@ def preprocess(
     settings: ExtractionSettings | None = None,
     options: CorpusOptions | None = None,
     workers: int | None = None,
-    reader: Literal["pyav", "decord"] = "pyav",
     limit: int | None = None,
     clips: int | None = None,
     device: str = "cpu",
@@ -102,7 +99,7 @@ def preprocess(
     """
     settings = settings or ExtractionSettings()  # pyright: ignore[reportCallIssue]
     base = root.parent if root.is_file() else root
-    job = _Job(base, out, settings, workers or _cpu_count(), reader, device, clips, progress)
+    job = _Job(base, out, settings, workers or _cpu_count(), device, clips, progress)
     index = _labelled(index_corpus(corpus, root, options or CorpusOptions()), job.base)
     check_leaks(index.videos)
     videos = _limited(index.videos, limit)
@@ -129,7 +126,7 @@ def _process(videos: Sequence[SourceVideo], left_out: tuple[LeftOut, ...], job: 
     selected = {(video.corpus, video.video_id) for video in videos}
     check_leaks([*videos, *(entry.video for key, entry in journal.entries.items() if key not in selected)])
     redone = journal.without_landmarks(videos)
-    missing = [video for video in videos if journal.find(video, job.reader, job.clips) is None]
+    missing = [video for video in videos if journal.find(video, job.clips) is None]
     new, failures = _extract(missing, journal, job)
     journal.close()
     entries = [journal.entries[key] for key in sorted(journal.entries)]
@@ -155,7 +152,7 @@ def _extract(videos: Sequence[SourceVideo], journal: Journal, job: _Job) -> tupl
         Task(video.path, journal.staging(i), video.mask_path, video.original_path)
         for i, video in enumerate(videos)
     ]
-    prepare = PrepareExtraction(job.settings, job.reader, job.device, job.clips)
+    prepare = PrepareExtraction(job.settings, job.device, job.clips)
     entries, failures, dropped = [], [], 0
     with job.progress("preprocess", "video", len(videos)) as advance:
         for outcome in map_in_processes(prepare, tasks, job.workers):
@@ -166,7 +163,6 @@ def _extract(videos: Sequence[SourceVideo], journal: Journal, job: _Job) -> tupl
                 video=video,
                 source=relative_name(video.path, job.base),
                 fingerprint=fingerprints[outcome.task],
-                reader=job.reader,
                 extraction=outcome.value or Extraction(Status.UNREADABLE, f"{outcome.failure}"),
                 failed=outcome.failure is not None,
                 budget=job.clips,

@@ -96,7 +96,6 @@ class Detector:
         self,
         path: str | os.PathLike[str],
         clips: int | None = 4,
-        reader: Literal["pyav", "decord"] = "pyav",
         on_clip: OnClip | None = None,
     ) -> VideoVerdict:
         """Judges one file on ``clips`` clips spread over it, or on every one (None).
@@ -106,7 +105,7 @@ class Detector:
         """
         name = os.fspath(path)
         try:
-            with open_video(name, reader) as video:
+            with open_video(name) as video:
                 return self.judge(name, video, clips, on_clip)
         except VideoError as error:
             return unscored_verdict(name, Status.UNREADABLE, [str(error)])
@@ -115,7 +114,6 @@ class Detector:
         self,
         path: str | os.PathLike[str],
         clips: int | None = 4,
-        reader: Literal["pyav", "decord"] = "pyav",
         num_clips: int = EXPLAINED_CLIPS,
         on_clip: OnClip | None = None,
     ) -> Explanation:
@@ -131,7 +129,7 @@ class Detector:
             if on_clip is not None:
                 on_clip(clip, score)
 
-        verdict = self.detect(path, clips, reader, keep)
+        verdict = self.detect(path, clips, keep)
         return explanation(verdict, kept, self.checkpoint, self.device)
 
     def score(self, pixels: np.ndarray | torch.Tensor) -> np.ndarray:

@@ -38,7 +38,7 @@ def analyse(folder: Path, name: str, checkpoint: Path | None, device: str, clips
     warnings = tuple(warning.replace(str(video), name) for warning in explanation.verdict.warnings)
     explanation = replace(explanation, verdict=replace(explanation.verdict, path=name, warnings=warnings))
     document = results_document(
-        [explanation.verdict], checkpoint_record(detector), settings_record(detector, clips, "pyav")
+        [explanation.verdict], checkpoint_record(detector), settings_record(detector, clips)
     )
     facts = FileFacts(video.stat().st_size, file_hash(video))
     shown = "all" if clips is None else clips
