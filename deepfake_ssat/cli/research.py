@@ -16,6 +16,16 @@ Compressions = Annotated[
 Manipulations = Annotated[
     list[str] | None, typer.Option(metavar="NAME", help="Only this one (genuine stay); repeatable.")
 ]
+Config = Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="A file such as configs/*.yaml.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Change one setting, such as optimizer.batch_size=4; repeatable."
+    ),
+]
+Smoke = Annotated[
+    bool, typer.Option("--smoke", help="Made small by its overlay: ends in minutes on two cores.")
+]
 Batch = Annotated[int | None, typer.Option(min=1, help="Clips scored at a time.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; default: torch's choice.")]
 """Options of several verbs."""
@@ -113,14 +123,21 @@ def preprocess(
         )
 
 
+def config(config: Config, set_: Changes = None, smoke: Smoke = False) -> None:
+    """Print a configuration with all its settings.
+
+    What it says itself, what it takes from its base, and every default: as train stores it in the run folder.
+    """
+    with one_line_errors():
+        from deepfake_ssat.commands.config import run
+
+        raise typer.Exit(run(config, changes=set_ or [], smoke=smoke))
+
+
 def train(
-    config: Annotated[
-        Path, typer.Argument(metavar="CONFIG.yaml", help="A complete file such as configs/*.yaml.")
-    ],
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change one setting: optimizer.batch_size=4."),
-    ] = None,
+    config: Config,
+    set_: Changes = None,
+    smoke: Smoke = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -136,7 +153,7 @@ def train(
     with one_line_errors():
         from deepfake_ssat.commands.train import run
 
-        raise typer.Exit(run(config, changes=set_ or [], out=out))
+        raise typer.Exit(run(config, changes=set_ or [], out=out, smoke=smoke))
 
 
 def evaluate(
@@ -275,14 +292,12 @@ def calibrate(
 
 
 def cross_manipulation(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file, such as those in configs/.")],
+    config: Config,
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Where folds and the table go; run again to go on.")
     ],
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of all folds; repeatable."),
-    ] = None,
+    set_: Changes = None,
+    smoke: Smoke = False,
     hold_out: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Only this fold, the others run elsewhere; repeatable."),
@@ -305,6 +320,7 @@ def cross_manipulation(
                 config,
                 out,
                 changes=set_ or [],
+                smoke=smoke,
                 hold_out=hold_out or [],
                 split=split,
                 merge_only=merge_only,
