@@ -17,8 +17,8 @@ import torch
 from deepfake_ssat.clips.resize import resize_clip
 from deepfake_ssat.config import ObjectiveSettings
 from deepfake_ssat.errors import CheckpointError
-from deepfake_ssat.explanation import EXPLAINED_CLIPS, ClipExplanation, Explanation, FrameMark
 from deepfake_ssat.inference.detector import Detector, OnClip
+from deepfake_ssat.inference.explanation import EXPLAINED_CLIPS, ClipExplanation, Explanation, FrameMark
 from deepfake_ssat.inference.heatmaps import evidence_map, frame_evidence_map, reconstruction_error_map
 from deepfake_ssat.models.baselines.cross_efficient_vit import CrossEfficientVit
 from deepfake_ssat.models.baselines.frame_classifier import FrameClassifier

@@ -15,7 +15,7 @@ from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 
-from deepfake_ssat.explanation import FrameMark
+from deepfake_ssat.inference.explanation import FrameMark
 from deepfake_ssat.records import Verdict
 from deepfake_ssat.video import open_video
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from deepfake_ssat.models.baselines.initial import load_backbone_weights
 from deepfake_ssat.models.checkpoint import Network, build_network, load_checkpoint
 from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
 from deepfake_ssat.models.pretrained import load_initial_weights
+from deepfake_ssat.provenance import typed_command
 from deepfake_ssat.training.data import Examples, load_examples
 from deepfake_ssat.training.hardware import Processes, choose_precision, training_device
 from deepfake_ssat.training.reporter import Reporter
@@ -81,7 +80,7 @@ def _start_lines(
     begun = f", going on at epoch {position.epoch + 1}, step {position.step}" if position.step else ""
     unit = "clips" if examples.contract else "pictures"
     return [
-        f"{_command_line()}",
+        f"{typed_command()}",
         f"run folder {folder.root}{begun}",
         f"objective {experiment.objective.name}; {processes.count} process(es) on {hardware}; "
         f"{len(examples.train)} training and {len(examples.val)} validation {unit}",
@@ -91,7 +90,7 @@ def _start_lines(
 def _provenance(experiment: Experiment, examples: Examples, processes: Processes) -> dict[str, Any]:
     """JSON values that a checkpoint carries: how it came about, and whom it has seen."""
     return {
-        "command": _command_line(),
+        "command": typed_command(),
         "version": __version__,
         "torch": str(torch.__version__),
         "config": experiment.model_dump(mode="json"),
@@ -115,9 +114,3 @@ def _seen(experiment: Experiment, examples: Examples) -> dict[str, list[str]] | 
         for split, names in (before or {}).items():
             seen.setdefault(split, set()).update(names)
     return {split: sorted(names) for split, names in seen.items()} or None
-
-
-def _command_line() -> str:
-    """The command as it was typed."""
-    program = Path(sys.argv[0]).name
-    return shlex.join(["deepfake-ssat" if program == "__main__.py" else program, *sys.argv[1:]])
