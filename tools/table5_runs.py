@@ -83,12 +83,14 @@ def read_cost(out: Path, variant: str, seed: int, method: str) -> dict[str, Any]
     return {**totals, "sessions": len(sessions), "energy": methods}
 
 
-def read_test_pictures(data: Path, image_size: int, channels: int | None) -> ImageDataset:
+def read_test_pictures(
+    data: Path, image_size: int, channels: int | None, crop_pct: float = 1.0
+) -> ImageDataset:
     """The test split; raises DeepfakeError in one line where the file does not give it."""
     pictures = read_array_file(ArrayFile(path=data), "test")
     if channels is not None:
         pictures = pictures.with_channels(channels)
-    return ImageDataset(pictures, image_size, None, 0)
+    return ImageDataset(pictures, image_size, None, 0, crop_pct=crop_pct)
 
 
 def scores_on_test(folder: Path, data: Path) -> dict[str, dict[str, Any]]:
@@ -105,7 +107,9 @@ def scores_on_test(folder: Path, data: Path) -> dict[str, dict[str, Any]]:
 def _score(path: Path, data: Path) -> dict[str, Any]:
     checkpoint = load_checkpoint(path, decoder=False)
     model: Any = checkpoint.model
-    pictures = read_test_pictures(data, checkpoint.settings.image_size, checkpoint.settings.channels)
+    settings = checkpoint.settings
+    crop_pct = checkpoint.provenance["config"]["data"].get("crop_pct", 1.0)
+    pictures = read_test_pictures(data, settings.image_size, settings.channels, crop_pct)
     correct = 0
     with torch.inference_mode():
         for first in range(0, len(pictures), TEST_BATCH):

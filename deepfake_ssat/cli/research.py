@@ -54,6 +54,10 @@ def preprocess(
     limit: Annotated[
         int | None, typer.Option(min=1, help="At most so many videos of each split and manipulation.")
     ] = None,
+    clips: Annotated[
+        int | None,
+        typer.Option(min=1, help="Clips spread over each video, the rest only decoded; default: all."),
+    ] = None,
     validation_part: Annotated[
         list[int] | None, typer.Option(metavar="N", help="DFDC training part that validates; repeatable.")
     ] = None,
@@ -115,6 +119,7 @@ def preprocess(
                 workers=workers,
                 reader=reader.value,
                 limit=limit,
+                clips=clips,
                 device=device.value,
             )
         )

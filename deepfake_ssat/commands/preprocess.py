@@ -25,6 +25,7 @@ def run(
     workers: int | None = None,
     reader: Literal["pyav", "decord"] = "pyav",
     limit: int | None = None,
+    clips: int | None = None,
     device: str = "cpu",
 ) -> int:
     """Preprocesses and shows the account.
@@ -44,6 +45,7 @@ def run(
             workers=workers,
             reader=reader,
             limit=limit,
+            clips=clips,
             device=device,
             progress=console_progress(errors),
         )

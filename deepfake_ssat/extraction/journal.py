@@ -69,6 +69,8 @@ class Entry:
     extraction: Extraction
     failed: bool = False
     """The process died or a bug raised: the next run tries again."""
+    budget: int | None = None
+    """So many clips spread over the video were asked for; None: all."""
 
     def manifest_rows(self, contract: ExtractionSettings) -> Iterator[ManifestRow]:
         """One row for each clip file."""
@@ -149,10 +151,10 @@ class Journal:
         journal._remove_orphans()
         return journal
 
-    def find(self, video: SourceVideo, reader: str) -> Entry | None:
+    def find(self, video: SourceVideo, reader: str, budget: int | None) -> Entry | None:
         """The entry of a video that need not be extracted again, with its present label and split."""
         entry = self.entries.get((video.corpus, video.video_id))
-        if entry is None or entry.failed or entry.reader != reader:
+        if entry is None or entry.failed or (entry.reader, entry.budget) != (reader, budget):
             return None
         if entry.fingerprint != fingerprint(video):
             return None
@@ -240,6 +242,8 @@ def _entry_bytes(entry: Entry) -> bytes:
         "failed": entry.failed,
         "extraction": extraction,
     }
+    if entry.budget is not None:
+        values["budget"] = entry.budget
     return (json.dumps(values, indent=1) + "\n").encode()
 
 
@@ -261,6 +265,7 @@ def _read_entry(path: Path) -> Entry:
             reader=values["reader"],
             extraction=Extraction(**extraction),
             failed=values["failed"],
+            budget=values.get("budget"),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise ManifestError(f"{path}: damaged journal entry ({error}); delete it and run again") from error

@@ -73,6 +73,7 @@ class _Job:
     workers: int
     reader: Literal["pyav", "decord"]
     device: str
+    clips: int | None
     progress: Progress
 
 
@@ -86,18 +87,20 @@ def preprocess(
     workers: int | None = None,
     reader: Literal["pyav", "decord"] = "pyav",
     limit: int | None = None,
+    clips: int | None = None,
     device: str = "cpu",
     progress: Progress = silent,
 ) -> PreprocessReport:
     """Makes or completes an output folder; called again after an interruption, it goes on where it was.
 
-    ``limit`` takes at most so many videos of each corpus, split and manipulation; ``workers`` is the number
-    of processes, by default one a CPU core. Several corpora may go into one folder: its manifest lists all of
-    them. Raises DeepfakeError for what the user can correct.
+    ``limit`` takes at most so many videos of each corpus, split and manipulation; ``clips`` stores so many
+    clips spread over each video in place of all, which saves most of the disk and of the time; ``workers`` is
+    the number of processes, by default one a CPU core. Several corpora may go into one folder: its manifest
+    lists all of them. Raises DeepfakeError for what the user can correct.
     """
     settings = settings or ExtractionSettings()  # pyright: ignore[reportCallIssue]
     base = root.parent if root.is_file() else root
-    job = _Job(base, out, settings, workers or _cpu_count(), reader, device, progress)
+    job = _Job(base, out, settings, workers or _cpu_count(), reader, device, clips, progress)
     index = _labelled(index_corpus(corpus, root, options or CorpusOptions()), job.base)
     check_leaks(index.videos)
     videos = _limited(index.videos, limit)
@@ -122,7 +125,7 @@ def _process(videos: Sequence[SourceVideo], left_out: tuple[LeftOut, ...], job: 
     selected = {(video.corpus, video.video_id) for video in videos}
     check_leaks([*videos, *(entry.video for key, entry in journal.entries.items() if key not in selected)])
     redone = journal.without_landmarks(videos)
-    missing = [video for video in videos if journal.find(video, job.reader) is None]
+    missing = [video for video in videos if journal.find(video, job.reader, job.clips) is None]
     new, failures = _extract(missing, journal, job)
     journal.close()
     entries = [journal.entries[key] for key in sorted(journal.entries)]
@@ -148,7 +151,7 @@ def _extract(videos: Sequence[SourceVideo], journal: Journal, job: _Job) -> tupl
         Task(video.path, journal.staging(i), video.mask_path, video.original_path)
         for i, video in enumerate(videos)
     ]
-    prepare = PrepareExtraction(job.settings, job.reader, job.device)
+    prepare = PrepareExtraction(job.settings, job.reader, job.device, job.clips)
     entries, failures, dropped = [], [], 0
     with job.progress("preprocess", "video", len(videos)) as advance:
         for outcome in map_in_processes(prepare, tasks, job.workers):
@@ -162,6 +165,7 @@ def _extract(videos: Sequence[SourceVideo], journal: Journal, job: _Job) -> tupl
                 reader=job.reader,
                 extraction=outcome.value or Extraction(Status.UNREADABLE, f"{outcome.failure}"),
                 failed=outcome.failure is not None,
+                budget=job.clips,
             )
             journal.store(entry, journal.staging(outcome.task))
             entries.append(entry)

@@ -52,6 +52,8 @@ class PrepareExtraction:
     settings: ExtractionSettings
     reader: ReaderName
     device: str
+    clips: int | None = None
+    """Of each video, as ``FaceExtractor.extract`` takes them: so many spread over it, or all."""
 
     def __call__(self) -> Callable[[Task], Extraction]:
         """One thread per process: the processes are the parallelism."""
@@ -68,7 +70,7 @@ class PrepareExtraction:
         def extract(task: Task) -> Extraction:
             if is_picture(task.path):
                 return extract_picture(task, of_pictures)
-            return extract_video(task, of_videos, self.settings, self.reader)
+            return extract_video(task, of_videos, self.settings, self.reader, self.clips)
 
         return extract
 
@@ -79,10 +81,16 @@ def of_one_frame(settings: ExtractionSettings) -> ExtractionSettings:
 
 
 def extract_video(
-    task: Task, extractor: FaceExtractor, settings: ExtractionSettings, reader_name: ReaderName
+    task: Task,
+    extractor: FaceExtractor,
+    settings: ExtractionSettings,
+    reader_name: ReaderName,
+    clips: int | None = None,
 ) -> Extraction:
     """Writes the clip files of one video into its staging folder; an unreadable video is a result."""
-    return _read_and_extract(task, lambda: open_video(task.path, reader=reader_name), extractor, settings)
+    return _read_and_extract(
+        task, lambda: open_video(task.path, reader=reader_name), extractor, settings, clips
+    )
 
 
 def extract_picture(task: Task, extractor: FaceExtractor) -> Extraction:
@@ -95,11 +103,12 @@ def _read_and_extract(
     open_reader: Callable[[], VideoReader],
     extractor: FaceExtractor,
     settings: ExtractionSettings,
+    clips: int | None = None,
 ) -> Extraction:
     started = time.process_time()
     try:
         with open_reader() as reader:
-            extraction = _extract(task, reader, extractor, settings)
+            extraction = _extract(task, reader, extractor, settings, clips)
     except VideoError as error:
         extraction = Extraction(Status.UNREADABLE, str(error))
     except OSError as error:
@@ -112,7 +121,11 @@ def _read_and_extract(
 
 
 def _extract(
-    task: Task, reader: VideoReader, extractor: FaceExtractor, settings: ExtractionSettings
+    task: Task,
+    reader: VideoReader,
+    extractor: FaceExtractor,
+    settings: ExtractionSettings,
+    num_clips: int | None,
 ) -> Extraction:
     """The clips of all tracks; of a fake whose changed face is known, only those of that face."""
     warnings: list[str] = []
@@ -121,7 +134,7 @@ def _extract(
     fps = min(max(metadata.fps, MIN_FPS), MAX_FPS)
     writer = TrackWriter(task.staging, fps / settings.frame_stride, settings.frame_stride)
     with writer:
-        extraction = extractor.extract(reader)
+        extraction = extractor.extract(reader, num_clips)
         for clip in extraction:
             writer.write(clip)
             faces.add(clip)

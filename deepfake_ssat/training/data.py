@@ -117,8 +117,11 @@ def load_examples(experiment: Experiment) -> Examples:
             _require_both_kinds(val.labels)
         seen = {"train": people(train_rows), "val": people(val_rows)}
         return Examples(train, val, manifest.contract, manifest.hash, seen)
+    crops = experiment.augmentation.random_resized_crop is not None
     train, val = (
-        image_dataset(data, split, model.image_size, augmentation, experiment.seed, model.channels)
+        image_dataset(
+            data, split, model.image_size, augmentation, experiment.seed, model.channels, crops=crops
+        )
         for split in ("train", "val")
     )
     if len(train.class_names) != model.num_classes:
