@@ -26,6 +26,16 @@ Changes = Annotated[
 Smoke = Annotated[
     bool, typer.Option("--smoke", help="Made small by its overlay: ends in minutes on two cores.")
 ]
+ClipRule = Annotated[
+    str | None,
+    typer.Option(
+        metavar="mean|median|max", help="From a face's clips to its score; default: the checkpoint's."
+    ),
+]
+FaceRule = Annotated[
+    str | None,
+    typer.Option(metavar="max|mean", help="From a video's faces to its score; else the checkpoint's."),
+]
 Batch = Annotated[int | None, typer.Option(min=1, help="Clips scored at a time.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; default: torch's choice.")]
 """Options of several verbs."""
@@ -168,12 +178,8 @@ def evaluate(
     corpus: Corpora = None,
     compression: Compressions = None,
     manipulation: Manipulations = None,
-    clip_rule: Annotated[
-        str, typer.Option(metavar="mean|median|max", help="From a face's clips to its score.")
-    ] = "mean",
-    face_rule: Annotated[
-        str, typer.Option(metavar="max|mean", help="From a video's faces to its score.")
-    ] = "max",
+    clip_rule: ClipRule = None,
+    face_rule: FaceRule = None,
     device: Annotated[Device, typer.Option(help="Where the network runs.")] = Device.auto,
     batch: Batch = None,
     threads: Threads = None,
@@ -203,7 +209,6 @@ def evaluate(
     hold when the picture gets worse.
     """
     with one_line_errors():
-        from deepfake_ssat.aggregate import AggregationPolicy
         from deepfake_ssat.commands.evaluate import run
         from deepfake_ssat.config import Selection
         from deepfake_ssat.evaluation.perturbing import perturb_options
@@ -221,7 +226,8 @@ def evaluate(
                 ),
                 device=device.value,
                 batch=batch,
-                policy=AggregationPolicy(clip_rule, face_rule),
+                clip_rule=clip_rule,
+                face_rule=face_rule,
                 threads=threads,
                 seed=seed,
                 perturbing=perturb_options(perturb or [], perturb_on.value, videos_root or []),
@@ -241,6 +247,8 @@ def calibrate(
     corpus: Corpora = None,
     compression: Compressions = None,
     manipulation: Manipulations = None,
+    clip_rule: ClipRule = None,
+    face_rule: FaceRule = None,
     method: Annotated[
         Scaling, typer.Option(help="Temperature and bias (platt), or temperature alone.")
     ] = Scaling.platt,
@@ -280,6 +288,8 @@ def calibrate(
                     compressions=tuple(compression or ()),
                     manipulations=tuple(manipulation or ()),
                 ),
+                clip_rule=clip_rule,
+                face_rule=face_rule,
                 method=method.value,
                 false_alarm_rate=false_alarm_rate,
                 miss_rate=miss_rate,

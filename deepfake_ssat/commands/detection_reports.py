@@ -38,8 +38,8 @@ def report_video(
     annotated: Path | None,
 ) -> VideoVerdict:
     """Judges one file; writes its page and its marked copy where asked."""
-    from deepfake_ssat.explanation import EXPLAINED_CLIPS
     from deepfake_ssat.inference.description import checkpoint_record, settings_record
+    from deepfake_ssat.inference.explanation import EXPLAINED_CLIPS
     from deepfake_ssat.models.checkpoint import file_hash
     from deepfake_ssat.reporting.annotate import annotate_video
     from deepfake_ssat.reporting.html import FileFacts, page_bytes, render_report

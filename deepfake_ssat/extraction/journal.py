@@ -28,7 +28,7 @@ STAGING_FOLDER = ".staging"
 
 
 @dataclass(frozen=True)
-class StoredClip:
+class ClipFile:
     """One clip file of a video: consecutive crops of one face track."""
 
     file: str
@@ -48,7 +48,7 @@ class Extraction:
 
     status: Status
     detail: str
-    clips: tuple[StoredClip, ...] = ()
+    clips: tuple[ClipFile, ...] = ()
     warnings: tuple[str, ...] = ()
     num_frames: int = 0
     video_seconds: float = 0.0
@@ -256,7 +256,7 @@ def _read_entry(path: Path) -> Entry:
         extraction["status"] = Status(extraction["status"])
         extraction["warnings"] = tuple(extraction["warnings"])
         extraction["clips"] = tuple(
-            StoredClip(**{**clip, "box": tuple(clip["box"])}) for clip in extraction["clips"]
+            ClipFile(**{**clip, "box": tuple(clip["box"])}) for clip in extraction["clips"]
         )
         return Entry(
             video=SourceVideo(path=Path(), **video),

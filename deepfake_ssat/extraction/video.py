@@ -16,7 +16,7 @@ from deepfake_ssat.clips.storage import ClipWriter
 from deepfake_ssat.config import ExtractionSettings
 from deepfake_ssat.corpora.files import is_picture
 from deepfake_ssat.errors import ManifestError, VideoError
-from deepfake_ssat.extraction.journal import Extraction, StoredClip
+from deepfake_ssat.extraction.journal import ClipFile, Extraction
 from deepfake_ssat.extraction.masks import TrackPlaces, find_changed
 from deepfake_ssat.records import FaceClip, Status
 from deepfake_ssat.video import VideoReader, open_video
@@ -160,9 +160,9 @@ class _OpenFile:
     boxes: list[np.ndarray] = field(default_factory=list)
     landmarks: list[np.ndarray] = field(default_factory=list)
 
-    def stored(self) -> StoredClip:
+    def stored(self) -> ClipFile:
         x0, y0, x1, y1 = np.concatenate(self.boxes).mean(axis=0).tolist()
-        return StoredClip(
+        return ClipFile(
             file=self.name,
             track_id=self.track_id,
             first_frame=self.frames[0],
@@ -182,7 +182,7 @@ class TrackWriter:
     """
 
     def __init__(self, folder: Path, fps: float, stride: int) -> None:
-        self.stored: list[StoredClip] = []
+        self.stored: list[ClipFile] = []
         """Finished files; complete after leaving the context."""
         self._folder = folder
         self._fps = fps

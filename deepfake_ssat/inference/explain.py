@@ -14,7 +14,7 @@ import torch
 
 from deepfake_ssat.clips.resize import resize_clip
 from deepfake_ssat.config import ObjectiveSettings
-from deepfake_ssat.explanation import ClipExplanation, Explanation, FrameMark
+from deepfake_ssat.inference.explanation import ClipExplanation, Explanation, FrameMark
 from deepfake_ssat.inference.heatmaps import reconstruction_error_map
 from deepfake_ssat.models.checkpoint import Checkpoint
 from deepfake_ssat.models.pixels import normalize_pixels

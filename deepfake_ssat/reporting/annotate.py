@@ -15,7 +15,7 @@ from av.error import FFmpegError
 from av.packet import Packet
 
 from deepfake_ssat.errors import OutputError
-from deepfake_ssat.explanation import FrameMark
+from deepfake_ssat.inference.explanation import FrameMark
 from deepfake_ssat.outputs import whole_file
 from deepfake_ssat.records import Verdict
 from deepfake_ssat.video import open_video

@@ -15,7 +15,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from deepfake_ssat.config import ExtractionSettings
-from deepfake_ssat.explanation import Explanation
+from deepfake_ssat.inference.explanation import Explanation
 from deepfake_ssat.records import Status, Verdict, VideoMetadata
 from deepfake_ssat.reporting.filmstrips import filmstrip, png, thumbnail
 from deepfake_ssat.reporting.timeline import timeline_svg
