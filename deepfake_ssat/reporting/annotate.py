@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
-from av.audio.stream import AudioStream
-from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
-from av.packet import Packet
 
+from deepfake_ssat.errors import OutputError
 from deepfake_ssat.explanation import FrameMark
 from deepfake_ssat.records import Verdict
-from deepfake_ssat.video import open_video
+from deepfake_ssat.reporting.sound import copied_sound
+from deepfake_ssat.video import VideoReader, open_video
 
 TIME_BASE = Fraction(1, 90_000)
 QUALITY = {"crf": "18", "preset": "veryfast"}
@@ -30,41 +29,66 @@ def annotate_video(
     marks: Mapping[int, Sequence[FrameMark]],
     verdict_of: Callable[[float], Verdict],
     on_progress: Callable[[int], None] | None = None,
+    turn: int = 0,
 ) -> list[str]:
     """Writes ``target`` (whole or not at all) from ``source``; the reader's warnings are returned.
 
     Frames outside analysed clips are copied without marks. Sound is copied, not encoded again, where the
-    target's container can hold it. ``on_progress`` is called with the number of frames written.
+    target's container can hold it, and stays in step with the pictures. ``turn`` is the clockwise turn that
+    the marks were found under. ``on_progress`` is called with the number of frames written. Raises
+    OutputError where the target cannot be written.
     """
     unfinished = target.with_name(f"{target.stem}.part{target.suffix or '.mp4'}")
     try:
-        with open_video(source) as reader, av.open(str(unfinished), "w") as output:
-            video = output.add_stream("libx264", rate=Fraction(reader.metadata.fps).limit_denominator(1001))
-            video.width, video.height = (
-                side - side % 2 for side in (reader.metadata.width, reader.metadata.height)
-            )
-            video.pix_fmt, video.options = "yuv420p", QUALITY
-            video.codec_context.time_base = TIME_BASE
-            with av.open(str(source)) as sound_source:
-                sound, sound_packets = _copied_sound(sound_source, output)
-                for number, frame in enumerate(reader):
-                    pixels = draw_marks(frame.rgb(), marks.get(frame.index, ()), verdict_of)
-                    picture = av.VideoFrame.from_ndarray(
-                        np.ascontiguousarray(pixels[: video.height, : video.width]), format="rgb24"
-                    )
-                    picture.pts, picture.time_base = round(frame.seconds / TIME_BASE), TIME_BASE
-                    output.mux(video.encode(picture))
-                    if on_progress:
-                        on_progress(number + 1)
-                output.mux(video.encode(None))
-                for packet in sound_packets:
-                    packet.stream = sound
-                    output.mux(packet)
-            warnings = list(reader.warnings)
-        os.replace(unfinished, target)
+        with open_video(source, turn) as reader:
+            try:
+                _write(source, unfinished, _marked(reader, marks, verdict_of, on_progress), reader)
+                os.replace(unfinished, target)
+            except (OSError, FFmpegError) as error:
+                raise OutputError(
+                    f"{target} cannot be written ({error.strerror}); give another file, on a disk with space"
+                ) from error
+            return list(reader.warnings)
     finally:
         unfinished.unlink(missing_ok=True)
-    return warnings
+
+
+def _marked(
+    reader: VideoReader,
+    marks: Mapping[int, Sequence[FrameMark]],
+    verdict_of: Callable[[float], Verdict],
+    on_progress: Callable[[int], None] | None,
+) -> Iterator[tuple[float, np.ndarray]]:
+    """(seconds, (H, W, 3) uint8) of every frame, all of one size."""
+    for number, frame in enumerate(reader, start=1):
+        pixels = frame.convert(frame.width, frame.height)
+        yield frame.seconds, draw_marks(pixels, marks.get(frame.index, ()), verdict_of)
+        if on_progress:
+            on_progress(number)
+
+
+def _write(
+    source: Path, target: Path, pictures: Iterable[tuple[float, np.ndarray]], reader: VideoReader
+) -> None:
+    """Encodes the pictures, and copies the sound between them as players read it: in the order of time."""
+    metadata = reader.metadata
+    with av.open(str(target), "w") as output:
+        video = output.add_stream("libx264", rate=Fraction(metadata.fps).limit_denominator(1001))
+        video.width, video.height = (side - side % 2 for side in (metadata.width, metadata.height))
+        video.pix_fmt, video.options = "yuv420p", QUALITY
+        video.codec_context.time_base = TIME_BASE
+        last = -1
+        with copied_sound(source, output) as sound:
+            for seconds, pixels in pictures:
+                sound.copy_until(seconds)
+                picture = av.VideoFrame.from_ndarray(
+                    np.ascontiguousarray(pixels[: video.height, : video.width]), format="rgb24"
+                )
+                last = max(round(seconds / TIME_BASE), last + 1)
+                picture.pts, picture.time_base = last, TIME_BASE
+                output.mux(video.encode(picture))
+            output.mux(video.encode(None))
+            sound.copy_until(float("inf"))
 
 
 def draw_marks(
@@ -95,26 +119,3 @@ def draw_marks(
             cv2.LINE_AA,
         )
     return drawn
-
-
-def _copied_sound(
-    source: InputContainer, output: OutputContainer
-) -> tuple[AudioStream | None, Iterator[Packet]]:
-    """A stream like the source's first sound track, and its packets; nothing where it cannot be copied."""
-    if not source.streams.audio or source.streams.audio[0].codec_context is None:
-        return None, iter(())
-    try:
-        stream = output.add_stream_from_template(source.streams.audio[0])
-    except (FFmpegError, ValueError):
-        return None, iter(())
-    return stream, _readable_packets(source, source.streams.audio[0])
-
-
-def _readable_packets(source: InputContainer, stream: AudioStream) -> Iterator[Packet]:
-    """Packets with a time, up to the first that is damaged."""
-    try:
-        for packet in source.demux(stream):
-            if packet.dts is not None:
-                yield packet
-    except FFmpegError:
-        return
