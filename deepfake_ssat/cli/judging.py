@@ -36,7 +36,9 @@ def detect(
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: torch's choice.")] = None,
     report: Annotated[
         Path | None,
-        typer.Option(metavar="FILE|DIR", help="Write a page to read; for several videos a folder of them."),
+        typer.Option(
+            metavar="FILE|DIR", help="Write a page to read (FILE.html), or a folder of pages and their index."
+        ),
     ] = None,
     annotate: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a copy of the one video with faces marked.")
@@ -49,6 +51,9 @@ def detect(
 
     Exit codes: 0 every video was scored; 3 some were not (no face, too short, unreadable: the table says
     which); 2 the command cannot run as given, or nothing to judge was found; 130 interrupted.
+
+    Files are written whole or not at all, through links and into devices, never over a video or the
+    checkpoint. A file's folder must be there; a folder of pages is made.
     """
     with one_line_errors():
         from deepfake_ssat.commands.detect import run

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from rich.console import Console
 
@@ -24,6 +23,7 @@ def run(
     options: CorpusOptions,
     workers: int | None = None,
     limit: int | None = None,
+    clips: int | None = None,
     device: str = "cpu",
 ) -> int:
     """Preprocesses and shows the account.
@@ -42,6 +42,7 @@ def run(
             options=options,
             workers=workers,
             limit=limit,
+            clips=clips,
             device=device,
             progress=console_progress(errors),
         )

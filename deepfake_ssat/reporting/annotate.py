@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
-from av.error import FFmpegError
+from av.container import OutputContainer
+from av.video.stream import VideoStream
 
 from deepfake_ssat.errors import OutputError
-from deepfake_ssat.explanation import FrameMark
-from deepfake_ssat.records import Verdict
+from deepfake_ssat.inference.explanation import FrameMark
+from deepfake_ssat.outputs import whole_file
+from deepfake_ssat.records import Verdict, VideoMetadata
 from deepfake_ssat.reporting.sound import copied_sound
-from deepfake_ssat.video import VideoReader, open_video
+from deepfake_ssat.video import open_video
 
+CONTAINERS = {
+    ".mp4": "mp4",
+    ".m4v": "mp4",
+    ".mov": "mov",
+    ".mkv": "matroska",
+    ".avi": "avi",
+    ".ts": "mpegts",
+    "": "mp4",
+}
+"""The muxer of a marked copy, by the ending of its name."""
 TIME_BASE = Fraction(1, 90_000)
 QUALITY = {"crf": "18", "preset": "veryfast"}
 COLOURS = {Verdict.FAKE: (213, 94, 0), Verdict.REAL: (0, 114, 178), Verdict.UNCERTAIN: (110, 110, 110)}
+
+
+def check_container(target: Path) -> None:
+    """Raises OutputError for a name whose ending is of no container that holds a marked copy."""
+    if target.suffix.lower() not in CONTAINERS:
+        endings = " ".join(filter(None, CONTAINERS))
+        raise OutputError(f"{target}: a marked copy is one of {endings}; give a name that ends so")
 
 
 def annotate_video(
@@ -31,64 +49,48 @@ def annotate_video(
     on_progress: Callable[[int], None] | None = None,
     turn: int = 0,
 ) -> list[str]:
-    """Writes ``target`` (whole or not at all) from ``source``; the reader's warnings are returned.
+    """Writes ``target`` (whole or not at all) from ``source``; returned are warnings about both.
 
     Frames outside analysed clips are copied without marks. Sound is copied, not encoded again, where the
     target's container can hold it, and stays in step with the pictures. ``turn`` is the clockwise turn that
-    the marks were found under. ``on_progress`` is called with the number of frames written. Raises
-    OutputError where the target cannot be written.
+    the marks were found under. ``on_progress`` is called with the number of frames written.
     """
-    unfinished = target.with_name(f"{target.stem}.part{target.suffix or '.mp4'}")
-    try:
-        with open_video(source, turn) as reader:
-            try:
-                _write(source, unfinished, _marked(reader, marks, verdict_of, on_progress), reader)
-                os.replace(unfinished, target)
-            except (OSError, FFmpegError) as error:
-                raise OutputError(
-                    f"{target} cannot be written ({error.strerror}); give another file, on a disk with space"
-                ) from error
-            return list(reader.warnings)
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-def _marked(
-    reader: VideoReader,
-    marks: Mapping[int, Sequence[FrameMark]],
-    verdict_of: Callable[[float], Verdict],
-    on_progress: Callable[[int], None] | None,
-) -> Iterator[tuple[float, np.ndarray]]:
-    """(seconds, (H, W, 3) uint8) of every frame, all of one size."""
-    for number, frame in enumerate(reader, start=1):
-        pixels = frame.convert(frame.width, frame.height)
-        yield frame.seconds, draw_marks(pixels, marks.get(frame.index, ()), verdict_of)
-        if on_progress:
-            on_progress(number)
-
-
-def _write(
-    source: Path, target: Path, pictures: Iterable[tuple[float, np.ndarray]], reader: VideoReader
-) -> None:
-    """Encodes the pictures, and copies the sound between them as players read it: in the order of time."""
-    metadata = reader.metadata
-    with av.open(str(target), "w") as output:
-        video = output.add_stream("libx264", rate=Fraction(metadata.fps).limit_denominator(1001))
-        video.width, video.height = (side - side % 2 for side in (metadata.width, metadata.height))
-        video.pix_fmt, video.options = "yuv420p", QUALITY
-        video.codec_context.time_base = TIME_BASE
-        last = -1
+    muxer = CONTAINERS[target.suffix.lower()]
+    with (
+        whole_file(target) as unfinished,
+        open_video(source, turn) as reader,
+        av.open(str(unfinished), "w", format=muxer) as output,
+    ):
+        video = _picture_track(output, reader.metadata)
         with copied_sound(source, output) as sound:
-            for seconds, pixels in pictures:
-                sound.copy_until(seconds)
-                picture = av.VideoFrame.from_ndarray(
-                    np.ascontiguousarray(pixels[: video.height, : video.width]), format="rgb24"
-                )
-                last = max(round(seconds / TIME_BASE), last + 1)
-                picture.pts, picture.time_base = last, TIME_BASE
-                output.mux(video.encode(picture))
+            last = -1
+            for number, frame in enumerate(reader, start=1):
+                sound.copy_until(frame.seconds)
+                pixels = frame.convert(frame.width, frame.height)  # All of one size, whatever their own.
+                drawn = draw_marks(pixels, marks.get(frame.index, ()), verdict_of)
+                last = max(round(frame.seconds / TIME_BASE), last + 1)
+                output.mux(video.encode(_picture(drawn[: video.height, : video.width], last)))
+                if on_progress:
+                    on_progress(number)
             output.mux(video.encode(None))
             sound.copy_until(float("inf"))
+        return [*reader.warnings, *sound.warnings]
+
+
+def _picture_track(output: OutputContainer, metadata: VideoMetadata) -> VideoStream:
+    """H.264 of the displayed size, cut to even sides."""
+    track = output.add_stream("libx264", rate=Fraction(metadata.fps).limit_denominator(1001))
+    track.width, track.height = (side - side % 2 for side in (metadata.width, metadata.height))
+    track.pix_fmt, track.options = "yuv420p", QUALITY
+    track.codec_context.time_base = TIME_BASE
+    return track
+
+
+def _picture(pixels: np.ndarray, time_stamp: int) -> av.VideoFrame:
+    """(H, W, 3) uint8 at a time in ``TIME_BASE``."""
+    picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+    picture.pts, picture.time_base = time_stamp, TIME_BASE
+    return picture
 
 
 def draw_marks(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +18,10 @@ from deepfake_ssat.video.timeline import StreamClock
 class CopiedSound:
     """Sound that still has to be copied."""
 
-    def __init__(self, packets: Iterator[tuple[float, Packet]], output: OutputContainer) -> None:
+    def __init__(
+        self, packets: Iterator[tuple[float, Packet]], output: OutputContainer, warnings: Sequence[str] = ()
+    ) -> None:
+        self.warnings = warnings
         self._packets = packets
         self._output = output
         self._waiting: tuple[float, Packet] | None = None
@@ -39,8 +42,13 @@ def copied_sound(source: Path, output: OutputContainer) -> Iterator[CopiedSound]
     """The first sound track of ``source``; an empty one where there is none, or ``output`` cannot hold it."""
     with open_container(source) as container:
         track = next((stream for stream in container.streams.audio if stream.codec_context is not None), None)
-        if track is None or track.codec_context.codec.canonical_name not in output.supported_codecs:
+        if track is None:
             yield CopiedSound(iter(()), output)
+            return
+        codec = track.codec_context.codec.canonical_name
+        if codec not in output.supported_codecs:
+            warning = f"{output.format.long_name} cannot hold the sound ({codec}): the copy is silent"
+            yield CopiedSound(iter(()), output, [warning])
             return
         target = output.add_stream_from_template(track)
         clock = read_header(source).timeline.of(track)

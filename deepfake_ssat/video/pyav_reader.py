@@ -170,7 +170,9 @@ class PyavReader:
             name = HDR_NAMES[frame.picture.color_trc]
             self._warn_once(f"HDR video ({name}): it was tone-mapped to Rec. 709")
         if own_size is not None:
-            self._warn_once("the picture changes its size on the way: all sizes and boxes are as at the start")
+            self._warn_once(
+                "the picture changes its size on the way: all sizes and boxes are as at the start"
+            )
 
     def _warn_once(self, warning: str) -> None:
         if warning not in self._noted:

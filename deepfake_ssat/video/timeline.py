@@ -1,4 +1,4 @@
-"""One clock for sound and picture, as a player shows it: 0 at the start of the file, and never running back."""
+"""One clock for sound and picture, as a player shows it: 0 at the start, and never running back."""
 
 from __future__ import annotations
 
