@@ -13,6 +13,8 @@ from av.stream import Stream
 from deepfake_ssat.video.survey import Run, StreamSurvey
 
 MICROSECONDS = 1_000_000
+BESIDE_JOIN = range(-2, 1)
+"""Packets that FFmpeg can take for damaged where a transport stream was joined, counted from the first new one."""
 
 
 @dataclass(frozen=True)
@@ -40,17 +42,25 @@ class StreamClock:
         self._tick_seconds = float(tick)
         self._offset = offset
         self._later = [(number, offset + round(seconds / tick)) for number, seconds in shifts]
+        self._joins = {number + k for number, _ in shifts[1:] for k in BESIDE_JOIN}
+        self._spliced: set[int | None] = set()
         self._num_packets = 0
 
     def place(self, packet: Packet) -> None:
         """Moves the time stamps of the next packet, and so those of the frames that are decoded from it."""
         while self._later and self._later[0][0] <= self._num_packets:
             self._offset = self._later.pop(0)[1]
-        self._num_packets += 1
         if packet.pts is not None:
             packet.pts += self._offset
         if packet.dts is not None:
             packet.dts += self._offset
+        if self._num_packets in self._joins:
+            self._spliced.add(packet.pts)
+        self._num_packets += 1
+
+    def is_spliced(self, stamp: int | None) -> bool:
+        """Whether a placed packet, or its frame, lies where recordings were joined: it only seems damaged."""
+        return stamp in self._spliced
 
     def seconds(self, stamp: int) -> float:
         """Of a time stamp of a packet that was placed, or of its frame."""
