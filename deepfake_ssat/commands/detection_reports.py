@@ -54,7 +54,9 @@ def report_video(
         page = render_report(document, explanation, facts, detector.contract, command=command)
         write_file(report, page_bytes(page))
     if annotated is not None and explanation.marks:
-        annotate_video(path, annotated, explanation.marks, detector.checkpoint.decision.verdict)
+        turn = explanation.verdict.metadata.untagged_turn if explanation.verdict.metadata else 0
+        decide = detector.checkpoint.decision.verdict
+        annotate_video(path, annotated, explanation.marks, decide, turn=turn)
     return explanation.verdict
 
 

@@ -14,9 +14,6 @@ from deepfake_ssat.faces.windows import frames_in_windows, window_starts
 from deepfake_ssat.records import FaceClip, Status
 from deepfake_ssat.video import VideoFrame, VideoReader
 
-MOST_SURPLUS = 1.25
-"""Frames of a video in those that its header announces, before the windows count as badly spread."""
-
 MAX_DETECTORS = 4
 """Kept for sources of other sizes; thousands of photos of all sizes must not fill the memory."""
 
@@ -56,13 +53,30 @@ class FaceExtraction:
         self.num_clips = 0
         self._reader = reader
         self._settings = settings
-        self._scanner = FaceScanner(settings, detector)
-        self._assembler = ClipAssembler(settings)
+        self._detector = detector
         self._num_windows = clips
+        self._turn = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._scanner = FaceScanner(self._settings, self._detector)
+        self._assembler = ClipAssembler(self._settings)
         self._starts: list[int] | None = None
 
     def __iter__(self) -> Iterator[FaceClip]:
-        """Each clip as soon as its frames were read; read them to the end before asking for the status."""
+        """Each clip as soon as its frames were read; read them to the end before asking for the status.
+
+        A video that gives none, but whose frames show faces when they are turned, is read again turned.
+        """
+        yield from self._clips()
+        if self.num_clips == 0:
+            self._turn = self._scanner.find_turn()
+        if self._turn:
+            self._reader.turn(self._turn)
+            self._begin()
+            yield from self._clips()
+
+    def _clips(self) -> Iterator[FaceClip]:
         frames = self._counted(iter(self._reader))
         span = (self._settings.frames - 1) * self._settings.frame_stride + 1
         self._starts = self._window_starts(span)
@@ -101,19 +115,17 @@ class FaceExtraction:
     @property
     def warnings(self) -> list[str]:
         """What makes this extraction less than it should be."""
-        announced = self._reader.metadata.num_frames
-        if not self._starts or announced is None:
-            return []
-        if self.num_frames <= self._starts[-1]:
-            return [
+        warnings = []
+        if self._turn:
+            warnings.append(
+                f"no face was found upright: the pictures were turned by {self._turn}° clockwise, where there "
+                "are faces"
+            )
+        if self._starts and self.num_frames <= self._starts[-1]:
+            warnings.append(
                 f"the video ended after {self.num_frames} frames, before the last window that was planned"
-            ]
-        if self.num_frames > MOST_SURPLUS * announced:
-            return [
-                f"the video has {self.num_frames} frames where {announced} were announced: its later part "
-                "was not looked at; try all clips"
-            ]
-        return []
+            )
+        return warnings
 
     def _window_starts(self, span: int) -> list[int] | None:
         """None where everything is to be read: when asked for, or when the length is not known or small."""
