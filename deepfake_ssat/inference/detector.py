@@ -138,7 +138,10 @@ class Detector:
     def judge(
         self, name: str, video: VideoReader, clips: int | None = None, on_clip: OnClip | None = None
     ) -> VideoVerdict:
-        """As ``detect``, of a video that is open already."""
+        """As ``detect``, of a video that is open already.
+
+        Which tracks count as faces is known at the end only: ``on_clip`` sees the clips of the others too.
+        """
         extraction = self._extractor.extract(video, clips)
         scores = VideoScores()
         for batch in _batches(extraction, BATCH_CLIPS[self.device.type]):
@@ -149,9 +152,11 @@ class Detector:
         warnings = [*video.warnings, *extraction.warnings]
         if extraction.status is not Status.SCORED:
             return unscored_verdict(name, extraction.status, [extraction.detail, *warnings], video.metadata)
+        faces = extraction.counting_tracks
+        judged = [score for score in scores.clips if score.track_id in faces]
         decision = self.checkpoint.decision
         return scored_verdict(
-            name, scores.clips, scores.boxes, decision.aggregation, decision, warnings, video.metadata
+            name, judged, scores.boxes, decision.aggregation, decision, warnings, video.metadata
         )
 
     def _score_clips(self, batch: list[FaceClip]) -> list[float]:

@@ -76,6 +76,23 @@ def test_video_probability_is_highest_face_mean(tmp_path, monkeypatch, video):
     assert script.settings == CONTRACT
 
 
+def test_tracks_that_do_not_count_as_faces_are_not_judged(tmp_path, monkeypatch, video):
+    clips = [face_clip(track, start) for start in (0, 4, 8) for track in (0, 1)]
+    both = make_detector(tmp_path, monkeypatch, ScriptedExtractor(clips)).detect(video)
+    highest = max(both.faces, key=lambda face: face.probability).track_id
+    script = ScriptedExtractor(clips, doubtful=[highest])
+    detector = make_detector(tmp_path, monkeypatch, script)
+    verdict = detector.detect(video)
+    assert [face.track_id for face in verdict.faces] == [1 - highest]
+    assert {clip.track_id for clip in verdict.clips} == {1 - highest}
+    assert verdict.probability < both.probability
+    explanation = detector.explain(video, num_clips=2)
+    assert {explained.score.track_id for explained in explanation.clips} == {1 - highest}
+    assert len(explanation.clips) == 2
+    assert set(explanation.thumbnails) == {1 - highest}
+    assert {mark.track_id for marks in explanation.marks.values() for mark in marks} == {1 - highest}
+
+
 def test_verdict_follows_checkpoints_band(tmp_path, monkeypatch, video):
     script = ScriptedExtractor([face_clip(0, 0)])
     found = set()
