@@ -11,6 +11,7 @@ from rich.console import Console
 
 from deepfake_ssat.commands.detection_reports import ReportFolder, is_page, report_video
 from deepfake_ssat.commands.progress import show_progress
+from deepfake_ssat.config.extraction import parse_clips
 from deepfake_ssat.errors import ConfigError, DeepfakeError, OutputError
 from deepfake_ssat.outputs import check_different, check_file, is_printed, make_folder, write_file
 from deepfake_ssat.records import Status, VideoVerdict
@@ -68,15 +69,6 @@ def run(
         write_file(csv_file, results_csv(verdicts).encode("utf-8", "surrogateescape"))
     all_scored = all(verdict.status is Status.SCORED for verdict in verdicts)
     return ALL_SCORED if all_scored else SOME_NOT_SCORED
-
-
-def parse_clips(text: str) -> int | None:
-    """``all`` is None; anything but a positive number else raises ConfigError."""
-    if text == "all":
-        return None
-    if not text.isdecimal() or int(text) < 1:
-        raise ConfigError(f"--clips {text}: give a number from 1, or all")
-    return int(text)
 
 
 def list_videos(paths: Sequence[Path]) -> list[Path]:
