@@ -13,6 +13,10 @@ class OutputError(DeepfakeError):
     """A file or folder that cannot be written, or must not be: an input is never overwritten."""
 
 
+class MissingFileError(DeepfakeError, FileNotFoundError):
+    """A file that is not there, or may not be read."""
+
+
 class VideoError(DeepfakeError):
     """A video that cannot be opened or from which no frame can be decoded."""
 

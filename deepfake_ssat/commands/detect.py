@@ -117,9 +117,10 @@ def _judge(judge: Callable[[Path], VideoVerdict], path: Path, debug: bool) -> Vi
     except Exception as error:
         if debug:
             raise
-        detail = " ".join(f"{type(error).__name__}: {error}".split())
+        detail = " ".join(str(error).split())
         if not isinstance(error, DeepfakeError):
-            detail = f"internal error, please report it ({detail}); --debug shows the traceback"
+            kind = type(error).__name__
+            detail = f"internal error, please report it ({kind}: {detail}); --debug shows the traceback"
         return VideoVerdict(os.fspath(path), Status.UNREADABLE, warnings=(detail,))
 
 

@@ -20,6 +20,11 @@ from deepfake_ssat.models.checkpoint import Checkpoint
 from deepfake_ssat.models.pixels import normalize_pixels
 from deepfake_ssat.records import ClipScore, FaceClip, VideoVerdict
 
+NO_ERROR_MAP = (
+    "No map of the reconstruction error: the loaded weights have no decoder (training with ssat or supmae "
+    "stores one; from Python, load_detector(..., decoder=True) keeps it)."
+)
+
 
 @dataclass
 class KeptClips:
@@ -55,13 +60,14 @@ def explanation(
 ) -> Explanation:
     """A verdict with the maps of the clips that were kept.
 
-    Those of the reconstruction error need a checkpoint that was loaded with its decoder.
+    Those of the reconstruction error need a checkpoint that was loaded with its decoder; notes tell of none.
     """
     return Explanation(
         verdict=verdict,
         clips=tuple(_explain_clip(checkpoint, device, clip, score) for clip, score in kept.highest()),
         thumbnails=kept.thumbnails,
         marks={frame: tuple(marks) for frame, marks in kept.marks.items()},
+        notes=() if checkpoint.model.autoencoder() is not None else (NO_ERROR_MAP,),
     )
 
 

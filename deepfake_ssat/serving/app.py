@@ -205,6 +205,15 @@ async def submit_video(
     return service.answer(await service.submit(request, name))
 
 
+@api.get("/jobs")
+def job_states(
+    service: FoundService, job_ids: Annotated[list[str] | None, Query(alias="id", max_length=200)] = None
+) -> list[JobAnswer]:
+    """Those of the named jobs that are known: nobody is told of jobs whose ids they were not given."""
+    found = (service.store.find(job_id) for job_id in job_ids or ())
+    return [service.answer(job) for job in found if job is not None]
+
+
 @api.get("/jobs/{job_id}")
 def job_state(service: FoundService, job: FoundJob) -> JobAnswer:
     """Where a job stands; ask again until its state is done or failed."""

@@ -243,6 +243,13 @@ def test_busy_database_is_answered_with_try_later(client, monkeypatch):
     assert client.get("/api/v1/jobs/0123").status_code == 503
 
 
+def test_jobs_are_asked_for_by_their_ids_and_never_listed(client, video):
+    ids = [submit(client, video).json()["id"] for _ in range(2)]
+    asked = client.get("/api/v1/jobs", params={"id": [ids[1], "0123", ids[0]]}).json()
+    assert [job["id"] for job in asked] == [ids[1], ids[0]]
+    assert client.get("/api/v1/jobs").json() == []
+
+
 def test_unknown_job_is_not_found(client):
     assert client.get("/api/v1/jobs/0123").status_code == 404
     assert client.get("/api/v1/jobs/..%2F..%2Fetc").status_code == 404
