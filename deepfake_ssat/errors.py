@@ -10,15 +10,15 @@ class ConfigError(DeepfakeError):
 
 
 class OutputError(DeepfakeError):
-    """A file or folder that cannot be written, or must not be: an input is never overwritten."""
+    """A file or folder that cannot be written, or must not be; it says nothing about any input."""
+
+
+class MissingFileError(DeepfakeError, FileNotFoundError):
+    """A file that is not there, or may not be read."""
 
 
 class VideoError(DeepfakeError):
     """A video that cannot be opened or from which no frame can be decoded."""
-
-
-class OutputError(DeepfakeError):
-    """A file that cannot be written: a full disk, a missing right; it says nothing about any input."""
 
 
 class CorpusError(DeepfakeError):

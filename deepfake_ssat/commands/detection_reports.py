@@ -111,9 +111,10 @@ class ReportFolder:
 
     def _fingerprint(self, path: Path) -> dict[str, Any]:
         """What a stored verdict rests on: file, weights, program and what else a score depends on."""
+        from deepfake_ssat.inference.arguments import existing_file
         from deepfake_ssat.inference.description import settings_record
 
-        facts = path.stat()
+        facts = os.stat(existing_file(path, "path"))
         return {
             "path": str(path),
             "size": facts.st_size,

@@ -126,8 +126,8 @@ class FaceExtraction:
         warnings = []
         if self._turn:
             warnings.append(
-                f"no face was found upright: the pictures were turned by {self._turn}° clockwise, where there "
-                "are faces"
+                f"no face was found upright: the pictures were turned by {self._turn}° clockwise, where "
+                "there are faces"
             )
         if self._starts and self.num_frames <= self._starts[-1]:
             warnings.append(
@@ -135,7 +135,8 @@ class FaceExtraction:
             )
         if doubtful := len(self._tracks - self.counting_tracks):
             warnings.append(
-                f"{doubtful} of {len(self._tracks)} face tracks left out: doubtful, small or brief beside others"
+                f"{doubtful} of {len(self._tracks)} face tracks left out: "
+                "doubtful, small or brief beside others"
             )
         return warnings
 

@@ -16,6 +16,13 @@ import torch
 
 from deepfake_ssat.clips.resize import resize_clip
 from deepfake_ssat.errors import CheckpointError, VideoError
+from deepfake_ssat.inference.arguments import (
+    check_clips,
+    check_num_clips,
+    check_pixels,
+    checkpoint_path,
+    existing_file,
+)
 from deepfake_ssat.inference.backends import ClipScorer, make_scorer
 from deepfake_ssat.inference.device import resolve_device
 from deepfake_ssat.inference.explain import KeptClips, explanation
@@ -27,7 +34,6 @@ from deepfake_ssat.video import VideoReader, open_video
 
 if TYPE_CHECKING:
     from deepfake_ssat.faces.extract import FaceExtractor
-    from deepfake_ssat.inference.explanation import Explanation
 
 DEFAULT_WEIGHTS = Path(__file__).parent.parent / "weights" / "default.safetensors"
 BATCH_CLIPS = {"cpu": 1, "cuda": 8}
@@ -49,7 +55,7 @@ def load_detector(
     is torch or openvino (on CPUs only: there auto is the CPU). Raises CheckpointError for files that are no
     detector of faces, ConfigError for a device or a backend that is not there.
     """
-    path = default_weights() if checkpoint is None else Path(checkpoint)
+    path = default_weights() if checkpoint is None else checkpoint_path(checkpoint)
     where = resolve_device("cpu" if (backend, device) == ("openvino", "auto") else device)
     return Detector(load_checkpoint(path, where, decoder=decoder), path, where, backend)
 
@@ -100,9 +106,11 @@ class Detector:
         """Judges one file on ``clips`` clips spread over it, or on every one (None).
 
         A file that cannot be read, shows no face or is too short gets that status and no probability.
-        ``on_clip`` sees each clip with its score as it passes; clips are not kept.
+        ``on_clip`` sees each clip with its score as it passes; clips are not kept. Raises MissingFileError
+        for a file that is not there, ConfigError for what is no number of clips.
         """
-        name = os.fspath(path)
+        name = existing_file(path, "path")
+        check_clips(clips)
         try:
             with open_video(name) as video:
                 return self.judge(name, video, clips, on_clip)
@@ -119,8 +127,9 @@ class Detector:
         """Judges one file as ``detect`` does, with heat maps of its ``num_clips`` highest scores.
 
         Maps are computed by torch whatever the backend; those of the reconstruction error need a detector
-        that was loaded with its decoder.
+        that was loaded with its decoder, and ``notes`` tells where it has none. Raises as ``detect`` does.
         """
+        check_num_clips(num_clips)
         kept = KeptClips(num_clips)
 
         def keep(clip: FaceClip, score: ClipScore) -> None:
@@ -133,6 +142,7 @@ class Detector:
 
     def score(self, pixels: np.ndarray | torch.Tensor) -> np.ndarray:
         """(B, T, H, W, C) uint8 of the model's frames and size -> (B,) probabilities of fake, calibrated."""
+        check_pixels(pixels, self.checkpoint.settings)
         return self.scorer.score(pixels)
 
     def judge(
@@ -142,6 +152,7 @@ class Detector:
 
         Which tracks count as faces is known at the end only: ``on_clip`` sees the clips of the others too.
         """
+        check_clips(clips)
         extraction = self._extractor.extract(video, clips)
         scores = VideoScores()
         for batch in _batches(extraction, BATCH_CLIPS[self.device.type]):

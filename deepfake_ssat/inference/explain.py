@@ -22,6 +22,10 @@ from deepfake_ssat.records import ClipScore, FaceClip, VideoVerdict
 
 SPARE_CLIPS = 4
 """Kept for each that will be explained: those of tracks that do not count as faces in the end go."""
+NO_ERROR_MAP = (
+    "No map of the reconstruction error: the loaded weights have no decoder (training with ssat or supmae "
+    "stores one; from Python, load_detector(..., decoder=True) keeps it)."
+)
 
 
 @dataclass
@@ -65,7 +69,7 @@ def explanation(
 ) -> Explanation:
     """A verdict with the maps of the clips that were kept.
 
-    Those of the reconstruction error need a checkpoint that was loaded with its decoder.
+    Those of the reconstruction error need a checkpoint that was loaded with its decoder; notes tell of none.
     """
     faces = {face.track_id for face in verdict.faces}
     return Explanation(
@@ -73,6 +77,7 @@ def explanation(
         clips=tuple(_explain_clip(checkpoint, device, clip, score) for clip, score in kept.highest(faces)),
         thumbnails={track: picture for track, picture in kept.thumbnails.items() if track in faces},
         marks=kept.marks_of(faces),
+        notes=() if checkpoint.model.autoencoder() is not None else (NO_ERROR_MAP,),
     )
 
 

@@ -203,7 +203,7 @@ def _not_analysed(
         f"Faces smaller than {contract.min_face_size:g} pixels, and faces seen for less than "
         f"{contract.frames * contract.frame_stride} frames in a row."
     )
-    return lines
+    return [*lines, *explanation.notes]
 
 
 def _policy(document: Mapping[str, Any]) -> str:

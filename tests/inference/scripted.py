@@ -23,6 +23,7 @@ def write_checkpoint(
     contract: ExtractionSettings | None = CONTRACT,
     decision: Decision | None = None,
     provenance: dict | None = None,
+    metrics: dict | None = None,
 ) -> Path:
     """A checkpoint with random weights whose answers differ from clip to clip."""
     torch.manual_seed(3)
@@ -32,7 +33,12 @@ def write_checkpoint(
     save_checkpoint(
         path,
         Checkpoint(
-            model, settings, contract, decision or Decision(), provenance=provenance or {"command": "a test"}
+            model,
+            settings,
+            contract,
+            decision or Decision(),
+            metrics=metrics or {},
+            provenance=provenance or {"command": "a test"},
         ),
     )
     return path
