@@ -19,9 +19,9 @@ from deepfake_ssat.clips.array_file import read_array_file
 from deepfake_ssat.clips.images import ImageDataset
 from deepfake_ssat.config import ArrayFile, ModelSettings, load_experiment
 from deepfake_ssat.errors import ConfigError
-from deepfake_ssat.manifest import replace_file
 from deepfake_ssat.models.checkpoint import load_checkpoint
 from deepfake_ssat.models.pixels import normalize_pixels
+from deepfake_ssat.outputs import write_file
 from deepfake_ssat.training.run_folder import RunFolder
 
 ACCOUNT_SECONDS = 10.0
@@ -130,4 +130,4 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _write(file: Path, values: dict[str, Any]) -> None:
-    replace_file(file, (json.dumps(values, indent=2) + "\n").encode())
+    write_file(file, (json.dumps(values, indent=2) + "\n").encode())

@@ -12,12 +12,12 @@ from deepfake_ssat.calibration.logits import open_parts, video_logits
 from deepfake_ssat.calibration.parts import choose_parts, doubts
 from deepfake_ssat.calibration.report import CalibrationReport
 from deepfake_ssat.config import Selection
-from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.evaluation.evaluation import Evaluation, locked
 from deepfake_ssat.evaluation.selection import choose_rows
 from deepfake_ssat.inference.detector import Detector, load_detector
 from deepfake_ssat.metrics import Scaling
-from deepfake_ssat.models.checkpoint import Checkpoint, save_checkpoint
+from deepfake_ssat.models.checkpoint import save_checkpoint
+from deepfake_ssat.outputs import check_file
 from deepfake_ssat.progress import Progress, silent
 from deepfake_ssat.provenance import typed_command
 
@@ -51,12 +51,11 @@ def calibrate(
     videos of people that the model was trained on.
     """
     out = Path(out)
-    if checkpoint is not None and out.resolve() == Path(checkpoint).resolve():
-        raise ConfigError(f"{out} is the checkpoint itself; give another --out, so that both can be compared")
+    check_file(out, [] if checkpoint is None else [Path(checkpoint)])
     detector = load_detector(checkpoint, device, decoder=True)
     policy = detector.checkpoint.decision.aggregation.changed(clip_rule, face_rule)
     folder = report_folder(out) if report is None else Path(report)
-    with locked(folder):
+    with locked(folder, [Path(path) for path in manifests]):
         parts = choose_parts(detector, [Path(path) for path in manifests], selection)
         evaluations = open_parts(detector, parts, folder, policy, batch, progress)
         scored = [each.score(part.rows) for each, part in zip(evaluations, parts, strict=True)]
@@ -67,7 +66,7 @@ def calibrate(
             detector.checkpoint, logits, method, false_alarm_rate, miss_rate, parts, selection
         )
         calibrated = replace(detector.checkpoint, decision=after)
-        written = {"path": str(out), "sha256": _save(out, calibrated)}
+        written = {"path": str(out), "sha256": save_checkpoint(out, calibrated)}
     return CalibrationReport(
         provenance={**_provenance(detector, evaluations, selection), "written": written},
         checkpoint=calibrated,
@@ -84,14 +83,6 @@ def calibrate(
 def report_folder(out: Path) -> Path:
     """Where scores and reports of a calibrated checkpoint lie unless told otherwise."""
     return out.with_name(out.stem + REPORT_SUFFIX)
-
-
-def _save(out: Path, checkpoint: Checkpoint) -> str:
-    """Whole or not at all; returns its SHA-256."""
-    try:
-        return save_checkpoint(out, checkpoint)
-    except OSError as error:
-        raise ConfigError(f"{out} cannot be written ({error.strerror}); give another --out") from error
 
 
 def _provenance(

@@ -43,6 +43,7 @@ def _options_of_all(
 
 app.command()(judging.detect)
 app.command()(research.preprocess)
+app.command()(research.config)
 app.command()(research.train)
 app.command()(research.evaluate)
 app.command()(research.calibrate)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from deepfake_ssat.cli.shared import Device, PerturbOn, Reader, Scaling, WorkerDevice, one_line_errors
+from deepfake_ssat.cli.shared import Device, PerturbOn, Scaling, WorkerDevice, one_line_errors
 
 Corpora = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this one; repeatable.")]
 Compressions = Annotated[
@@ -15,6 +15,16 @@ Compressions = Annotated[
 ]
 Manipulations = Annotated[
     list[str] | None, typer.Option(metavar="NAME", help="Only this one (genuine stay); repeatable.")
+]
+Config = Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="A file such as configs/*.yaml.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Change one setting, such as optimizer.batch_size=4; repeatable."
+    ),
+]
+Smoke = Annotated[
+    bool, typer.Option("--smoke", help="Made small by its overlay: ends in minutes on two cores.")
 ]
 ClipRule = Annotated[
     str | None,
@@ -80,7 +90,6 @@ def preprocess(
     min_face_size: Annotated[
         float | None, typer.Option(min=1.0, help="Leave out smaller faces, in pixels; default 40.")
     ] = None,
-    reader: Annotated[Reader, typer.Option(help="Which library reads the videos.")] = Reader.pyav,
     device: Annotated[WorkerDevice, typer.Option(help="Where the face detector runs.")] = WorkerDevice.cpu,
 ) -> None:
     """Turn a corpus into face clips and a manifest.
@@ -117,7 +126,6 @@ def preprocess(
                     split_by_identity=split_by_identity,
                 ),
                 workers=workers,
-                reader=reader.value,
                 limit=limit,
                 clips=clips,
                 device=device.value,
@@ -125,14 +133,21 @@ def preprocess(
         )
 
 
+def config(config: Config, set_: Changes = None, smoke: Smoke = False) -> None:
+    """Print a configuration with all its settings.
+
+    What it says itself, what it takes from its base, and every default: as train stores it in the run folder.
+    """
+    with one_line_errors():
+        from deepfake_ssat.commands.config import run
+
+        raise typer.Exit(run(config, changes=set_ or [], smoke=smoke))
+
+
 def train(
-    config: Annotated[
-        Path, typer.Argument(metavar="CONFIG.yaml", help="A complete file such as configs/*.yaml.")
-    ],
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change one setting: optimizer.batch_size=4."),
-    ] = None,
+    config: Config,
+    set_: Changes = None,
+    smoke: Smoke = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -148,7 +163,7 @@ def train(
     with one_line_errors():
         from deepfake_ssat.commands.train import run
 
-        raise typer.Exit(run(config, changes=set_ or [], out=out))
+        raise typer.Exit(run(config, changes=set_ or [], out=out, smoke=smoke))
 
 
 def evaluate(
@@ -287,14 +302,12 @@ def calibrate(
 
 
 def cross_manipulation(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file, such as those in configs/.")],
+    config: Config,
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Where folds and the table go; run again to go on.")
     ],
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of all folds; repeatable."),
-    ] = None,
+    set_: Changes = None,
+    smoke: Smoke = False,
     hold_out: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Only this fold, the others run elsewhere; repeatable."),
@@ -317,6 +330,7 @@ def cross_manipulation(
                 config,
                 out,
                 changes=set_ or [],
+                smoke=smoke,
                 hold_out=hold_out or [],
                 split=split,
                 merge_only=merge_only,

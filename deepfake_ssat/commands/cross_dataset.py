@@ -9,6 +9,7 @@ from rich.console import Console
 
 from deepfake_ssat.config import Selection
 from deepfake_ssat.errors import ConfigError, ManifestError
+from deepfake_ssat.outputs import make_folder
 
 CELLS_FOLDER = "cells"
 CHECKPOINTS_FOLDER = "checkpoints"
@@ -32,6 +33,7 @@ def run(
     weights = named_paths(checkpoints, "--checkpoint")
     folders = named_paths(manifests, "--manifest")
     _check(weights, folders, selection, device)
+    make_folder(out, folders.values())
 
     from deepfake_ssat.commands.evaluate import write_report
     from deepfake_ssat.commands.progress import console_progress

@@ -77,7 +77,7 @@ def run(
 def write_report(report: EvalReport, out: Path) -> list[str]:
     """Each file whole, report.json last, so that where it is, the others are too; returns their names."""
     from deepfake_ssat.evaluation.clip_scores import CLIP_SCORES_FILE
-    from deepfake_ssat.manifest import replace_file
+    from deepfake_ssat.outputs import write_file
     from deepfake_ssat.reporting.evaluation.figures import FIGURES, figures
     from deepfake_ssat.reporting.evaluation.files import report_json, videos_csv
     from deepfake_ssat.reporting.evaluation.table import markdown
@@ -91,13 +91,13 @@ def write_report(report: EvalReport, out: Path) -> list[str]:
     for name in set(FIGURES) - set(files):
         (out / name).unlink(missing_ok=True)
     for name, data in files.items():
-        replace_file(out / name, data)
+        write_file(out / name, data)
     return [*reversed(files), CLIP_SCORES_FILE]
 
 
 def _write_robustness(report: RobustnessReport, out: Path) -> list[str]:
     """Each file whole, the JSON last."""
-    from deepfake_ssat.manifest import replace_file
+    from deepfake_ssat.outputs import write_file
     from deepfake_ssat.reporting.evaluation.robustness import (
         robustness_csv,
         robustness_json,
@@ -113,5 +113,5 @@ def _write_robustness(report: RobustnessReport, out: Path) -> list[str]:
         f"{name}.json": robustness_json(report).encode(),
     }
     for file, data in files.items():
-        replace_file(out / file, data)
+        write_file(out / file, data)
     return [*reversed(files)]

@@ -26,6 +26,7 @@ from deepfake_ssat.inference.detector import Detector, load_detector
 from deepfake_ssat.inference.verdict import scored_verdict
 from deepfake_ssat.manifest import Manifest, load_manifest, people
 from deepfake_ssat.models.decision import AggregationPolicy, Decision
+from deepfake_ssat.outputs import make_folder
 from deepfake_ssat.progress import Advance, Progress, silent
 from deepfake_ssat.records import Box, ClipScore, EvaluatedVideo, ManifestRow, VideoVerdict
 
@@ -147,7 +148,7 @@ def open_evaluation(
 ) -> Iterator[Evaluation]:
     """Loads both and holds the folder's lock; the rules are the checkpoint's unless others are given."""
     detector = load_detector(checkpoint, device)
-    with locked(folder):
+    with locked(folder, [Path(manifest)]):
         yield Evaluation(
             detector,
             load_manifest(Path(manifest)),
@@ -160,18 +161,16 @@ def open_evaluation(
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """A folder of scores for one run at a time; made where it is not there."""
+def locked(folder: Path, inputs: Iterable[Path] = ()) -> Iterator[None]:
+    """A folder of scores, none of the inputs, for one run at a time; made where it is not there."""
+    make_folder(folder, inputs)
     lock = FileLock(folder / LOCK_FILE, timeout=0)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout as error:
         raise ConfigError(
             f"{folder}: another evaluate writes there, or a calibrate; wait, or give another folder"
         ) from error
-    except OSError as error:
-        raise ConfigError(f"{folder} cannot be written ({error.strerror}); give another folder") from error
     try:
         yield
     finally:

@@ -138,4 +138,5 @@ def _dropped(row: ManifestRow, verdict: VideoVerdict) -> DroppedVideo:
         manipulation=row.manipulation,
         reason=verdict.status,
         detail=verdict.warnings[0],
+        compression=row.compression,
     )

@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from deepfake_ssat.clips.landmarks import write_landmarks
 from deepfake_ssat.clips.storage import ClipWriter
 from deepfake_ssat.config import ExtractionSettings
-from deepfake_ssat.corpora.index import is_picture
+from deepfake_ssat.corpora.files import is_picture
 from deepfake_ssat.errors import ManifestError, VideoError
 from deepfake_ssat.extraction.journal import ClipFile, Extraction
 from deepfake_ssat.extraction.masks import TrackPlaces, find_changed
@@ -24,8 +24,6 @@ from deepfake_ssat.video.picture import PictureReader
 
 if TYPE_CHECKING:
     from deepfake_ssat.faces.extract import FaceExtractor
-
-ReaderName = Literal["pyav", "decord"]
 
 MIN_FPS, MAX_FPS = 0.1, 240.0
 """A damaged header can claim any rate; it only sets how fast a player shows the clip file."""
@@ -50,7 +48,6 @@ class PrepareExtraction:
     """Called once in each worker: loads the networks, gives the function of one video."""
 
     settings: ExtractionSettings
-    reader: ReaderName
     device: str
     clips: int | None = None
     """Of each video, as ``FaceExtractor.extract`` takes them: so many spread over it, or all."""
@@ -70,7 +67,7 @@ class PrepareExtraction:
         def extract(task: Task) -> Extraction:
             if is_picture(task.path):
                 return extract_picture(task, of_pictures)
-            return extract_video(task, of_videos, self.settings, self.reader, self.clips)
+            return extract_video(task, of_videos, self.settings, self.clips)
 
         return extract
 
@@ -84,13 +81,10 @@ def extract_video(
     task: Task,
     extractor: FaceExtractor,
     settings: ExtractionSettings,
-    reader_name: ReaderName,
     clips: int | None = None,
 ) -> Extraction:
     """Writes the clip files of one video into its staging folder; an unreadable video is a result."""
-    return _read_and_extract(
-        task, lambda: open_video(task.path, reader=reader_name), extractor, settings, clips
-    )
+    return _read_and_extract(task, lambda: open_video(task.path), extractor, settings, clips)
 
 
 def extract_picture(task: Task, extractor: FaceExtractor) -> Extraction:

@@ -18,7 +18,8 @@ from deepfake_ssat.clips.resize import resize_clip
 from deepfake_ssat.errors import CheckpointError, ConfigError, VideoError
 from deepfake_ssat.inference.backends import ClipScorer, make_scorer
 from deepfake_ssat.inference.device import resolve_device
-from deepfake_ssat.inference.explanation import EXPLAINED_CLIPS
+from deepfake_ssat.inference.explain import KeptClips, explanation
+from deepfake_ssat.inference.explanation import EXPLAINED_CLIPS, Explanation
 from deepfake_ssat.inference.verdict import VideoScores, scored_verdict, unscored_verdict
 from deepfake_ssat.models.checkpoint import Checkpoint, load_checkpoint
 from deepfake_ssat.progress import Progress, silent
@@ -82,11 +83,6 @@ class Detector:
                 f"{path}: its clips have {self.contract.frames} frames, its model reads "
                 f"{checkpoint.settings.frames}; train it on clips that are as long"
             )
-        if checkpoint.provenance.get("objective", {}).get("name") == "mae":
-            raise CheckpointError(
-                f"{path}: was trained to reconstruct only (objective mae), its classifier is random; "
-                "fine-tune it: a training configuration takes it as init"
-            )
         self.scorer: ClipScorer = make_scorer(backend, checkpoint, device)
 
     @property
@@ -106,7 +102,6 @@ class Detector:
         self,
         video: StrPath | np.ndarray | Iterable[np.ndarray],
         clips: int | None = 4,
-        reader: Literal["pyav", "decord"] = "pyav",
         on_clip: OnClip | None = None,
         *,
         fps: float | None = None,
@@ -118,7 +113,6 @@ class Detector:
         self,
         video: Iterable[StrPath],
         clips: int | None = 4,
-        reader: Literal["pyav", "decord"] = "pyav",
         on_clip: OnClip | None = None,
         *,
         progress: Progress = silent,
@@ -128,7 +122,6 @@ class Detector:
         self,
         video: Any,
         clips: int | None = 4,
-        reader: Literal["pyav", "decord"] = "pyav",
         on_clip: OnClip | None = None,
         *,
         fps: float | None = None,
@@ -144,18 +137,17 @@ class Detector:
         as it passes; clips are not kept. Raises ConfigError for frames that are not as described.
         """
         if fps is not None or seconds is not None:
-            return self._judge_opened(
-                FRAMES, lambda: FrameReader(video, fps=fps, seconds=seconds), clips, on_clip
-            )
+            frames = partial(FrameReader, video, fps=fps, seconds=seconds)
+            return self._judge_opened(FRAMES, frames, clips, on_clip)
         if isinstance(video, (str, os.PathLike)):
-            return self._judge_opened(os.fspath(video), partial(open_video, video, reader), clips, on_clip)
+            return self._judge_opened(os.fspath(video), partial(open_video, video), clips, on_clip)
         if isinstance(video, np.ndarray):
             raise ConfigError("frames need their times; give fps, such as fps=25, or seconds")
         files = list(video)
         with progress("judging", "video", len(files)) as advance:
             verdicts = []
             for file in files:
-                verdicts.append(self.detect(file, clips, reader, on_clip))
+                verdicts.append(self.detect(file, clips, on_clip))
                 advance()
         return verdicts
 
@@ -173,7 +165,6 @@ class Detector:
         self,
         path: str | os.PathLike[str],
         clips: int | None = 4,
-        reader: Literal["pyav", "decord"] = "pyav",
         num_clips: int = EXPLAINED_CLIPS,
         on_clip: OnClip | None = None,
     ) -> Explanation:
@@ -182,9 +173,15 @@ class Detector:
         Maps are computed by torch whatever the backend; those of the reconstruction error need a detector
         that was loaded with its decoder.
         """
-        from deepfake_ssat.inference.explain import explain
+        kept = KeptClips(num_clips)
 
-        return explain(self, path, clips, reader, num_clips, on_clip)
+        def keep(clip: FaceClip, score: ClipScore) -> None:
+            kept.add(clip, score)
+            if on_clip is not None:
+                on_clip(clip, score)
+
+        verdict = self.detect(path, clips, keep)
+        return explanation(verdict, kept, self.checkpoint, self.device)
 
     def score(self, pixels: np.ndarray | torch.Tensor) -> np.ndarray:
         """(B, T, H, W, C) uint8 of the model's frames and size -> (B,) probabilities of fake, calibrated."""

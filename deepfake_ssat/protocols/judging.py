@@ -12,7 +12,8 @@ from deepfake_ssat.config import FaceClips
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.evaluation.evaluate import evaluate
 from deepfake_ssat.inference.device import use_threads
-from deepfake_ssat.manifest import Manifest, replace_file
+from deepfake_ssat.manifest import Manifest
+from deepfake_ssat.outputs import write_file
 from deepfake_ssat.protocols.folds import Fold, settings_hash
 from deepfake_ssat.protocols.merging import REMEDY, require_settings
 from deepfake_ssat.protocols.official import why_unofficial
@@ -99,7 +100,7 @@ def judge_fold(
             "scoring": report.provenance["scoring"],
         },
     )
-    replace_file(fold.root / FOLD_FILE, fold_json(result).encode())
+    write_file(fold.root / FOLD_FILE, fold_json(result).encode())
     return result
 
 

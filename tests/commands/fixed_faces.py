@@ -75,7 +75,6 @@ class PrepareFixed:
     """Takes the place of ``PrepareExtraction``: two faces; a file named ``killer`` kills its process."""
 
     settings: ExtractionSettings
-    reader: str
     device: str
     clips: int | None = None
 
@@ -87,6 +86,6 @@ class PrepareFixed:
                 os.kill(os.getpid(), signal.SIGKILL)
             if task.path.stem == "bug":
                 raise KeyError("a bug")
-            return extract_video(task, extractor, self.settings, self.reader, self.clips)
+            return extract_video(task, extractor, self.settings, self.clips)
 
         return work

@@ -268,7 +268,7 @@ def test_command_line_refuses_in_one_line(checkpoint, manifest):
     runner = CliRunner()
     result = runner.invoke(app, ["calibrate", str(checkpoint), str(manifest.root), "--out", str(checkpoint)])
     assert result.exit_code == 2
-    assert "is the checkpoint itself" in result.output
+    assert "itself; give another path to write to" in result.output
     assert len(result.output.splitlines()) == 1
     result = runner.invoke(
         app, ["calibrate", str(checkpoint), str(manifest.root), "--out", "x", "--false-alarm-rate", "0.9"]

@@ -97,6 +97,7 @@ def _dropped_line(video: DroppedVideo) -> dict[str, Any]:
         "split": video.split,
         "label": "" if video.label is None else video.label,
         "manipulation": video.manipulation,
+        "compression": video.compression,
         "status": video.reason.value,
         "clips": 0,
         "detail": video.detail,
