@@ -33,6 +33,8 @@ if TYPE_CHECKING:
         VideoMetadata,
         VideoVerdict,
     )
+    from deepfake_ssat.training.run_folder import RunFolder
+    from deepfake_ssat.training.train import train
 
 __all__ = [
     "CalibrationReport",
@@ -47,6 +49,7 @@ __all__ = [
     "FaceVerdict",
     "PreprocessReport",
     "Progress",
+    "RunFolder",
     "Selection",
     "Status",
     "Verdict",
@@ -58,6 +61,7 @@ __all__ = [
     "evaluate",
     "load_detector",
     "preprocess",
+    "train",
 ]
 
 _HOMES = {
@@ -76,6 +80,8 @@ _HOMES = {
         *("ClipScore", "EvalReport", "EvaluatedVideo", "FaceVerdict"),
         *("Status", "Verdict", "VideoMetadata", "VideoVerdict"),
     ),
+    "training.run_folder": ("RunFolder",),
+    "training.train": ("train",),
 }
 """By module, the names that it gives."""
 
