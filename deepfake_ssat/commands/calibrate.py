@@ -53,7 +53,7 @@ def run(
         method=method,
         false_alarm_rate=false_alarm_rate,
         miss_rate=miss_rate,
-        folder=folder,
+        report=folder,
         device=device,
         batch=batch,
         progress=console_progress(console),

@@ -53,9 +53,7 @@ def _without_others(entry: Entry, family: Iterable[Entry], frame_stride: int) ->
     return replace(entry, extraction=kept)
 
 
-def _is_among(
-    track: int, clips: Iterable[ClipFile], places: Iterable[ClipFile], frame_stride: int
-) -> bool:
+def _is_among(track: int, clips: Iterable[ClipFile], places: Iterable[ClipFile], frame_stride: int) -> bool:
     """Whether one of the track's clips lies where and when one of the places does."""
     own = [clip for clip in clips if clip.track_id == track]
     return any(_is_at(clip, place, frame_stride) for clip in own for place in places)

@@ -6,6 +6,7 @@ B batch, T frames, H W pixels, C channels.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,13 @@ def existing_file(value: Any, what: str) -> str:
     if not os.path.exists(text):
         raise MissingFileError(f"{text} does not exist, or may not be read; check the path")
     return text
+
+
+def existing_files(value: Any, what: str) -> list[str]:
+    """The paths of files that are there; raises as ``existing_file`` does, before any work."""
+    if isinstance(value, bytes) or not isinstance(value, Iterable):
+        raise ConfigError(f"{what} is {value!r}; give a path, several paths, or frames with their times")
+    return [existing_file(path, what) for path in value]
 
 
 def check_clips(clips: Any) -> None:
