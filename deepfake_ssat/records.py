@@ -1,4 +1,4 @@
-"""The records that the layers hand to each other: frozen, numpy only, no behaviour beyond checks.
+"""The records that the layers hand to each other: frozen, numpy only, no behaviour beyond checks and names.
 
 T frames, H W pixels. Boxes are (x0, y0, x1, y1) in pixels of the displayed (rotated) frame.
 """
@@ -61,11 +61,13 @@ class SourceVideo:
     """A mask video that tells which face was changed, where the corpus has one."""
     original_path: Path | None = None
     """The genuine video that a fake was made from, frame for frame, where the corpus has it."""
+    original_id: str = ""
+    """That video's ``video_id`` in the same corpus, whether this copy has it or not; empty: not known."""
 
 
 @dataclass(frozen=True)
 class VideoMetadata:
-    """What a container says of its video stream; frames and duration are estimates until decoded."""
+    """What is known of a video before it is decoded; frames and duration are as its packets say."""
 
     fps: float
     num_frames: int | None
@@ -76,6 +78,8 @@ class VideoMetadata:
     """Degrees, clockwise, already applied to the frames: 0, 90, 180 or 270."""
     codec: str
     duration_seconds: float | None
+    untagged_turn: int = 0
+    """Degrees of the rotation that no tag of the file asks for: faces were found only so."""
 
 
 @dataclass(frozen=True)
@@ -86,21 +90,6 @@ class FaceDetection:
     landmarks: np.ndarray
     """(5, 2): left eye, right eye, nose, left and right mouth corner, as seen in the picture."""
     confidence: float
-
-
-@dataclass(frozen=True)
-class FaceTrack:
-    """One person's face over consecutive frames of one shot; F frames, detected or interpolated."""
-
-    track_id: int
-    frame_indices: np.ndarray
-    """(F,) int: true indices, ascending."""
-    boxes: np.ndarray
-    """(F, 4) float."""
-    landmarks: np.ndarray
-    """(F, 5, 2) float."""
-    confidence: float
-    """The mean over the detections."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +153,8 @@ class DroppedVideo:
     manipulation: str
     reason: Status
     detail: str
+    compression: str = ""
+    """Such as ``c23``; empty where the corpus has one version only."""
 
 
 @dataclass(frozen=True)
@@ -192,12 +183,14 @@ class FaceVerdict:
 
 @dataclass(frozen=True)
 class VideoVerdict:
-    """What `detect` says of one file; the probability is None unless it was scored."""
+    """What is found of one video, from detector to page; the probability is None unless it was scored."""
 
     path: str
     status: Status
     probability: float | None = None
+    """Of fake, in [0, 1]."""
     verdict: Verdict | None = None
+    """None for an unscored video, and where scores were put together in a way that no threshold is for."""
     faces: tuple[FaceVerdict, ...] = ()
     clips: tuple[ClipScore, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -209,8 +202,8 @@ class VideoVerdict:
 
 
 @dataclass(frozen=True)
-class ScoredVideo:
-    """One video of an evaluation, judged on all its clips."""
+class EvaluatedVideo:
+    """What a manifest says of a video, and the verdict on all its stored clips."""
 
     corpus: str
     video_id: str
@@ -220,10 +213,28 @@ class ScoredVideo:
     compression: str
     people: tuple[str, ...]
     """Its identities and its group, as ``manifest.people`` names them."""
-    probability: float
-    faces: tuple[tuple[int, float, int], ...]
-    """(track, probability, clips) of each face."""
-    clips: tuple[ClipScore, ...]
+    verdict: VideoVerdict
+    """Scored; its path is relative to the corpus root."""
+
+    def __post_init__(self) -> None:
+        if self.verdict.probability is None:
+            raise ValueError(f"{self.name} was not scored: {self.verdict.status.value}")
+
+    @property
+    def name(self) -> str:
+        """``corpus/video_id``, which no other video has."""
+        return f"{self.corpus}/{self.video_id}"
+
+    @property
+    def probability(self) -> float:
+        """The verdict's."""
+        assert self.verdict.probability is not None
+        return self.verdict.probability
+
+    @property
+    def clips(self) -> tuple[ClipScore, ...]:
+        """The verdict's."""
+        return self.verdict.clips
 
 
 @dataclass(frozen=True)
@@ -268,6 +279,8 @@ class EvalReport:
     """Where it comes from, or why there is none."""
     groups: tuple[EvalGroup, ...]
     """All videos first."""
-    videos: tuple[ScoredVideo, ...]
+    videos: tuple[EvaluatedVideo, ...]
     dropped: tuple[DroppedVideo, ...]
     warnings: tuple[str, ...]
+    reused: int = 0
+    """Clips (or frames) that an interrupted run had scored before; no result depends on it."""

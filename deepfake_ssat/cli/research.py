@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from deepfake_ssat.cli.shared import Device, PerturbOn, Reader, Scaling, WorkerDevice, one_line_errors
+from deepfake_ssat.cli.shared import Device, PerturbOn, Scaling, WorkerDevice, one_line_errors
 
 Corpora = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this one; repeatable.")]
 Compressions = Annotated[
@@ -25,6 +25,16 @@ Changes = Annotated[
 ]
 Smoke = Annotated[
     bool, typer.Option("--smoke", help="Made small by its overlay: ends in minutes on two cores.")
+]
+ClipRule = Annotated[
+    str | None,
+    typer.Option(
+        metavar="mean|median|max", help="From a face's clips to its score; default: the checkpoint's."
+    ),
+]
+FaceRule = Annotated[
+    str | None,
+    typer.Option(metavar="max|mean", help="From a video's faces to its score; else the checkpoint's."),
 ]
 Batch = Annotated[int | None, typer.Option(min=1, help="Clips scored at a time.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; default: torch's choice.")]
@@ -54,6 +64,10 @@ def preprocess(
     limit: Annotated[
         int | None, typer.Option(min=1, help="At most so many videos of each split and manipulation.")
     ] = None,
+    clips: Annotated[
+        int | None,
+        typer.Option(min=1, help="Clips spread over each video, the rest only decoded; default: all."),
+    ] = None,
     validation_part: Annotated[
         list[int] | None, typer.Option(metavar="N", help="DFDC training part that validates; repeatable.")
     ] = None,
@@ -76,7 +90,6 @@ def preprocess(
     min_face_size: Annotated[
         float | None, typer.Option(min=1.0, help="Leave out smaller faces, in pixels; default 40.")
     ] = None,
-    reader: Annotated[Reader, typer.Option(help="Which library reads the videos.")] = Reader.pyav,
     device: Annotated[WorkerDevice, typer.Option(help="Where the face detector runs.")] = WorkerDevice.cpu,
 ) -> None:
     """Turn a corpus into face clips and a manifest.
@@ -113,8 +126,8 @@ def preprocess(
                     split_by_identity=split_by_identity,
                 ),
                 workers=workers,
-                reader=reader.value,
                 limit=limit,
+                clips=clips,
                 device=device.value,
             )
         )
@@ -165,12 +178,8 @@ def evaluate(
     corpus: Corpora = None,
     compression: Compressions = None,
     manipulation: Manipulations = None,
-    clip_rule: Annotated[
-        str, typer.Option(metavar="mean|median|max", help="From a face's clips to its score.")
-    ] = "mean",
-    face_rule: Annotated[
-        str, typer.Option(metavar="max|mean", help="From a video's faces to its score.")
-    ] = "max",
+    clip_rule: ClipRule = None,
+    face_rule: FaceRule = None,
     device: Annotated[Device, typer.Option(help="Where the network runs.")] = Device.auto,
     batch: Batch = None,
     threads: Threads = None,
@@ -200,7 +209,6 @@ def evaluate(
     hold when the picture gets worse.
     """
     with one_line_errors():
-        from deepfake_ssat.aggregate import AggregationPolicy
         from deepfake_ssat.commands.evaluate import run
         from deepfake_ssat.config import Selection
         from deepfake_ssat.evaluation.perturbing import perturb_options
@@ -218,7 +226,8 @@ def evaluate(
                 ),
                 device=device.value,
                 batch=batch,
-                policy=AggregationPolicy(clip_rule, face_rule),
+                clip_rule=clip_rule,
+                face_rule=face_rule,
                 threads=threads,
                 seed=seed,
                 perturbing=perturb_options(perturb or [], perturb_on.value, videos_root or []),
@@ -238,6 +247,8 @@ def calibrate(
     corpus: Corpora = None,
     compression: Compressions = None,
     manipulation: Manipulations = None,
+    clip_rule: ClipRule = None,
+    face_rule: FaceRule = None,
     method: Annotated[
         Scaling, typer.Option(help="Temperature and bias (platt), or temperature alone.")
     ] = Scaling.platt,
@@ -277,6 +288,8 @@ def calibrate(
                     compressions=tuple(compression or ()),
                     manipulations=tuple(manipulation or ()),
                 ),
+                clip_rule=clip_rule,
+                face_rule=face_rule,
                 method=method.value,
                 false_alarm_rate=false_alarm_rate,
                 miss_rate=miss_rate,

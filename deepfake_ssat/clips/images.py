@@ -85,8 +85,8 @@ def image_dataset(
 ) -> ImageDataset:
     """The pictures of one split (train, val or test); only train is augmented.
 
-    ``crops`` says that the augmentation takes pictures of any size. ``channels`` is what the model reads: grey
-    pictures are repeated to fill three; None keeps what is stored.
+    ``crops`` says that the augmentation takes pictures of any size. ``channels`` is what the model reads:
+    grey pictures are repeated to fill three; None keeps what is stored.
     Raises ConfigError or CorpusError where the files do not give that.
     """
     pictures = PICTURE_READERS[source.kind](source, split)

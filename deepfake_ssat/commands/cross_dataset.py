@@ -9,6 +9,7 @@ from rich.console import Console
 
 from deepfake_ssat.config import Selection
 from deepfake_ssat.errors import ConfigError, ManifestError
+from deepfake_ssat.outputs import make_folder
 
 CELLS_FOLDER = "cells"
 CHECKPOINTS_FOLDER = "checkpoints"
@@ -32,24 +33,25 @@ def run(
     weights = named_paths(checkpoints, "--checkpoint")
     folders = named_paths(manifests, "--manifest")
     _check(weights, folders, selection, device)
+    make_folder(out, folders.values())
 
-    from deepfake_ssat.commands import evaluate
+    from deepfake_ssat.commands.evaluate import write_report
+    from deepfake_ssat.commands.progress import console_progress
+    from deepfake_ssat.evaluation.evaluate import evaluate
+    from deepfake_ssat.inference.device import use_threads
     from deepfake_ssat.protocols.merging import print_and_write
     from deepfake_ssat.reporting.protocols import dataset_matrix as matrices
 
+    use_threads(threads)
     cells = []
     for checkpoint, file in weights.items():
         for manifest, folder in folders.items():
             console.print(f"{checkpoint} on {manifest}", markup=False, soft_wrap=True)
-            report, _ = evaluate.judge(
-                file,
-                folder,
-                out / CELLS_FOLDER / checkpoint / manifest,
-                selection,
-                device,
-                threads=threads,
-                console=console,
+            cell = out / CELLS_FOLDER / checkpoint / manifest
+            report = evaluate(
+                file, folder, cell, selection=selection, device=device, progress=console_progress(console)
             )
+            write_report(report, cell)
             cells.append(matrices.MatrixCell(checkpoint, manifest, report))
     matrix = matrices.DatasetMatrix(tuple(weights), tuple(folders), tuple(cells))
     files = {

@@ -11,7 +11,8 @@ import numpy as np
 
 from deepfake_ssat.errors import VideoError
 from deepfake_ssat.inference.detector import Detector
-from deepfake_ssat.records import FAKE, ClipScore, FaceClip, ManifestRow, Status
+from deepfake_ssat.inference.verdict import scored_verdict, unscored_verdict
+from deepfake_ssat.records import FAKE, ClipScore, FaceClip, ManifestRow, Status, VideoVerdict
 from deepfake_ssat.video import VideoReader, open_video
 from deepfake_ssat.video.perturbation import Perturbation, PerturbedReader, generator_for
 
@@ -30,34 +31,29 @@ class SourceTask:
     seed: int
 
 
-@dataclass(frozen=True)
-class JudgedSource:
-    """What came of it; clips of the manifest's faces only."""
-
-    status: Status
-    detail: str
-    clips: tuple[ClipScore, ...] = ()
-
-
-def judge_source(detector: Detector, task: SourceTask) -> JudgedSource:
-    """A video that cannot be read or shows no face is a result, as in ``Detector.detect``."""
+def judge_source(detector: Detector, task: SourceTask) -> VideoVerdict:
+    """The verdict on the manifest's faces; a video without a score has the reason as its first warning."""
     places: dict[int, list[FacePlace]] = defaultdict(list)
 
     def note(clip: FaceClip, _: ClipScore) -> None:
         first, last = int(clip.frame_indices[0]), int(clip.frame_indices[-1])
         places[clip.track_id].append(FacePlace(first, last, clip.boxes.mean(axis=0)))
 
+    name = str(task.path)
     try:
         with open_video(task.path) as plain:
-            verdict = detector.judge(str(task.path), _perturbed(plain, task), on_clip=note)
+            verdict = detector.judge(name, _perturbed(plain, task), on_clip=note)
     except VideoError as error:
-        return JudgedSource(Status.UNREADABLE, str(error))
-    if verdict.status is not Status.SCORED:
-        return JudgedSource(verdict.status, verdict.warnings[0])
-    kept = tracks_of_rows(places, task.rows) if task.rows[0].label == FAKE else set(places)
+        return unscored_verdict(name, Status.UNREADABLE, [str(error)])
+    if verdict.status is not Status.SCORED or task.rows[0].label != FAKE:
+        return verdict
+    kept = tracks_of_rows(places, task.rows)
     if not kept:
-        return JudgedSource(Status.NO_FACE, "no face was found where the manifest has one")
-    return JudgedSource(Status.SCORED, "", tuple(clip for clip in verdict.clips if clip.track_id in kept))
+        return unscored_verdict(name, Status.NO_FACE, ["no face was found where the manifest has one"])
+    decision = detector.checkpoint.decision
+    clips = [clip for clip in verdict.clips if clip.track_id in kept]
+    boxes = {face.track_id: face.box for face in verdict.faces}
+    return scored_verdict(name, clips, boxes, decision.aggregation, decision)
 
 
 def _perturbed(plain: VideoReader, task: SourceTask) -> VideoReader:

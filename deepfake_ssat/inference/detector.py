@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import torch
 
-from deepfake_ssat.aggregate import AggregationPolicy
 from deepfake_ssat.clips.resize import resize_clip
 from deepfake_ssat.errors import CheckpointError, VideoError
-from deepfake_ssat.explanation import EXPLAINED_CLIPS
 from deepfake_ssat.inference.backends import ClipScorer, make_scorer
 from deepfake_ssat.inference.device import resolve_device
-from deepfake_ssat.inference.verdict import TrackSummary, clip_score, scored_verdict, unscored_verdict
+from deepfake_ssat.inference.explain import KeptClips, explanation
+from deepfake_ssat.inference.explanation import EXPLAINED_CLIPS, Explanation
+from deepfake_ssat.inference.verdict import VideoScores, scored_verdict, unscored_verdict
 from deepfake_ssat.models.checkpoint import Checkpoint, load_checkpoint
 from deepfake_ssat.records import ClipScore, FaceClip, Status, VideoVerdict
 from deepfake_ssat.video import VideoReader, open_video
 
 if TYPE_CHECKING:
-    from deepfake_ssat.explanation import Explanation
     from deepfake_ssat.faces.extract import FaceExtractor
+    from deepfake_ssat.inference.explanation import Explanation
 
 DEFAULT_WEIGHTS = Path(__file__).parent.parent / "weights" / "default.safetensors"
 BATCH_CLIPS = {"cpu": 1, "cuda": 8}
@@ -71,17 +71,11 @@ class Detector:
         self.checkpoint = checkpoint
         self.path = path
         self.device = device
-        self.policy = AggregationPolicy()
         self.contract = checkpoint.require_contract()
         if self.contract.frames < checkpoint.settings.frames:
             raise CheckpointError(
                 f"{path}: its clips have {self.contract.frames} frames, its model reads "
                 f"{checkpoint.settings.frames}; train it on clips that are as long"
-            )
-        if checkpoint.provenance.get("objective", {}).get("name") == "mae":
-            raise CheckpointError(
-                f"{path}: was trained to reconstruct only (objective mae), its classifier is random; "
-                "fine-tune it: a training configuration takes it as init"
             )
         self.scorer: ClipScorer = make_scorer(backend, checkpoint, device)
 
@@ -101,7 +95,6 @@ class Detector:
         self,
         path: str | os.PathLike[str],
         clips: int | None = 4,
-        reader: Literal["pyav", "decord"] = "pyav",
         on_clip: OnClip | None = None,
     ) -> VideoVerdict:
         """Judges one file on ``clips`` clips spread over it, or on every one (None).
@@ -111,7 +104,7 @@ class Detector:
         """
         name = os.fspath(path)
         try:
-            with open_video(name, reader) as video:
+            with open_video(name) as video:
                 return self.judge(name, video, clips, on_clip)
         except VideoError as error:
             return unscored_verdict(name, Status.UNREADABLE, [str(error)])
@@ -120,7 +113,6 @@ class Detector:
         self,
         path: str | os.PathLike[str],
         clips: int | None = 4,
-        reader: Literal["pyav", "decord"] = "pyav",
         num_clips: int = EXPLAINED_CLIPS,
         on_clip: OnClip | None = None,
     ) -> Explanation:
@@ -129,9 +121,15 @@ class Detector:
         Maps are computed by torch whatever the backend; those of the reconstruction error need a detector
         that was loaded with its decoder.
         """
-        from deepfake_ssat.inference.explain import explain
+        kept = KeptClips(num_clips)
 
-        return explain(self, path, clips, reader, num_clips, on_clip)
+        def keep(clip: FaceClip, score: ClipScore) -> None:
+            kept.add(clip, score)
+            if on_clip is not None:
+                on_clip(clip, score)
+
+        verdict = self.detect(path, clips, keep)
+        return explanation(verdict, kept, self.checkpoint, self.device)
 
     def score(self, pixels: np.ndarray | torch.Tensor) -> np.ndarray:
         """(B, T, H, W, C) uint8 of the model's frames and size -> (B,) probabilities of fake, calibrated."""
@@ -142,17 +140,19 @@ class Detector:
     ) -> VideoVerdict:
         """As ``detect``, of a video that is open already."""
         extraction = self._extractor.extract(video, clips)
-        tracks: dict[int, TrackSummary] = {}
+        scores = VideoScores()
         for batch in _batches(extraction, BATCH_CLIPS[self.device.type]):
             for clip, probability in zip(batch, self._score_clips(batch), strict=True):
-                score = clip_score(clip, probability)
-                tracks.setdefault(clip.track_id, TrackSummary()).add(clip, score)
+                score = scores.add(clip, probability)
                 if on_clip is not None:
                     on_clip(clip, score)
         warnings = [*video.warnings, *extraction.warnings]
         if extraction.status is not Status.SCORED:
             return unscored_verdict(name, extraction.status, [extraction.detail, *warnings], video.metadata)
-        return scored_verdict(name, tracks, self.checkpoint.decision, self.policy, warnings, video.metadata)
+        decision = self.checkpoint.decision
+        return scored_verdict(
+            name, scores.clips, scores.boxes, decision.aggregation, decision, warnings, video.metadata
+        )
 
     def _score_clips(self, batch: list[FaceClip]) -> list[float]:
         """One probability a clip; a clip longer than the model's is the mean over its consecutive parts."""

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from deepfake_ssat.errors import ConfigError
-from deepfake_ssat.manifest import replace_file
+from deepfake_ssat.outputs import write_file
 from deepfake_ssat.protocols.folds import FOLDS_FOLDER
 from deepfake_ssat.protocols.results import FOLD_FILE, FoldResult, read_fold
 from deepfake_ssat.reporting.protocols.text import TextTable, print_tables
@@ -74,7 +74,7 @@ def print_and_write(
 ) -> None:
     """Shows tables with their notes, and puts each file whole into a folder."""
     for name, data in files.items():
-        replace_file(out / name, data)
+        write_file(out / name, data)
     wide = console if console.is_terminal else Console(width=TABLE_WIDTH, highlight=False)
     print_tables(tables, notes, wide)
     console.print(f"written to {out}: {', '.join(files)}", markup=False, soft_wrap=True)

@@ -15,7 +15,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from deepfake_ssat.config import ExtractionSettings
-from deepfake_ssat.explanation import Explanation
+from deepfake_ssat.inference.explanation import Explanation
 from deepfake_ssat.records import Status, Verdict, VideoMetadata
 from deepfake_ssat.reporting.filmstrips import filmstrip, png, thumbnail
 from deepfake_ssat.reporting.timeline import timeline_svg
@@ -83,6 +83,11 @@ def render_report(
             version=__version__,
         )
     )
+
+
+def page_bytes(page: str) -> bytes:
+    """UTF-8; the bytes of a file name that are not become escapes, such as ``caf\\udce9.mp4``."""
+    return page.encode("utf-8", "backslashreplace")
 
 
 def headline(status: Status, verdict: Verdict | None) -> str:

@@ -9,6 +9,7 @@ from filelock import FileLock, Timeout
 from deepfake_ssat.clips.items import error_without_worker_traceback
 from deepfake_ssat.config import Experiment
 from deepfake_ssat.errors import DeepfakeError, TrainingError
+from deepfake_ssat.outputs import make_folder
 from deepfake_ssat.training.hardware import torchrun_processes
 from deepfake_ssat.training.reporter import Reporter
 from deepfake_ssat.training.run_folder import RunFolder
@@ -27,7 +28,7 @@ def train_experiment(experiment: Experiment, root: Path) -> RunFolder:
         if processes.rank:
             train(experiment, folder, processes, Reporter(None))
             return folder
-        root.mkdir(parents=True, exist_ok=True)
+        make_folder(root)
         with FileLock(root / LOCK_FILE, timeout=0):
             train(experiment, folder, processes, Reporter(root / "train.log"))
     except Timeout as error:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from deepfake_ssat.config import Experiment
 from deepfake_ssat.errors import CheckpointError
-from deepfake_ssat.models.baselines.initial import load_backbone_weights
-from deepfake_ssat.models.checkpoint import Network, build_network, load_checkpoint
-from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
-from deepfake_ssat.models.pretrained import load_initial_weights
+from deepfake_ssat.models.checkpoint import load_checkpoint
+from deepfake_ssat.models.kinds import build_network, load_initial
+from deepfake_ssat.provenance import typed_command
 from deepfake_ssat.training.data import Examples, load_examples
 from deepfake_ssat.training.hardware import Processes, choose_precision, training_device
 from deepfake_ssat.training.reporter import Reporter
@@ -49,8 +45,8 @@ def train(experiment: Experiment, folder: RunFolder, processes: Processes, repor
     if warning:
         lines.append(f"warning: {warning}")
     if experiment.init is not None and not folder.resume.is_file():
-        lines += _load_init(model, experiment.init)
-    if experiment.objective.name == "scratch" and isinstance(model, MaskedAutoencoder):
+        lines += load_initial(model, experiment.init)
+    if not experiment.objective.reconstructs:
         model.drop_decoder()
     if is_first:
         for line in lines:
@@ -66,13 +62,6 @@ def train(experiment: Experiment, folder: RunFolder, processes: Processes, repor
         reporter.say(f"weights: {folder.best}")
 
 
-def _load_init(model: Network, path: Path) -> list[str]:
-    """Starts the network from a file, and returns what to tell of it."""
-    if isinstance(model, MaskedAutoencoder):
-        return load_initial_weights(model, path)
-    return load_backbone_weights(model, path)
-
-
 def _start_lines(
     experiment: Experiment, examples: Examples, folder: RunFolder, processes: Processes, hardware: str
 ) -> list[str]:
@@ -81,7 +70,7 @@ def _start_lines(
     begun = f", going on at epoch {position.epoch + 1}, step {position.step}" if position.step else ""
     unit = "clips" if examples.contract else "pictures"
     return [
-        f"{_command_line()}",
+        f"{typed_command()}",
         f"run folder {folder.root}{begun}",
         f"objective {experiment.objective.name}; {processes.count} process(es) on {hardware}; "
         f"{len(examples.train)} training and {len(examples.val)} validation {unit}",
@@ -91,7 +80,7 @@ def _start_lines(
 def _provenance(experiment: Experiment, examples: Examples, processes: Processes) -> dict[str, Any]:
     """JSON values that a checkpoint carries: how it came about, and whom it has seen."""
     return {
-        "command": _command_line(),
+        "command": typed_command(),
         "version": __version__,
         "torch": str(torch.__version__),
         "config": experiment.model_dump(mode="json"),
@@ -115,9 +104,3 @@ def _seen(experiment: Experiment, examples: Examples) -> dict[str, list[str]] | 
         for split, names in (before or {}).items():
             seen.setdefault(split, set()).update(names)
     return {split: sorted(names) for split, names in seen.items()} or None
-
-
-def _command_line() -> str:
-    """The command as it was typed."""
-    program = Path(sys.argv[0]).name
-    return shlex.join(["deepfake-ssat" if program == "__main__.py" else program, *sys.argv[1:]])

@@ -29,7 +29,7 @@ def manifest(tmp_path_factory):
     # Another corpus in the same folder: its originals are no match for the fakes that are judged.
     videos += [TinyVideo("actors/c23/x", 0, corpus="other")]
     lost = DroppedVideo(
-        "tiny", "FaceSwap/c23/lost", "x.mp4", "test", FAKE, "FaceSwap", Status.NO_FACE, "none"
+        "tiny", "FaceSwap/c23/lost", "x.mp4", "test", FAKE, "FaceSwap", Status.NO_FACE, "none", "c23"
     )
     return make_manifest(tmp_path_factory.mktemp("clips"), videos, frames=8, clip_frames=4, dropped=[lost])
 
@@ -95,7 +95,9 @@ def test_table_has_every_fold_and_says_that_the_data_are_not_the_papers(out):
 
 def test_finished_folds_are_not_run_again(out, config, monkeypatch):
     monkeypatch.setattr("deepfake_ssat.commands.train.run", lambda *_: pytest.fail("trained again"))
-    monkeypatch.setattr("deepfake_ssat.commands.evaluate.judge", lambda *_: pytest.fail("judged again"))
+    monkeypatch.setattr(
+        "deepfake_ssat.protocols.judging.evaluate", lambda *_, **__: pytest.fail("judged again")
+    )
     assert cross_manipulation.run(config, out) == 0
 
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from deepfake_ssat.config import PRESETS, Experiment, load_experiment
 from deepfake_ssat.config.layers import read_layers
-from deepfake_ssat.models.checkpoint import build_network
+from deepfake_ssat.models.kinds import build_network
 from deepfake_ssat.protocols.paper import MANIPULATIONS, TABLE_8
 
 FOLDER = Path(__file__).parents[2] / "configs"

@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 
 from deepfake_ssat import metrics
 from deepfake_ssat.evaluation.groups import group_members
-from deepfake_ssat.records import FAKE, REAL, EvalReport, ScoredVideo
+from deepfake_ssat.records import FAKE, REAL, EvalReport, EvaluatedVideo
 from deepfake_ssat.reporting.evaluation.table import namer, names_of_all
 
 BLACK, BLUE, ORANGE, VERMILION = "#000000", "#0072B2", "#E69F00", "#D55E00"
@@ -37,7 +37,7 @@ def figures(report: EvalReport) -> dict[str, bytes]:
     return drawn
 
 
-def _roc(report: EvalReport, videos: Sequence[ScoredVideo]) -> bytes:
+def _roc(report: EvalReport, videos: Sequence[EvaluatedVideo]) -> bytes:
     """All videos in black, and each smaller group with its AUC."""
     figure, axes = _canvas(report, videos, "ROC", 6.4, 6.2)
     axes.plot([0, 1], [0, 1], color="#BBBBBB", linewidth=1, label="chance")
@@ -66,7 +66,7 @@ def _roc(report: EvalReport, videos: Sequence[ScoredVideo]) -> bytes:
     return _png(figure)
 
 
-def _scores(report: EvalReport, videos: Sequence[ScoredVideo]) -> bytes:
+def _scores(report: EvalReport, videos: Sequence[EvaluatedVideo]) -> bytes:
     """How many videos of each class got which probability, with the two thresholds."""
     figure, axes = _canvas(report, videos, "Scores", 6.8, 4.6)
     edges = np.linspace(0, 1, SCORE_BINS + 1).tolist()
@@ -94,7 +94,7 @@ def _scores(report: EvalReport, videos: Sequence[ScoredVideo]) -> bytes:
     return _png(figure)
 
 
-def _reliability(report: EvalReport, videos: Sequence[ScoredVideo]) -> bytes:
+def _reliability(report: EvalReport, videos: Sequence[EvaluatedVideo]) -> bytes:
     """The part of fakes against the probability, with the number of videos at each point."""
     figure, axes = _canvas(report, videos, "Reliability", 6.0, 6.0)
     axes.plot([0, 1], [0, 1], color="#BBBBBB", linewidth=1, label="calibrated")
@@ -119,7 +119,7 @@ def _reliability(report: EvalReport, videos: Sequence[ScoredVideo]) -> bytes:
 
 
 def _canvas(
-    report: EvalReport, videos: Sequence[ScoredVideo], title: str, width: float, height: float
+    report: EvalReport, videos: Sequence[EvaluatedVideo], title: str, width: float, height: float
 ) -> tuple[Figure, Axes]:
     """A figure whose heading says what was judged, on how much, by which checkpoint."""
     labels = _labels(videos)
@@ -136,11 +136,11 @@ def _canvas(
     return figure, axes
 
 
-def _labels(videos: Sequence[ScoredVideo]) -> np.ndarray:
+def _labels(videos: Sequence[EvaluatedVideo]) -> np.ndarray:
     return np.array([video.label for video in videos], dtype=int)
 
 
-def _probabilities(videos: Sequence[ScoredVideo]) -> np.ndarray:
+def _probabilities(videos: Sequence[EvaluatedVideo]) -> np.ndarray:
     return np.array([video.probability for video in videos], dtype=float)
 
 

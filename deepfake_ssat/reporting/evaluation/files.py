@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from deepfake_ssat.metrics import CONFIDENCE, RESAMPLES
-from deepfake_ssat.records import DroppedVideo, EvalGroup, EvalReport, ScoredVideo
+from deepfake_ssat.records import DroppedVideo, EvalGroup, EvalReport, EvaluatedVideo
 from deepfake_ssat.version import __version__
 
 SCHEMA_VERSION = "1.0"
@@ -74,7 +74,7 @@ def _group(group: EvalGroup, unit: str) -> dict[str, Any]:
     return {**values, unit: measured}
 
 
-def _scored_line(video: ScoredVideo) -> dict[str, Any]:
+def _scored_line(video: EvaluatedVideo) -> dict[str, Any]:
     return {
         "corpus": video.corpus,
         "video_id": video.video_id,
@@ -84,7 +84,7 @@ def _scored_line(video: ScoredVideo) -> dict[str, Any]:
         "compression": video.compression,
         "status": "scored",
         "probability": f"{video.probability:.9g}",
-        "faces": ";".join(f"{track}:{probability:.6f}" for track, probability, _ in video.faces),
+        "faces": ";".join(f"{face.track_id}:{face.probability:.6f}" for face in video.verdict.faces),
         "clips": len(video.clips),
         "people": ";".join(video.people),
     }
@@ -97,6 +97,7 @@ def _dropped_line(video: DroppedVideo) -> dict[str, Any]:
         "split": video.split,
         "label": "" if video.label is None else video.label,
         "manipulation": video.manipulation,
+        "compression": video.compression,
         "status": video.reason.value,
         "clips": 0,
         "detail": video.detail,

@@ -6,103 +6,26 @@ import csv
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import asdict
 
-import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from deepfake_ssat.evaluation.groups import video_estimates
+from deepfake_ssat.evaluation.robustness import METRICS, PerturbedResult, RobustnessReport
 from deepfake_ssat.metrics import CONFIDENCE, RESAMPLES
-from deepfake_ssat.records import FAKE, REAL, DroppedVideo, Estimate, ScoredVideo
+from deepfake_ssat.records import Estimate
 from deepfake_ssat.version import __version__
 from deepfake_ssat.video.perturbation import KINDS, LEVELS
 
 SCHEMA_VERSION = "1.0"
 ABSENT = "–"
-NONE = "none"
-"""The row of the pictures as they are; its level is 0."""
-METRICS = ("auc", "accuracy_at_threshold", "accuracy_at_half")
 HEADINGS = {"auc": "video AUC", "accuracy_at_threshold": "acc@val", "accuracy_at_half": "acc@0.5"}
 ON = {
     "clips": "the stored face crops, each scored segment for itself",
     "videos": "the source videos, before faces are looked for",
 }
-
-
-@dataclass(frozen=True)
-class PerturbedResult:
-    """The metrics under one perturbation."""
-
-    kind: str
-    level: int
-    value: float | None
-    """Of the kind's parameter."""
-    num_real: int
-    num_fake: int
-    num_clips: int
-    metrics: dict[str, Estimate]
-    """``METRICS``, over videos."""
-    dropped: tuple[DroppedVideo, ...]
-    """Videos that have clips as they are and gave none under the perturbation."""
-
-
-@dataclass(frozen=True)
-class RobustnessReport:
-    """All of them, the unperturbed first, and what they are about."""
-
-    on: Literal["clips", "videos"]
-    provenance: dict[str, Any]
-    """The evaluation's."""
-    seed: int
-    threshold: float | None
-    threshold_source: str
-    results: tuple[PerturbedResult, ...]
-    warnings: tuple[str, ...]
-
-    @property
-    def kinds(self) -> list[str]:
-        """Those that were applied."""
-        return list(dict.fromkeys(result.kind for result in self.results if result.level))
-
-    def find(self, kind: str, level: int) -> PerturbedResult:
-        """Level 0 is the same for all kinds."""
-        wanted = (kind, level) if level else (NONE, 0)
-        return next(result for result in self.results if (result.kind, result.level) == wanted)
-
-    @property
-    def shown_metrics(self) -> tuple[str, str]:
-        """AUC, and the accuracy at the validation threshold; without one, at 0.5."""
-        return "auc", "accuracy_at_half" if self.threshold is None else "accuracy_at_threshold"
-
-
-def measure(
-    kind: str,
-    level: int,
-    videos: Sequence[ScoredVideo],
-    dropped: Sequence[DroppedVideo],
-    threshold: float | None,
-    seed: int,
-) -> PerturbedResult:
-    """Metrics and intervals over the labelled videos."""
-    labelled = [video for video in videos if video.label is not None]
-    labels = np.array([video.label for video in labelled], dtype=int)
-    estimates = video_estimates(
-        labels, np.array([video.probability for video in labelled], dtype=float), threshold, seed
-    )
-    return PerturbedResult(
-        kind=kind,
-        level=level,
-        value=KINDS[kind].values[level - 1] if level else None,
-        num_real=int(np.sum(labels == REAL)),
-        num_fake=int(np.sum(labels == FAKE)),
-        num_clips=sum(len(video.clips) for video in labelled),
-        metrics={name: estimates[name] for name in METRICS},
-        dropped=tuple(dropped),
-    )
 
 
 def robustness_json(report: RobustnessReport) -> str:

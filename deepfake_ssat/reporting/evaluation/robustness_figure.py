@@ -8,7 +8,7 @@ from itertools import cycle
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from deepfake_ssat.reporting.evaluation.robustness import NONE, RobustnessReport
+from deepfake_ssat.evaluation.robustness import NONE, RobustnessReport
 from deepfake_ssat.video.perturbation import KINDS, LEVELS
 
 COLOURS = (

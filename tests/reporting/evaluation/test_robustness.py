@@ -8,17 +8,16 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from deepfake_ssat.records import FAKE, REAL, ClipScore, DroppedVideo, ScoredVideo, Status
+from deepfake_ssat.evaluation.robustness import RobustnessReport, measure_perturbed
+from deepfake_ssat.records import FAKE, REAL, DroppedVideo, Status
 from deepfake_ssat.reporting.evaluation.robustness import (
-    NONE,
-    RobustnessReport,
-    measure,
     robustness_csv,
     robustness_json,
     robustness_markdown,
 )
 from deepfake_ssat.reporting.evaluation.robustness_figure import robustness_figure
-from deepfake_ssat.video.perturbation import LEVELS
+from deepfake_ssat.video.perturbation import LEVELS, Perturbation
+from tests.reporting.evaluations import scored_video
 
 LOST = DroppedVideo("tiny", "c23/x", "x.mp4", "test", FAKE, "Deepfakes", Status.NO_FACE, "no face was found")
 
@@ -26,17 +25,10 @@ LOST = DroppedVideo("tiny", "c23/x", "x.mp4", "test", FAKE, "Deepfakes", Status.
 def _videos(noise, per_class=8):
     generator = np.random.default_rng(3)
     return [
-        ScoredVideo(
-            corpus="tiny",
-            video_id=f"{label}/{number}",
-            label=label,
-            manipulation="Deepfakes" if label else "original",
-            split="test",
-            compression="c23",
-            people=(),
-            probability=float(np.clip(0.35 + 0.3 * label + noise * generator.standard_normal(), 0, 1)),
-            faces=(),
-            clips=(ClipScore(0, 0.0, 1.0, 0.5),) * 2,
+        scored_video(
+            f"{label}/{number}",
+            label,
+            [float(np.clip(0.35 + 0.3 * label + noise * generator.standard_normal(), 0, 1))] * 2,
         )
         for label in (REAL, FAKE)
         for number in range(per_class)
@@ -45,11 +37,13 @@ def _videos(noise, per_class=8):
 
 @pytest.fixture(scope="module")
 def report():
-    results = [measure(NONE, 0, _videos(0.1), (), 0.5, 0)]
+    results = [measure_perturbed(None, _videos(0.1), (), 0.5, 0)]
     for kind in ("blur", "h264"):
         for level in LEVELS:
             dropped = (LOST,) if (kind, level) == ("blur", 5) else ()
-            results.append(measure(kind, level, _videos(0.1 + 0.1 * level), dropped, 0.5, 0))
+            results.append(
+                measure_perturbed(Perturbation(kind, level), _videos(0.1 + 0.1 * level), dropped, 0.5, 0)
+            )
     provenance = {
         "command": "deepfake-ssat evaluate",
         "checkpoint": {"sha256": "a" * 64},
@@ -111,7 +105,7 @@ def test_without_a_threshold_the_accuracy_is_that_at_half(report):
         0,
         None,
         "none",
-        tuple(measure(NONE, 0, _videos(0.1), (), None, 0) for _ in "a"),
+        tuple(measure_perturbed(None, _videos(0.1), (), None, 0) for _ in "a"),
         (),
     )
     assert bare.shown_metrics == ("auc", "accuracy_at_half")
@@ -120,8 +114,11 @@ def test_without_a_threshold_the_accuracy_is_that_at_half(report):
 
 def test_one_class_has_no_auc_and_says_so(report):
     fakes = [video for video in _videos(0.1) if video.label == FAKE]
-    results = [measure(NONE, 0, fakes, (), 0.5, 0)]
-    results += [measure("noise", level, fakes if level < 5 else [], (), 0.5, 0) for level in LEVELS]
+    results = [measure_perturbed(None, fakes, (), 0.5, 0)]
+    results += [
+        measure_perturbed(Perturbation("noise", level), fakes if level < 5 else [], (), 0.5, 0)
+        for level in LEVELS
+    ]
     lonely = RobustnessReport("clips", report.provenance, 0, 0.5, "a test", tuple(results), ())
     text = robustness_markdown(lonely)
     assert "| noise (Gaussian noise) | – | – | – | – | – | – |" in text
