@@ -4,7 +4,8 @@ import sys
 import time
 
 import pytest
-from energy_meter import RAPL, EnergyMeter
+
+from deepfake_ssat.protocols.energy import RAPL, EnergyMeter
 
 
 def test_estimate_keeps_to_the_rated_power():
