@@ -36,7 +36,10 @@ def existing_files(value: Any, what: str) -> list[str]:
     """The paths of files that are there; raises as ``existing_file`` does, before any work."""
     if isinstance(value, bytes) or not isinstance(value, Iterable):
         raise ConfigError(f"{what} is {value!r}; give a path, several paths, or frames with their times")
-    return [existing_file(path, what) for path in value]
+    given = list(value)
+    if any(isinstance(item, np.ndarray) for item in given):
+        raise ConfigError(f"{what} holds frames, which need their times; give fps=25, say, or seconds")
+    return [existing_file(path, what) for path in given]
 
 
 def check_clips(clips: Any) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from deepfake_ssat.clips.resize import resize_clip
-from deepfake_ssat.errors import CheckpointError, ConfigError, VideoError
+from deepfake_ssat.errors import CheckpointError, VideoError
 from deepfake_ssat.inference.arguments import (
     check_clips,
     check_num_clips,
@@ -141,8 +141,8 @@ class Detector:
         pictures (H, W, 3) one by one, of one size, with their ``fps`` or their times in ``seconds``. One by
         one all of them are looked at, as nobody knows how many will come. A video that cannot be read, shows
         no face or is too short gets that status and no probability. ``on_clip`` sees each clip with its score
-        as it passes; clips are not kept. Raises MissingFileError for a file that is not there, ConfigError for
-        what is not as described.
+        as it passes; clips are not kept. Raises MissingFileError for a file that is not there, and ConfigError
+        for what is not as described.
         """
         check_clips(clips)
         if fps is not None or seconds is not None:
@@ -151,8 +151,6 @@ class Detector:
         if isinstance(video, (str, os.PathLike)):
             name = existing_file(video, "video")
             return self._judge_opened(name, partial(open_video, name), clips, on_clip)
-        if isinstance(video, np.ndarray):
-            raise ConfigError("frames need their times; give fps, such as fps=25, or seconds")
         files = existing_files(video, "video")
         with progress("judging", "video", len(files)) as advance:
             verdicts = []

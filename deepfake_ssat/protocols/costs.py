@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepfake_ssat.manifest import replace_file
+from deepfake_ssat.outputs import write_file
 from deepfake_ssat.protocols.energy import EnergyMeter
 from deepfake_ssat.training.run_folder import RunFolder
 
@@ -45,7 +45,7 @@ def metered(folder: RunFolder, country: str, cpu_watts: float | None) -> Iterato
 
     def account(energy: dict[str, float]) -> None:
         session = {"seconds": time.monotonic() - began, **energy, "method": meter.method()}
-        replace_file(file, (json.dumps({"sessions": [*before, session]}, indent=2) + "\n").encode())
+        write_file(file, (json.dumps({"sessions": [*before, session]}, indent=2) + "\n").encode())
 
     def keep_account() -> None:
         while not ended.wait(ACCOUNT_SECONDS):

@@ -10,9 +10,9 @@ import torch
 
 from deepfake_ssat.clips.images import ImageDataset, image_dataset
 from deepfake_ssat.config import ArrayFile, Cifar, ImageFolder
-from deepfake_ssat.manifest import replace_file
 from deepfake_ssat.models.checkpoint import load_checkpoint
 from deepfake_ssat.models.pixels import normalize_pixels
+from deepfake_ssat.outputs import write_file
 from deepfake_ssat.training.run_folder import RunFolder
 
 PictureSource = ArrayFile | Cifar | ImageFolder
@@ -55,7 +55,7 @@ def scores_on_test(folder: RunFolder, source: PictureSource) -> RunScores:
         kept = json.loads(file.read_text(encoding="utf-8"))
         return RunScores(PictureScore(**kept["best"]), PictureScore(**kept["last"]))
     scores = RunScores(_score(folder.best, source), _score(folder.last, source))
-    replace_file(file, (json.dumps(asdict(scores), indent=2) + "\n").encode())
+    write_file(file, (json.dumps(asdict(scores), indent=2) + "\n").encode())
     return scores
 
 

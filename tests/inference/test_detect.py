@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from deepfake_ssat import detect, load_detector
-from deepfake_ssat.errors import ConfigError
+from deepfake_ssat.errors import ConfigError, MissingFileError
 from deepfake_ssat.faces import extract
 from deepfake_ssat.records import Status
 from tests.inference.scripted import ScriptedExtractor, face_clip, write_checkpoint
@@ -38,12 +38,23 @@ def test_several_files_give_a_list_and_tell_of_their_progress(checkpoint, script
         def __exit__(self, *_):
             told.append("end")
 
-    files = (path for path in [str(video), video, tmp_path / "absent.mp4"])
+    (tmp_path / "text.mp4").write_text("no video")
+    files = (path for path in [str(video), video, tmp_path / "text.mp4"])
     verdicts = detect(files, checkpoint=checkpoint, device="cpu", progress=Progress)
     assert [verdict.status for verdict in verdicts] == [Status.SCORED, Status.SCORED, Status.UNREADABLE]
     assert verdicts[0] == detect(video, checkpoint=checkpoint, device="cpu")
     assert told == [("judging", "video", 3), 1, 1, 1, "end"]
     assert capfd.readouterr() == ("", "")
+
+
+def test_missing_file_is_told_before_the_first_is_judged(checkpoint, scripted, tmp_path):
+    video = write_video(tmp_path / "video.mp4", [np.zeros((64, 64, 3), np.uint8)] * 8)
+    seen = []
+    with pytest.raises(MissingFileError, match=r"absent\.mp4 does not exist"):
+        load_detector(checkpoint, "cpu").detect(
+            [video, tmp_path / "absent.mp4"], on_clip=lambda *clip: seen.append(clip)
+        )
+    assert not seen
 
 
 def test_no_file_gives_no_verdict(checkpoint):
@@ -71,5 +82,5 @@ def test_no_frame_is_a_result_and_frames_without_times_a_mistake(checkpoint):
     empty = np.zeros((0, 8, 8, 3), np.uint8)
     assert detector.detect(empty, fps=25).status is Status.UNREADABLE
     for frames in (empty, [np.zeros((8, 8, 3), np.uint8)]):
-        with pytest.raises(ConfigError, match="frames need their times; give fps"):
+        with pytest.raises(ConfigError, match="frames, which need their times; give fps=25"):
             detector.detect(frames)
