@@ -37,7 +37,7 @@ def existing_files(value: Any, what: str) -> list[str]:
     if isinstance(value, bytes) or not isinstance(value, Iterable):
         raise ConfigError(f"{what} is {value!r}; give a path, several paths, or frames with their times")
     given = list(value)
-    if any(isinstance(item, np.ndarray) for item in given):
+    if isinstance(value, np.ndarray) or any(isinstance(item, np.ndarray) for item in given):
         raise ConfigError(f"{what} holds frames, which need their times; give fps=25, say, or seconds")
     return [existing_file(path, what) for path in given]
 
