@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from deepfake_ssat.commands.output import show_and_write
 from deepfake_ssat.config import Selection
 from deepfake_ssat.errors import ConfigError
 
@@ -42,6 +43,7 @@ def run(
     the user can correct, such as videos of people that the model was trained on.
     """
     from deepfake_ssat.commands.evaluate import load, locked
+    from deepfake_ssat.reporting import calibration_report
 
     if checkpoint is not None and out.resolve() == checkpoint.resolve():
         raise ConfigError(f"{out} is the checkpoint itself; give another --out, so that both can be compared")
@@ -53,7 +55,7 @@ def run(
             detector, manifests, selection, method, false_alarm_rate, miss_rate, folder, batch, console
         )
         _save(detector, report, out)
-        _write(report, folder, console)
+        show_and_write(console, calibration_report, report, folder)
     console.print(f"written: {out}", markup=False, soft_wrap=True)
     return 0
 
@@ -122,19 +124,3 @@ def _save(detector: Detector, report: CalibrationReport, out: Path) -> None:
         report.provenance["written"] = {"path": str(out), "sha256": save_checkpoint(out, calibrated)}
     except OSError as error:
         raise ConfigError(f"{out} cannot be written ({error.strerror}); give another --out") from error
-
-
-def _write(report: CalibrationReport, folder: Path, console: Console) -> None:
-    from deepfake_ssat.protocols.merging import print_and_write
-    from deepfake_ssat.reporting.calibration import files
-    from deepfake_ssat.reporting.calibration.figure import reliability_figure
-    from deepfake_ssat.reporting.protocols.text import markdown_document
-
-    tables, lines = files.text_tables(report), files.notes(report)
-    written = {
-        "reliability.png": reliability_figure(report),
-        "videos.csv": files.videos_csv(report).encode(),
-        "table.md": markdown_document("Calibration", tables, lines).encode(),
-        "report.json": files.report_json(report).encode(),
-    }
-    print_and_write(tables, lines, written, folder, console)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from deepfake_ssat.commands.output import show_and_write
 from deepfake_ssat.config import Selection
 from deepfake_ssat.errors import ConfigError, ManifestError
 
@@ -34,8 +35,8 @@ def run(
     _check(weights, folders, selection, device)
 
     from deepfake_ssat.commands import evaluate
-    from deepfake_ssat.protocols.merging import print_and_write
-    from deepfake_ssat.reporting.protocols import dataset_matrix as matrices
+    from deepfake_ssat.protocols.dataset_matrix import DatasetMatrix, MatrixCell
+    from deepfake_ssat.reporting import dataset_report
 
     cells = []
     for checkpoint, file in weights.items():
@@ -50,15 +51,9 @@ def run(
                 threads=threads,
                 console=console,
             )
-            cells.append(matrices.MatrixCell(checkpoint, manifest, report))
-    matrix = matrices.DatasetMatrix(tuple(weights), tuple(folders), tuple(cells))
-    files = {
-        "matrix.png": matrices.heat_map(matrix),
-        "matrix.csv": matrices.matrix_csv(matrix).encode(),
-        "matrix.md": matrices.markdown(matrix).encode(),
-        "matrix.json": matrices.matrix_json(matrix).encode(),
-    }
-    print_and_write(matrices.text_tables(matrix), matrices.notes(matrix), files, out, console)
+            cells.append(MatrixCell(checkpoint, manifest, report))
+    matrix = DatasetMatrix(tuple(weights), tuple(folders), tuple(cells))
+    show_and_write(console, dataset_report, matrix, out)
     return 0
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 from rich.console import Console
 
+from deepfake_ssat.commands.output import show_and_write
 from deepfake_ssat.config import Selection
 from deepfake_ssat.errors import ConfigError
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 LOCK_FILE = ".evaluate.lock"
 TEST_SPLIT = Selection(splits=("test",))
 BATCH_CLIPS = {"cpu": 4, "cuda": 32}
-TABLE_WIDTH = 100
-"""Columns of the printed table where there is no terminal to ask."""
 
 
 def run(
@@ -47,8 +46,9 @@ def run(
     """
     from deepfake_ssat.evaluation.perturbed_clips import PerturbedScoring
     from deepfake_ssat.evaluation.perturbing import make_plan, perturb
+    from deepfake_ssat.evaluation.scoring import CLIP_SCORES_FILE
     from deepfake_ssat.manifest import load_manifest
-    from deepfake_ssat.reporting.evaluation.robustness import print_robustness
+    from deepfake_ssat.reporting import evaluation_report, robustness_report
 
     console = Console(highlight=False)
     detector = load(checkpoint, device, threads)
@@ -58,15 +58,11 @@ def run(
         batch = batch or BATCH_CLIPS[detector.device.type]
         policy = policy or detector.policy
         report = _evaluate(detector, loaded, out, selection, batch, policy, seed, console)
-        written = _write(report, out)
-        _print(report, console)
+        show_and_write(console, evaluation_report, report, out, others=[CLIP_SCORES_FILE])
         if plan is not None:
             folder = out / f"perturbed_{plan.on}"
             scoring = PerturbedScoring(detector, loaded, folder, batch, policy, threads, seed, console)
-            robustness, files = perturb(plan, report, scoring, out)
-            print_robustness(robustness, _wide(console))
-            written += files
-    console.print(f"written to {out}: {', '.join(written)}", markup=False, soft_wrap=True)
+            show_and_write(console, robustness_report, perturb(plan, report, scoring), out)
     return 0
 
 
@@ -84,6 +80,8 @@ def judge(
 ) -> tuple[EvalReport, list[str]]:
     """The report alone, and the names of the files in ``out``; prints no table."""
     from deepfake_ssat.manifest import load_manifest
+    from deepfake_ssat.reporting import evaluation_report
+    from deepfake_ssat.reporting.documents import write_files
 
     detector = load(checkpoint, device, threads)
     with locked(out):
@@ -91,7 +89,7 @@ def judge(
         batch = batch or BATCH_CLIPS[detector.device.type]
         policy = policy or detector.policy
         report = _evaluate(detector, load_manifest(manifest), out, selection, batch, policy, seed, shown)
-        return report, _write(report, out)
+        return report, write_files(out, evaluation_report.files(report))
 
 
 @contextmanager
@@ -162,34 +160,3 @@ def _evaluate(
         dropped=tuple(chosen.dropped),
         warnings=tuple(account.doubts(detector, videos, validation)),
     )
-
-
-def _write(report: EvalReport, out: Path) -> list[str]:
-    """Each file whole, report.json last, so that where it is, the others are too; returns their names."""
-    from deepfake_ssat.evaluation.scoring import CLIP_SCORES_FILE
-    from deepfake_ssat.manifest import replace_file
-    from deepfake_ssat.reporting.evaluation.figures import FIGURES, figures
-    from deepfake_ssat.reporting.evaluation.files import report_json, videos_csv
-    from deepfake_ssat.reporting.evaluation.table import markdown
-
-    files = {
-        **figures(report),
-        "videos.csv": videos_csv(report).encode(),
-        "table.md": markdown(report).encode(),
-        "report.json": report_json(report).encode(),
-    }
-    for name in set(FIGURES) - set(files):
-        (out / name).unlink(missing_ok=True)
-    for name, data in files.items():
-        replace_file(out / name, data)
-    return [*reversed(files), CLIP_SCORES_FILE]
-
-
-def _print(report: EvalReport, console: Console) -> None:
-    from deepfake_ssat.reporting.evaluation.table import print_report
-
-    print_report(report, _wide(console))
-
-
-def _wide(console: Console) -> Console:
-    return console if console.is_terminal else Console(width=TABLE_WIDTH, highlight=False)

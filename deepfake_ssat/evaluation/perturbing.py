@@ -8,27 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from deepfake_ssat.config import Selection
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.evaluation.perturbed_clips import PerturbedScoring, score_perturbed_clips
 from deepfake_ssat.evaluation.perturbed_videos import Sources, judge_perturbed_videos
+from deepfake_ssat.evaluation.robustness import RobustnessReport, measure_perturbed
 from deepfake_ssat.evaluation.scoring import scored_video
 from deepfake_ssat.evaluation.selection import choose_rows
 from deepfake_ssat.evaluation.source_videos import JudgedSource
-from deepfake_ssat.manifest import Manifest, replace_file
+from deepfake_ssat.manifest import Manifest
 from deepfake_ssat.records import DroppedVideo, EvalReport, ManifestRow, ScoredVideo
-from deepfake_ssat.reporting.evaluation.robustness import (
-    NONE,
-    RobustnessReport,
-    measure,
-    robustness_csv,
-    robustness_json,
-    robustness_markdown,
-)
-from deepfake_ssat.reporting.evaluation.robustness_figure import robustness_figure
 from deepfake_ssat.video.perturbation import KINDS, LEVELS, Perturbation
 
 ALL = "all"
@@ -99,34 +90,24 @@ def make_plan(options: PerturbOptions, manifest: Manifest, selection: Selection)
     return PerturbPlan(options.on, perturbations, videos, sources)
 
 
-def perturb(
-    plan: PerturbPlan, report: EvalReport, scoring: PerturbedScoring, out: Path
-) -> tuple[RobustnessReport, list[str]]:
-    """Scores what is missing, measures every kind and level, fills ``out``; returns the names of the files.
+def perturb(plan: PerturbPlan, report: EvalReport, scoring: PerturbedScoring) -> RobustnessReport:
+    """Scores what is missing, measures every kind and level.
 
     ``report`` is the evaluation of the same videos as they are: its threshold is used throughout.
     """
     measured = _on_clips(plan, report, scoring) if plan.sources is None else _on_videos(plan, scoring)
-    robustness = RobustnessReport(
+    return RobustnessReport(
         on=plan.on,
         provenance=report.provenance,
         seed=scoring.seed,
         threshold=report.threshold,
         threshold_source=report.threshold_source,
         results=tuple(
-            measure(
-                NONE if perturbation is None else perturbation.kind,
-                0 if perturbation is None else perturbation.level,
-                videos,
-                dropped,
-                report.threshold,
-                scoring.seed,
-            )
+            measure_perturbed(perturbation, videos, dropped, report.threshold, scoring.seed)
             for perturbation, videos, dropped in measured
         ),
         warnings=report.warnings,
     )
-    return robustness, _write(robustness, out)
 
 
 def _on_clips(plan: PerturbPlan, report: EvalReport, scoring: PerturbedScoring) -> Iterator[Measured]:
@@ -157,17 +138,3 @@ def _dropped(row: ManifestRow, judged: JudgedSource) -> DroppedVideo:
         reason=judged.status,
         detail=judged.detail,
     )
-
-
-def _write(report: RobustnessReport, out: Path) -> list[str]:
-    """Each file whole, the JSON last."""
-    name = f"perturbed_{report.on}"
-    files = {
-        f"{name}.png": robustness_figure(report),
-        f"{name}.csv": robustness_csv(report).encode(),
-        f"{name}.md": robustness_markdown(report).encode(),
-        f"{name}.json": robustness_json(report).encode(),
-    }
-    for file, data in files.items():
-        replace_file(out / file, data)
-    return [*reversed(files)]

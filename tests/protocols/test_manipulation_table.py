@@ -11,8 +11,7 @@ from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.protocols.manipulation_table import METRICS, manipulation_table
 from deepfake_ssat.protocols.paper import TABLE_8
 from deepfake_ssat.protocols.results import fold_json, read_fold
-from deepfake_ssat.reporting.protocols.manipulation_figure import picture
-from deepfake_ssat.reporting.protocols.manipulation_files import markdown, table_csv, table_json
+from deepfake_ssat.reporting.manipulation_report import files
 from tests.protocols.fold_results import OFFICIAL, fold_result
 
 METHOD = "video_ffpp_ssat_075"
@@ -23,8 +22,12 @@ def official():
     return manipulation_table({METHOD: [fold_result(name) for name in OFFICIAL]})
 
 
+def markdown(table):
+    return files(table)["table.md"].decode()
+
+
 def _lines(table):
-    return list(csv.DictReader(io.StringIO(table_csv(table))))
+    return list(csv.DictReader(io.StringIO(files(table)["table.csv"].decode())))
 
 
 def test_mean_is_that_of_the_columns_and_its_interval_holds_it(official):
@@ -55,7 +58,7 @@ def test_papers_numbers_are_withheld_from_other_data_with_a_warning():
     assert "96.75" not in text
     assert f"warning: {METHOD}: not the data of the paper's Table 8 (split test has 3 of" in text
     assert all(line["paper_percent"] == "" for line in _lines(table))
-    assert json.loads(table_json(table))["methods"][0]["paper"] is None
+    assert json.loads(files(table)["table.json"])["methods"][0]["paper"] is None
 
 
 def test_numbers_of_videos_are_told(official):
@@ -88,7 +91,7 @@ def test_missing_threshold_leaves_its_metric_empty():
     table = manipulation_table({"a": [fold_result("Deepfakes", threshold=None)]})
     assert table.rows[0].means["accuracy_at_threshold"].value is None
     assert table.rows[0].means["accuracy_at_half"].value is not None
-    assert picture(table).startswith(b"\x89PNG")
+    assert files(table)["table.png"].startswith(b"\x89PNG")
 
 
 def test_same_warning_of_several_folds_is_one_line():
@@ -105,9 +108,9 @@ def test_csv_has_a_line_for_every_method_column_and_metric(official):
 
 
 def test_picture_is_drawn_with_and_without_the_paper(official):
-    assert picture(official).startswith(b"\x89PNG")
+    assert files(official)["table.png"].startswith(b"\x89PNG")
     several = {name: [fold_result(m, unofficial="few") for m in OFFICIAL[:2]] for name in ("a", "b", "c")}
-    assert picture(manipulation_table(several)).startswith(b"\x89PNG")
+    assert files(manipulation_table(several))["table.png"].startswith(b"\x89PNG")
 
 
 def test_paper_rows_are_those_of_the_table():

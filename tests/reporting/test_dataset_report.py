@@ -6,15 +6,13 @@ import json
 
 import pytest
 
-from deepfake_ssat.reporting.protocols.dataset_matrix import (
-    DatasetMatrix,
-    MatrixCell,
-    heat_map,
-    markdown,
-    matrix_csv,
-    matrix_json,
-)
+from deepfake_ssat.protocols.dataset_matrix import DatasetMatrix, MatrixCell
+from deepfake_ssat.reporting.dataset_report import files
 from tests.reporting.evaluations import DROPPED, drawn_videos, make_report
+
+
+def markdown(matrix):
+    return files(matrix)["matrix.md"].decode()
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +38,8 @@ def test_missing_intervals_have_a_reason(matrix):
 
 
 def test_files_for_programs_agree(matrix):
-    lines = list(csv.DictReader(io.StringIO(matrix_csv(matrix))))
-    cells = json.loads(matrix_json(matrix))["cells"]
+    lines = list(csv.DictReader(io.StringIO(files(matrix)["matrix.csv"].decode())))
+    cells = json.loads(files(matrix)["matrix.json"])["cells"]
     assert len(lines) == 2 * 3
     assert [cell["manifest"]["name"] for cell in cells] == ["ffpp", "dfdc"]
     found = {(line["data_set"], line["metric"]): line["value"] for line in lines}
@@ -51,8 +49,8 @@ def test_files_for_programs_agree(matrix):
 
 
 def test_heat_map_is_drawn_without_values_too(matrix):
-    assert heat_map(matrix).startswith(b"\x89PNG")
+    assert files(matrix)["matrix.png"].startswith(b"\x89PNG")
     reals = [video for video in drawn_videos(5) if video.label == 0]
     empty = DatasetMatrix(("a",), ("b",), (MatrixCell("a", "b", make_report(reals)),))
-    assert heat_map(empty).startswith(b"\x89PNG")
+    assert files(empty)["matrix.png"].startswith(b"\x89PNG")
     assert "a on b, – video AUC: needs real and fake videos" in markdown(empty)

@@ -8,17 +8,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from deepfake_ssat.evaluation.robustness import RobustnessReport, measure_perturbed
 from deepfake_ssat.records import FAKE, REAL, ClipScore, DroppedVideo, ScoredVideo, Status
-from deepfake_ssat.reporting.evaluation.robustness import (
-    NONE,
-    RobustnessReport,
-    measure,
-    robustness_csv,
-    robustness_json,
-    robustness_markdown,
-)
-from deepfake_ssat.reporting.evaluation.robustness_figure import robustness_figure
-from deepfake_ssat.video.perturbation import LEVELS
+from deepfake_ssat.reporting.robustness_report import files
+from deepfake_ssat.video.perturbation import LEVELS, Perturbation
 
 LOST = DroppedVideo("tiny", "c23/x", "x.mp4", "test", FAKE, "Deepfakes", Status.NO_FACE, "no face was found")
 
@@ -45,11 +38,13 @@ def _videos(noise, per_class=8):
 
 @pytest.fixture(scope="module")
 def report():
-    results = [measure(NONE, 0, _videos(0.1), (), 0.5, 0)]
+    results = [measure_perturbed(None, _videos(0.1), (), 0.5, 0)]
     for kind in ("blur", "h264"):
         for level in LEVELS:
             dropped = (LOST,) if (kind, level) == ("blur", 5) else ()
-            results.append(measure(kind, level, _videos(0.1 + 0.1 * level), dropped, 0.5, 0))
+            results.append(
+                measure_perturbed(Perturbation(kind, level), _videos(0.1 + 0.1 * level), dropped, 0.5, 0)
+            )
     provenance = {
         "command": "deepfake-ssat evaluate",
         "checkpoint": {"sha256": "a" * 64},
@@ -73,7 +68,7 @@ def test_level_0_is_shared_by_all_kinds(report):
 
 
 def test_csv_has_a_line_for_each_kind_and_level(report):
-    lines = list(csv.DictReader(io.StringIO(robustness_csv(report))))
+    lines = list(csv.DictReader(io.StringIO(files(report)["perturbed_videos.csv"].decode())))
     assert [(line["perturbation"], line["level"], line["value"]) for line in lines[:3]] == [
         ("none", "0", ""),
         ("blur", "1", "7"),
@@ -85,7 +80,7 @@ def test_csv_has_a_line_for_each_kind_and_level(report):
 
 
 def test_markdown_shows_auc_by_level_then_every_row_with_n(report):
-    text = robustness_markdown(report)
+    text = files(report)["perturbed_videos.md"].decode()
     auc = f"{100 * report.find('h264', 3).metrics['auc'].value:.1f}"
     glance = next(line for line in text.splitlines() if line.startswith("| h264 (H.264) | "))
     assert glance.split(" | ")[4] == auc
@@ -97,7 +92,7 @@ def test_markdown_shows_auc_by_level_then_every_row_with_n(report):
 
 
 def test_json_says_why_videos_are_missing(report):
-    document = json.loads(robustness_json(report))
+    document = json.loads(files(report)["perturbed_videos.json"])
     result = next(r for r in document["results"] if (r["kind"], r["level"]) == ("blur", 5))
     assert result["dropped"][0]["reason"] == "no_face"
     assert document["kinds"]["h264"]["parameter"] == "CRF"
@@ -111,23 +106,27 @@ def test_without_a_threshold_the_accuracy_is_that_at_half(report):
         0,
         None,
         "none",
-        tuple(measure(NONE, 0, _videos(0.1), (), None, 0) for _ in "a"),
+        tuple(measure_perturbed(None, _videos(0.1), (), None, 0) for _ in "a"),
         (),
     )
     assert bare.shown_metrics == ("auc", "accuracy_at_half")
-    assert "acc@0.5" in robustness_markdown(bare)
+    assert "acc@0.5" in files(bare)["perturbed_clips.md"].decode()
 
 
 def test_one_class_has_no_auc_and_says_so(report):
     fakes = [video for video in _videos(0.1) if video.label == FAKE]
-    results = [measure(NONE, 0, fakes, (), 0.5, 0)]
-    results += [measure("noise", level, fakes if level < 5 else [], (), 0.5, 0) for level in LEVELS]
+    results = [measure_perturbed(None, fakes, (), 0.5, 0)]
+    results += [
+        measure_perturbed(Perturbation("noise", level), fakes if level < 5 else [], (), 0.5, 0)
+        for level in LEVELS
+    ]
     lonely = RobustnessReport("clips", report.provenance, 0, 0.5, "a test", tuple(results), ())
-    text = robustness_markdown(lonely)
+    written = files(lonely)
+    text = written["perturbed_clips.md"].decode()
     assert "| noise (Gaussian noise) | – | – | – | – | – | – |" in text
     assert "needs real and fake videos, has 0 real and 8 fake" in text
-    assert robustness_figure(lonely).startswith(b"\x89PNG")
+    assert written["perturbed_clips.png"].startswith(b"\x89PNG")
 
 
 def test_figure_is_a_picture(report):
-    assert robustness_figure(report).startswith(b"\x89PNG")
+    assert files(report)["perturbed_videos.png"].startswith(b"\x89PNG")
