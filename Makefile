@@ -1,11 +1,15 @@
 # make demo: set up, then train a small model on face videos made here and judge two fresh ones.
 # make test: set up, then lint, types, layers and the tests.
+# make test-oldest, make test-newest: the tests with other versions than those of constraints.txt.
+# make constraints: the newest versions become those of constraints.txt, if the tests pass with them.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+OLDEST := $(VENV)-oldest
+NEWEST := $(VENV)-newest
 
-.PHONY: demo test test-quick lint format setup
+.PHONY: demo test test-quick test-oldest test-newest constraints lint format setup
 
 demo: setup
 	$(BIN)/python tools/demo.py
@@ -15,6 +19,22 @@ test: lint
 
 test-quick: setup
 	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-oldest:
+	$(PYTHON) -m venv --clear $(OLDEST)
+	$(OLDEST)/bin/python -m pip install -qq uv
+	$(OLDEST)/bin/uv pip install -q --python $(OLDEST) --resolution lowest-direct --editable ".[test]"
+	@# Old versions among new ones warn of each other.
+	$(OLDEST)/bin/python -m pytest -n 2 -W default
+
+test-newest:
+	$(PYTHON) -m venv --clear $(NEWEST)
+	$(NEWEST)/bin/python -m pip install -qq --upgrade pip setuptools
+	$(NEWEST)/bin/python -m pip install -qq --editable ".[dev]"
+	$(NEWEST)/bin/python -m pytest -n 2
+
+constraints: test-newest
+	$(NEWEST)/bin/python tools/freeze_constraints.py
 
 lint: setup
 	$(BIN)/ruff check .
@@ -28,8 +48,9 @@ format: setup
 
 setup: $(STAMP)
 
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -qq --upgrade pip
-	$(BIN)/python -m pip install -qq --editable ".[dev]"
+	$(BIN)/python -m pip install -qq --constraint constraints.txt pip setuptools
+	$(BIN)/python -m pip install -qq --constraint constraints.txt --build-constraint constraints.txt \
+		--editable ".[dev]"
 	touch $(STAMP)

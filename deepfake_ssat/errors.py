@@ -9,6 +9,10 @@ class ConfigError(DeepfakeError):
     """A configuration, option or setting that is not allowed."""
 
 
+class OutputError(DeepfakeError):
+    """A file or folder that cannot be written, or must not be: an input is never overwritten."""
+
+
 class VideoError(DeepfakeError):
     """A video that cannot be opened or from which no frame can be decoded."""
 
@@ -31,3 +35,7 @@ class CheckpointError(DeepfakeError):
 
 class TrainingError(DeepfakeError):
     """A training run that cannot go on: it diverged, or its folder belongs to another run."""
+
+
+class TextError(DeepfakeError):
+    """A list or table that is no text, or not of the form that it must have."""

@@ -10,15 +10,15 @@ import csv
 import hashlib
 import io
 import json
-import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from deepfake_ssat.config import ExtractionSettings, Selection, parse_contract
 from deepfake_ssat.errors import ContractError, ManifestError
+from deepfake_ssat.outputs import write_file
 from deepfake_ssat.records import (
     FAKE,
     REAL,
@@ -28,6 +28,9 @@ from deepfake_ssat.records import (
     SourceVideo,
     Status,
 )
+from deepfake_ssat.text import decode, parse_table
+
+Row = TypeVar("Row", ManifestRow, DroppedVideo)
 
 MANIFEST_FILE = "manifest.csv"
 CONTRACT_FILE = "contract.json"
@@ -41,6 +44,8 @@ ROW_COLUMNS = tuple(
     for column in (BOX_COLUMNS if field.name == "box" else (field.name,))
 )
 DROPPED_COLUMNS = tuple(field.name for field in fields(DroppedVideo))
+FIRST_DROPPED_COLUMNS = DROPPED_COLUMNS[:-1]
+"""Those of earlier versions, which did not tell the compression."""
 WARNING_COLUMNS = ("corpus", "video_id", "warning")
 IDENTITY_SEPARATOR = ";"
 COMPRESSION_ALIASES = {"c0": "raw"}
@@ -80,7 +85,7 @@ def load_manifest(path: Path) -> Manifest:
     contract = _contract(contract_data, root / CONTRACT_FILE)
     rows = tuple(_parse(data, file, ROW_COLUMNS, _row))
     dropped_file = root / DROPPED_FILE
-    dropped = _parse(_read_bytes(dropped_file), dropped_file, DROPPED_COLUMNS, _dropped)
+    dropped = _parse(_read_bytes(dropped_file), dropped_file, FIRST_DROPPED_COLUMNS, _dropped)
     _check_rows(rows, contract, file)
     check_leaks(rows)
     digest = hashlib.sha256(data + contract_data).hexdigest()
@@ -97,15 +102,15 @@ def write_manifest(
     """Writes the four files, each atomically, the manifest last; the same input gives the same bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     write_contract(folder, contract)
-    replace_file(folder / DROPPED_FILE, _table(DROPPED_COLUMNS, map(_dropped_values, dropped)))
-    replace_file(folder / WARNINGS_FILE, _table(WARNING_COLUMNS, map(asdict, warnings)))
-    replace_file(folder / MANIFEST_FILE, _table(ROW_COLUMNS, map(_row_values, rows)))
+    write_file(folder / DROPPED_FILE, _table(DROPPED_COLUMNS, map(_dropped_values, dropped)))
+    write_file(folder / WARNINGS_FILE, _table(WARNING_COLUMNS, map(asdict, warnings)))
+    write_file(folder / MANIFEST_FILE, _table(ROW_COLUMNS, map(_row_values, rows)))
 
 
 def write_contract(folder: Path, contract: ExtractionSettings) -> None:
     """Writes contract.json atomically."""
     text = json.dumps(contract.model_dump(mode="json"), indent=2) + "\n"
-    replace_file(folder / CONTRACT_FILE, text.encode())
+    write_file(folder / CONTRACT_FILE, text.encode())
 
 
 def read_contract(folder: Path) -> ExtractionSettings | None:
@@ -173,17 +178,6 @@ def people(videos: Iterable[SourceVideo | ManifestRow]) -> list[str]:
     )
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Puts a whole file in place at once: after a crash there is the old one or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
-
-
 def _read_bytes(file: Path) -> bytes:
     try:
         return file.read_bytes()
@@ -223,16 +217,17 @@ def _check_rows(rows: Sequence[ManifestRow], contract: ExtractionSettings, file:
         )
 
 
-def _parse(data: bytes, file: Path, columns: Sequence[str], convert: Any) -> list[Any]:
-    """Rows of a CSV with exactly these columns; a bad value is named with its line."""
-    reader = csv.DictReader(io.StringIO(data.decode("utf-8", errors="replace"), newline=""))
-    if tuple(reader.fieldnames or ()) != tuple(columns):
-        differing = sorted(set(columns) ^ set(reader.fieldnames or ())) or ["their order"]
-        raise ManifestError(f"{file}: columns are not as expected ({', '.join(differing)}); preprocess again")
-    try:
-        return [convert(values) for values in reader]
-    except (ValueError, TypeError, AttributeError) as error:
-        raise ManifestError(f"{file}, line {reader.line_num}: {error}; preprocess again") from error
+def _parse(
+    data: bytes, file: Path, columns: Sequence[str], convert: Callable[[Mapping[str, str]], Row]
+) -> list[Row]:
+    """Rows of a table with these columns, as written here or by a spreadsheet; a bad value has its line."""
+    rows = []
+    for row in parse_table(decode(data, file), file, required=columns):
+        try:
+            rows.append(convert(row.values))
+        except ValueError as error:
+            raise ManifestError(f"{file}, line {row.line}: {error}; preprocess again") from error
+    return rows
 
 
 def _label(text: str) -> int | None:
@@ -277,8 +272,22 @@ def _row_values(row: ManifestRow) -> dict[str, Any]:
 
 
 def _dropped(values: Mapping[str, str]) -> DroppedVideo:
-    label, reason = _label(values["label"]), Status(values["reason"])
-    return DroppedVideo(**{**values, "label": label, "reason": reason})  # pyright: ignore[reportArgumentType]
+    return DroppedVideo(
+        corpus=values["corpus"],
+        video_id=values["video_id"],
+        source=values["source"],
+        split=values["split"],
+        label=_label(values["label"]),
+        manipulation=values["manipulation"],
+        reason=Status(values["reason"]),
+        detail=values["detail"],
+        compression=values.get("compression", _compression_of(values["video_id"])),
+    )
+
+
+def _compression_of(video_id: str) -> str:
+    """What earlier versions told by the id only, such as ``Deepfakes/c23/519_515``."""
+    return next((part for part in video_id.split("/")[:-1] if part in ("raw", "c23", "c40")), "")
 
 
 def _dropped_values(video: DroppedVideo) -> dict[str, Any]:

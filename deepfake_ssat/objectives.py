@@ -14,8 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from deepfake_ssat.config.training import ObjectiveSettings
-from deepfake_ssat.models.checkpoint import Network
-from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
+from deepfake_ssat.models.network import Autoencoder, Network
 from deepfake_ssat.models.patches import tube_mask
 from deepfake_ssat.models.reconstruction import reconstruction_errors, reconstruction_target
 
@@ -28,11 +27,11 @@ class Losses:
     classification: Tensor | None = None
     reconstruction: Tensor | None = None
     logits: Tensor | None = None
-    """(B, K), detached, for training metrics; None where nothing is classified."""
+    """(B, K), detached, as detection computes them: None where a whole clip was not classified."""
 
 
 Objective = Callable[[Any, Tensor, Tensor, ObjectiveSettings, Tensor | None, torch.Generator | None], Losses]
-"""The first argument is the network: any of ``models.checkpoint`` for scratch, else a MaskedAutoencoder."""
+"""The first argument is the network: for those that reconstruct an ``Autoencoder``, else any ``Network``."""
 
 
 def scratch(
@@ -50,7 +49,7 @@ def scratch(
 
 
 def mae(
-    model: MaskedAutoencoder,
+    model: Autoencoder,
     clips: Tensor,
     labels: Tensor,
     settings: ObjectiveSettings,
@@ -64,7 +63,7 @@ def mae(
 
 
 def ssat(
-    model: MaskedAutoencoder,
+    model: Autoencoder,
     clips: Tensor,
     labels: Tensor,
     settings: ObjectiveSettings,
@@ -76,11 +75,11 @@ def ssat(
     mask = _random_mask(model, clips, settings, generator)
     classification = classification_loss(logits, labels, class_weights, settings.label_smoothing)
     reconstruction = reconstruction_loss(model, clips, mask, model.reconstruct(clips, mask), settings)
-    return _joint(classification, reconstruction, logits, settings)
+    return _joint(classification, reconstruction, settings, logits.detach())
 
 
 def supmae(
-    model: MaskedAutoencoder,
+    model: Autoencoder,
     clips: Tensor,
     labels: Tensor,
     settings: ObjectiveSettings,
@@ -92,7 +91,7 @@ def supmae(
     logits, predictions = model.classify_and_reconstruct(clips, mask)
     classification = classification_loss(logits, labels, class_weights, settings.label_smoothing)
     reconstruction = reconstruction_loss(model, clips, mask, predictions, settings)
-    return _joint(classification, reconstruction, logits, settings)
+    return _joint(classification, reconstruction, settings)
 
 
 OBJECTIVES: dict[str, Objective] = {"scratch": scratch, "mae": mae, "ssat": ssat, "supmae": supmae}
@@ -124,7 +123,7 @@ def classification_loss(
 
 
 def reconstruction_loss(
-    model: MaskedAutoencoder, clips: Tensor, mask: Tensor, predictions: Tensor, settings: ObjectiveSettings
+    model: Autoencoder, clips: Tensor, mask: Tensor, predictions: Tensor, settings: ObjectiveSettings
 ) -> Tensor:
     """Mean squared error on hidden tokens alone, in fp32; predictions (B, M, P) come from ``reconstruct``."""
     with torch.autocast(clips.device.type, enabled=False), torch.no_grad():
@@ -136,15 +135,18 @@ def reconstruction_loss(
 
 
 def _random_mask(
-    model: MaskedAutoencoder, clips: Tensor, settings: ObjectiveSettings, generator: torch.Generator | None
+    model: Autoencoder, clips: Tensor, settings: ObjectiveSettings, generator: torch.Generator | None
 ) -> Tensor:
     return tube_mask(clips.shape[0], model.settings.grid, settings.mask_ratio, generator, clips.device)
 
 
 def _joint(
-    classification: Tensor, reconstruction: Tensor, logits: Tensor, settings: ObjectiveSettings
+    classification: Tensor,
+    reconstruction: Tensor,
+    settings: ObjectiveSettings,
+    logits: Tensor | None = None,
 ) -> Losses:
     """λ·L_cls + (1 − λ)·L_rec (paper, eq. 1 and 2)."""
     weight = settings.classification_weight
     total = weight * classification + (1.0 - weight) * reconstruction
-    return Losses(total, classification, reconstruction, logits.detach())
+    return Losses(total, classification, reconstruction, logits)

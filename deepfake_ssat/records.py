@@ -61,11 +61,13 @@ class SourceVideo:
     """A mask video that tells which face was changed, where the corpus has one."""
     original_path: Path | None = None
     """The genuine video that a fake was made from, frame for frame, where the corpus has it."""
+    original_id: str = ""
+    """That video's ``video_id`` in the same corpus, whether this copy has it or not; empty: not known."""
 
 
 @dataclass(frozen=True)
 class VideoMetadata:
-    """What a container says of its video stream; frames and duration are estimates until decoded."""
+    """What is known of a video before it is decoded; frames and duration are as its packets say."""
 
     fps: float
     num_frames: int | None
@@ -76,6 +78,8 @@ class VideoMetadata:
     """Degrees, clockwise, already applied to the frames: 0, 90, 180 or 270."""
     codec: str
     duration_seconds: float | None
+    untagged_turn: int = 0
+    """Degrees of the rotation that no tag of the file asks for: faces were found only so."""
 
 
 @dataclass(frozen=True)
@@ -86,21 +90,6 @@ class FaceDetection:
     landmarks: np.ndarray
     """(5, 2): left eye, right eye, nose, left and right mouth corner, as seen in the picture."""
     confidence: float
-
-
-@dataclass(frozen=True)
-class FaceTrack:
-    """One person's face over consecutive frames of one shot; F frames, detected or interpolated."""
-
-    track_id: int
-    frame_indices: np.ndarray
-    """(F,) int: true indices, ascending."""
-    boxes: np.ndarray
-    """(F, 4) float."""
-    landmarks: np.ndarray
-    """(F, 5, 2) float."""
-    confidence: float
-    """The mean over the detections."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +153,8 @@ class DroppedVideo:
     manipulation: str
     reason: Status
     detail: str
+    compression: str = ""
+    """Such as ``c23``; empty where the corpus has one version only."""
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def test_module_runs_as_the_command():
 
 
 def test_wrong_option_is_a_usage_error():
-    result = run_cli("detect", "x.mp4", "--reader", "magic")
+    result = run_cli("detect", "x.mp4", "--device", "magic")
     assert result.exit_code == 2
     assert "magic" in result.output
 
@@ -111,13 +111,11 @@ def test_commands_exit_code_is_the_programs(monkeypatch, code):
         return code
 
     monkeypatch.setattr(detect_command, "run", run)
-    result = run_cli(
-        "detect", "a.mp4", "b", "--json", "-", "--clips", "all", "--reader", "decord", "--device", "cpu"
-    )
+    result = run_cli("detect", "a.mp4", "b", "--json", "-", "--clips", "all", "--device", "cpu")
     assert result.exit_code == code
     assert given["paths"] == [Path("a.mp4"), Path("b")]
     assert (given["json_file"], given["clips"]) == (Path("-"), "all")
-    assert (given["reader"], given["device"]) == ("decord", "cpu")
+    assert given["device"] == "cpu"
 
 
 def test_preprocess_options_make_the_contract(monkeypatch):

@@ -1,20 +1,21 @@
 """The manifest: written and read back, selected, and refused where it is damaged or leaks."""
 
+import csv
 import hashlib
 from dataclasses import replace
 
 import pytest
 
 from deepfake_ssat.config import ExtractionSettings, Selection
-from deepfake_ssat.errors import ContractError, ManifestError
+from deepfake_ssat.errors import ContractError, ManifestError, TextError
 from deepfake_ssat.manifest import (
     VideoWarning,
     check_leaks,
     load_manifest,
-    replace_file,
     select,
     write_manifest,
 )
+from deepfake_ssat.outputs import write_file
 from deepfake_ssat.records import DroppedVideo, ManifestRow, Status
 
 SETTINGS = ExtractionSettings(crop_size=32)
@@ -47,7 +48,7 @@ def _row(name="519_515", **changes) -> ManifestRow:
 
 REAL = _row("519", label=0, manipulation="original", identities=("519",), clip_file="clips/real.mp4")
 DROPPED = DroppedVideo(
-    "ffpp", "youtube/c23/001", "a, b.mp4", "val", None, "original", Status.NO_FACE, 'no "face"'
+    "ffpp", "youtube/c23/001", "a, b.mp4", "val", None, "original", Status.NO_FACE, 'no "face"', "c23"
 )
 
 
@@ -84,7 +85,7 @@ def test_warnings_are_written_beside_it(tmp_path):
 
 def test_no_partial_file_is_left(tmp_path):
     _folder(tmp_path, [_row()])
-    replace_file(tmp_path / "contract.json", (tmp_path / "contract.json").read_bytes())
+    write_file(tmp_path / "contract.json", (tmp_path / "contract.json").read_bytes())
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "clips",
         "contract.json",
@@ -118,7 +119,6 @@ def test_rows_of_another_contract_are_refused(tmp_path):
         ("train", "dev", "line 2: split 'dev' is none of"),
         (",1,Deepfakes", ",7,Deepfakes", "line 2: label '7' is neither"),
         (",48,", ",many,", "line 2: invalid literal"),
-        ("track_id", "track", "columns are not as expected"),
     ],
 )
 def test_damaged_row_is_named_with_its_line(tmp_path, old, new, message):
@@ -127,6 +127,36 @@ def test_damaged_row_is_named_with_its_line(tmp_path, old, new, message):
     file.write_text(file.read_text().replace(old, new))
     with pytest.raises(ManifestError, match=message):
         load_manifest(tmp_path)
+
+
+def test_missing_column_is_named(tmp_path):
+    _folder(tmp_path, [_row()])
+    file = tmp_path / "manifest.csv"
+    file.write_text(file.read_text().replace("track_id", "track"))
+    with pytest.raises(TextError, match=r"manifest\.csv: has no column 'track_id'"):
+        load_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("newline", ["\r\n", "\r"])
+def test_manifest_that_a_spreadsheet_saved_is_read(tmp_path, encoding, newline):
+    row = _row(identities=("Zoë", "José"), group="Zoë")
+    _folder(tmp_path, [row], dropped=[DROPPED])
+    for name in ("manifest.csv", "dropped.csv"):
+        lines = list(csv.reader((tmp_path / name).read_text().splitlines()))
+        with (tmp_path / name).open("w", encoding=encoding, newline="") as file:
+            csv.writer(file, delimiter=";", lineterminator=newline).writerows(lines)
+    manifest = load_manifest(tmp_path)
+    assert manifest.rows == (row,)
+    assert manifest.dropped == (DROPPED,)
+
+
+def test_ledger_of_an_earlier_version_has_the_compression_in_its_ids(tmp_path):
+    _folder(tmp_path, [_row()], dropped=[DROPPED, replace(DROPPED, video_id="real/c23", compression="")])
+    file = tmp_path / "dropped.csv"
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join(line.rpartition(",")[0] for line in lines) + "\n")
+    assert [video.compression for video in load_manifest(tmp_path).dropped] == ["c23", ""]
 
 
 def test_row_cut_off_in_the_middle_is_refused(tmp_path):

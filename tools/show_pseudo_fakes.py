@@ -22,11 +22,12 @@ from deepfake_ssat.clips.forging import FaceFrames, read_face
 from deepfake_ssat.clips.pseudo_fakes import PseudoFakePair, pseudo_fake_pair
 from deepfake_ssat.clips.stills import still_clip
 from deepfake_ssat.config import ExtractionSettings, PseudoFakeSettings
-from deepfake_ssat.corpora.index import is_picture
+from deepfake_ssat.corpora.files import is_picture
 from deepfake_ssat.errors import DeepfakeError
 from deepfake_ssat.extraction.video import of_one_frame
 from deepfake_ssat.faces.extract import FaceExtractor
-from deepfake_ssat.manifest import CONTRACT_FILE, load_manifest, replace_file
+from deepfake_ssat.manifest import CONTRACT_FILE, load_manifest
+from deepfake_ssat.outputs import write_file
 from deepfake_ssat.records import REAL
 from deepfake_ssat.video.picture import PictureReader
 
@@ -73,7 +74,7 @@ def main() -> None:
         for row in _rows_of_kind(kind, examples, generator)
     ]
     sheet = cv2.cvtColor(contact_sheet(rows), cv2.COLOR_RGB2BGR)
-    replace_file(options.out, cv2.imencode(".png", sheet)[1].tobytes())
+    write_file(options.out, cv2.imencode(".png", sheet)[1].tobytes())
     print(f"{len(rows)} examples written to {options.out}")
 
 

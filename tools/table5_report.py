@@ -16,8 +16,8 @@ from table5_plan import CONFIG, METHODS, VARIANTS
 from table5_results import Result
 
 from deepfake_ssat.config import Experiment, ModelSettings, load_experiment
-from deepfake_ssat.manifest import replace_file
 from deepfake_ssat.metrics import wilson_interval
+from deepfake_ssat.outputs import write_file
 from deepfake_ssat.training.operations import count_multiply_adds
 from deepfake_ssat.training.run_folder import leaves
 
@@ -51,13 +51,13 @@ def write_report(out: Path, results: Sequence[Result], unfinished: Sequence[str]
     """Writes table5.md, .csv, .json and curves_<variant>.png; returns the first of them."""
     rows = [row for variant in VARIANTS for method in METHODS for row in _rows(results, variant, method)]
     notes = [*_notes(results), *unfinished]
-    replace_file(out / "table5.md", _markdown(rows, notes).encode())
-    replace_file(out / "table5.csv", _csv(rows).encode())
+    write_file(out / "table5.md", _markdown(rows, notes).encode())
+    write_file(out / "table5.csv", _csv(rows).encode())
     document = {"rows": rows, "runs": [_run(result) for result in results], "notes": notes}
-    replace_file(out / "table5.json", (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode())
+    write_file(out / "table5.json", (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode())
     for variant in VARIANTS:
         if picture := _curves([result for result in results if result.variant == variant], variant):
-            replace_file(out / f"curves_{variant}.png", picture)
+            write_file(out / f"curves_{variant}.png", picture)
     return out / "table5.md"
 
 

@@ -19,9 +19,9 @@ from deepfake_ssat.clips.array_file import read_array_file
 from deepfake_ssat.clips.images import ImageDataset
 from deepfake_ssat.config import ArrayFile, ModelSettings, load_experiment
 from deepfake_ssat.errors import ConfigError
-from deepfake_ssat.manifest import replace_file
 from deepfake_ssat.models.checkpoint import load_checkpoint
 from deepfake_ssat.models.pixels import normalize_pixels
+from deepfake_ssat.outputs import write_file
 from deepfake_ssat.training.run_folder import RunFolder
 
 ACCOUNT_SECONDS = 10.0
@@ -83,12 +83,14 @@ def read_cost(out: Path, variant: str, seed: int, method: str) -> dict[str, Any]
     return {**totals, "sessions": len(sessions), "energy": methods}
 
 
-def read_test_pictures(data: Path, image_size: int, channels: int | None) -> ImageDataset:
+def read_test_pictures(
+    data: Path, image_size: int, channels: int | None, crop_pct: float = 1.0
+) -> ImageDataset:
     """The test split; raises DeepfakeError in one line where the file does not give it."""
     pictures = read_array_file(ArrayFile(path=data), "test")
     if channels is not None:
         pictures = pictures.with_channels(channels)
-    return ImageDataset(pictures, image_size, None, 0)
+    return ImageDataset(pictures, image_size, None, 0, crop_pct=crop_pct)
 
 
 def scores_on_test(folder: Path, data: Path) -> dict[str, dict[str, Any]]:
@@ -105,7 +107,9 @@ def scores_on_test(folder: Path, data: Path) -> dict[str, dict[str, Any]]:
 def _score(path: Path, data: Path) -> dict[str, Any]:
     checkpoint = load_checkpoint(path, decoder=False)
     model: Any = checkpoint.model
-    pictures = read_test_pictures(data, checkpoint.settings.image_size, checkpoint.settings.channels)
+    settings = checkpoint.settings
+    crop_pct = checkpoint.provenance["config"]["data"].get("crop_pct", 1.0)
+    pictures = read_test_pictures(data, settings.image_size, settings.channels, crop_pct)
     correct = 0
     with torch.inference_mode():
         for first in range(0, len(pictures), TEST_BATCH):
@@ -126,4 +130,4 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _write(file: Path, values: dict[str, Any]) -> None:
-    replace_file(file, (json.dumps(values, indent=2) + "\n").encode())
+    write_file(file, (json.dumps(values, indent=2) + "\n").encode())

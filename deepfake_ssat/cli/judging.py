@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from deepfake_ssat.cli.shared import Backend, Device, ExportFormat, Reader, one_line_errors
+from deepfake_ssat.cli.shared import Backend, Device, ExportFormat, one_line_errors
 
 
 def detect(
@@ -33,11 +33,12 @@ def detect(
     backend: Annotated[
         Backend, typer.Option(help="What computes the scores; openvino on CPUs only, as an extra.")
     ] = Backend.torch,
-    reader: Annotated[Reader, typer.Option(help="Which library reads the videos.")] = Reader.pyav,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: torch's choice.")] = None,
     report: Annotated[
         Path | None,
-        typer.Option(metavar="FILE|DIR", help="Write a page to read; for several videos a folder of them."),
+        typer.Option(
+            metavar="FILE|DIR", help="Write a page to read (FILE.html), or a folder of pages and their index."
+        ),
     ] = None,
     annotate: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a copy of the one video with faces marked.")
@@ -50,6 +51,9 @@ def detect(
 
     Exit codes: 0 every video was scored; 3 some were not (no face, too short, unreadable: the table says
     which); 2 the command cannot run as given, or nothing to judge was found; 130 interrupted.
+
+    Files are written whole or not at all, through links and into devices, never over a video or the
+    checkpoint. A file's folder must be there; a folder of pages is made.
     """
     with one_line_errors():
         from deepfake_ssat.commands.detect import run
@@ -62,7 +66,6 @@ def detect(
                 csv_file=csv,
                 clips=clips,
                 device=device.value,
-                reader=reader.value,
                 threads=threads,
                 debug=debug,
                 report=report,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from deepfake_ssat.cli.shared import Device, PerturbOn, Reader, Scaling, WorkerDevice, one_line_errors
+from deepfake_ssat.cli.shared import Device, PerturbOn, Scaling, WorkerDevice, one_line_errors
 
 Corpora = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this one; repeatable.")]
 Compressions = Annotated[
@@ -44,6 +44,10 @@ def preprocess(
     limit: Annotated[
         int | None, typer.Option(min=1, help="At most so many videos of each split and manipulation.")
     ] = None,
+    clips: Annotated[
+        int | None,
+        typer.Option(min=1, help="Clips spread over each video, the rest only decoded; default: all."),
+    ] = None,
     validation_part: Annotated[
         list[int] | None, typer.Option(metavar="N", help="DFDC training part that validates; repeatable.")
     ] = None,
@@ -66,7 +70,6 @@ def preprocess(
     min_face_size: Annotated[
         float | None, typer.Option(min=1.0, help="Leave out smaller faces, in pixels; default 40.")
     ] = None,
-    reader: Annotated[Reader, typer.Option(help="Which library reads the videos.")] = Reader.pyav,
     device: Annotated[WorkerDevice, typer.Option(help="Where the face detector runs.")] = WorkerDevice.cpu,
 ) -> None:
     """Turn a corpus into face clips and a manifest.
@@ -103,8 +106,8 @@ def preprocess(
                     split_by_identity=split_by_identity,
                 ),
                 workers=workers,
-                reader=reader.value,
                 limit=limit,
+                clips=clips,
                 device=device.value,
             )
         )

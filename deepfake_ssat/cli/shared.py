@@ -15,13 +15,6 @@ TRAINING_PACKAGES = {"albumentations", "lightning", "scipy", "sklearn", "tensorb
 """Of the extra ``train``; detect, preprocess and serve do without them."""
 
 
-class Reader(str, Enum):
-    """Which library reads a video; decord runs in a process that a time limit can end."""
-
-    pyav = "pyav"
-    decord = "decord"
-
-
 class Device(str, Enum):
     """Where the networks run; auto takes the GPU if there is one."""
 

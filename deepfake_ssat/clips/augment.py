@@ -22,7 +22,10 @@ ClipAugmentation = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
 def build_augmentation(settings: Augmentation, image_size: int) -> ClipAugmentation | None:
-    """The augmentation of the settings, without mixup (that works on batches); None where there is none."""
+    """The augmentation of the settings, without mixup (that works on batches); None where there is none.
+
+    It expects clips of ``image_size``; with a random resized crop, of any size.
+    """
     steps = AUGMENTATIONS[settings.name](image_size)
     if settings.h264 is not None:
         # Opened only where it is asked for: PyAV is not needed to train on pictures.
@@ -30,7 +33,7 @@ def build_augmentation(settings: Augmentation, image_size: int) -> ClipAugmentat
 
         steps.insert(0, partial(on_rgb, H264Compression(settings.h264)))
     if settings.random_resized_crop is not None:
-        steps.insert(0, RandomResizedCrop(settings.random_resized_crop))
+        steps.insert(0, RandomResizedCrop(settings.random_resized_crop, image_size))
     if settings.random_erasing:
         steps.append(RandomErasing(settings.random_erasing))
     return partial(_apply_all, steps) if steps else None

@@ -20,14 +20,27 @@ from deepfake_ssat.config import ArrayFile, Cifar, ImageFolder
 
 
 class ImageDataset(Dataset[Example]):
-    """Pictures resized to ``image_size`` (shorter side, then centre crop), augmented where training."""
+    """Pictures of ``image_size``: the shorter side resized and the centre cut out, augmented where training.
+
+    ``crop_pct`` is the part of the resized side that is kept where nothing is augmented. An augmentation that
+    ``crops`` gets the whole picture, so that no border is lost to training.
+    """
 
     def __init__(
-        self, pictures: Pictures, image_size: int, augmentation: ClipAugmentation | None, seed: int
+        self,
+        pictures: Pictures,
+        image_size: int,
+        augmentation: ClipAugmentation | None,
+        seed: int,
+        *,
+        crops: bool = False,
+        crop_pct: float = 1.0,
     ) -> None:
         self._pictures = pictures
         self._image_size = image_size
         self._augmentation = augmentation
+        self._crops = crops
+        self._crop_pct = crop_pct
         self._seed = seed
         self._epoch = SharedEpoch()
         self.labels: list[int] = list(pictures.labels)
@@ -43,9 +56,12 @@ class ImageDataset(Dataset[Example]):
         return len(self.labels)
 
     def __getitem__(self, index: int) -> Example:
-        pixels = resize_and_crop(self._pictures.load(index), self._image_size)[None]
-        if self._augmentation is not None:
-            pixels = self._augmentation(pixels, item_generator(self._seed, self._epoch.get(), index))
+        picture = self._pictures.load(index)
+        if self._augmentation is None:
+            pixels = resize_and_crop(picture, self._image_size, self._crop_pct)[None]
+        else:
+            whole = picture if self._crops else resize_and_crop(picture, self._image_size)
+            pixels = self._augmentation(whole[None], item_generator(self._seed, self._epoch.get(), index))
         return {"pixels": torch.from_numpy(np.array(pixels)), "label": self.labels[index], "video": index}
 
 
@@ -64,13 +80,17 @@ def image_dataset(
     augmentation: ClipAugmentation | None,
     seed: int,
     channels: int | None = None,
+    *,
+    crops: bool = False,
 ) -> ImageDataset:
     """The pictures of one split (train, val or test); only train is augmented.
 
-    ``channels`` is what the model reads: grey pictures are repeated to fill three; None keeps what is stored.
+    ``crops`` says that the augmentation takes pictures of any size. ``channels`` is what the model reads:
+    grey pictures are repeated to fill three; None keeps what is stored.
     Raises ConfigError or CorpusError where the files do not give that.
     """
     pictures = PICTURE_READERS[source.kind](source, split)
     if channels is not None:
         pictures = pictures.with_channels(channels)
-    return ImageDataset(pictures, image_size, augmentation if split == "train" else None, seed)
+    used = augmentation if split == "train" else None
+    return ImageDataset(pictures, image_size, used, seed, crops=crops, crop_pct=source.crop_pct)

@@ -14,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 from deepfake_ssat.errors import ManifestError
+from deepfake_ssat.outputs import write_file
 
 LANDMARKS_SUFFIX = ".landmarks.npy"
 NUM_LANDMARKS = 5
@@ -33,12 +34,7 @@ def write_landmarks(clip_path: Path, landmarks: np.ndarray) -> None:
     path = landmarks_path(clip_path)
     data = io.BytesIO()
     np.save(data, landmarks.astype("<f4"), allow_pickle=False)
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        file.write(data.getvalue())
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
+    write_file(path, data.getvalue())
 
 
 def read_landmarks(

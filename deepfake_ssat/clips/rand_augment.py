@@ -23,10 +23,13 @@ class RandAugmentation:
     """
 
     def __init__(self, image_size: int) -> None:
-        # timm shifts by up to 45 % of the side.
-        self._transform = rand_augment_transform(
-            RECIPE, {"translate_const": int(image_size * 0.45), "img_mean": _IMAGENET_MEAN_COLOUR}
-        )
+        # timm shifts by up to 45 % of the side; left to itself it draws bilinear or bicubic.
+        settings = {
+            "translate_const": int(image_size * 0.45),
+            "img_mean": _IMAGENET_MEAN_COLOUR,
+            "interpolation": Image.Resampling.BICUBIC,
+        }
+        self._transform = rand_augment_transform(RECIPE, settings)
         for operation in self._transform.ops:
             if operation.name == "PosterizeIncreasing":
                 operation.aug_fn = _posterize

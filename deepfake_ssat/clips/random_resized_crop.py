@@ -1,4 +1,4 @@
-"""Random resized crop (Szegedy et al. 2015; table 14): a part of the frame, enlarged to the frame's size."""
+"""Random resized crop (Szegedy et al. 2015; table 14): a part of the frame, brought to the network's size."""
 
 from __future__ import annotations
 
@@ -13,29 +13,31 @@ _ATTEMPTS = 10
 
 
 class RandomResizedCrop:
-    """Cuts the same part out of every frame of a clip; ``scale`` is the range of its share of the area."""
+    """Cuts the same part out of every frame of a clip and resizes it, bicubic, to ``size`` x ``size``.
 
-    def __init__(self, scale: tuple[float, float]) -> None:
+    ``scale`` is the range of the part's share of the whole area.
+    """
+
+    def __init__(self, scale: tuple[float, float], size: int) -> None:
         self._scale = scale
+        self._size = size
 
     def __call__(self, pixels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-        """(T, H, W, C) uint8 -> the same shape; the whole frame where no drawn part fits into it."""
-        height, width = pixels.shape[1:3]
-        part = self._draw(height, width, generator)
-        if part is None:
-            return pixels
-        top, left, rows, columns = part
-        resized = np.empty_like(pixels)
+        """(T, H, W, C) uint8 of any size -> (T, size, size, C)."""
+        top, left, rows, columns = self._draw(*pixels.shape[1:3], generator)
+        shape = (len(pixels), self._size, self._size, pixels.shape[3])
+        resized = np.empty(shape, dtype=pixels.dtype)
         for source, target in zip(pixels, resized, strict=True):
             cut = np.ascontiguousarray(source[top : top + rows, left : left + columns])
-            enlarged = cv2.resize(cut, (width, height), interpolation=cv2.INTER_CUBIC)
-            target[:] = enlarged.reshape(target.shape)
+            changed = cv2.resize(cut, (self._size, self._size), interpolation=cv2.INTER_CUBIC)
+            target[:] = changed.reshape(target.shape)
         return resized
 
-    def _draw(
-        self, height: int, width: int, generator: np.random.Generator
-    ) -> tuple[int, int, int, int] | None:
-        """(top, left, rows, columns): area uniform in the scale, aspect uniform in its logarithm."""
+    def _draw(self, height: int, width: int, generator: np.random.Generator) -> tuple[int, int, int, int]:
+        """(top, left, rows, columns): area uniform in the scale, aspect uniform in its logarithm.
+
+        Where no drawn part fits into the frame, the largest of an allowed aspect from its middle.
+        """
         for _ in range(_ATTEMPTS):
             area = generator.uniform(*self._scale) * height * width
             aspect = math.exp(generator.uniform(math.log(_ASPECT[0]), math.log(_ASPECT[1])))
@@ -43,4 +45,6 @@ class RandomResizedCrop:
             if 0 < rows <= height and 0 < columns <= width:
                 top, left = generator.integers(height - rows + 1), generator.integers(width - columns + 1)
                 return int(top), int(left), rows, columns
-        return None
+        rows = min(height, round(width / _ASPECT[0]))
+        columns = min(width, round(height * _ASPECT[1]))
+        return (height - rows) // 2, (width - columns) // 2, rows, columns

@@ -18,10 +18,13 @@ def resize_clip(pixels: np.ndarray, size: int) -> np.ndarray:
     return resized
 
 
-def resize_and_crop(picture: np.ndarray, size: int) -> np.ndarray:
-    """(H, W, C) uint8 -> (size, size, C): the shorter side to ``size``, then the centre, never stretched."""
+def resize_and_crop(picture: np.ndarray, size: int, crop_pct: float = 1.0) -> np.ndarray:
+    """(H, W, C) uint8 -> (size, size, C): the shorter side to ``size / crop_pct``, then the centre.
+
+    Never stretched. Below 1, ``crop_pct`` cuts the border off, as the usual ImageNet test transform does.
+    """
     height, width, channels = picture.shape
-    scale = size / min(height, width)
+    scale = int(size / crop_pct) / min(height, width)
     if scale != 1:
         interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
         height, width = max(size, round(height * scale)), max(size, round(width * scale))

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from deepfake_ssat.commands.output import show_and_write
+from deepfake_ssat.commands.rendering import show_and_write
 from deepfake_ssat.config import Selection
-from deepfake_ssat.errors import ConfigError
+from deepfake_ssat.outputs import check_file
 
 if TYPE_CHECKING:
     from deepfake_ssat.calibration.parts import ChosenPart
@@ -45,12 +45,11 @@ def run(
     from deepfake_ssat.commands.evaluate import load, locked
     from deepfake_ssat.reporting import calibration_report
 
-    if checkpoint is not None and out.resolve() == checkpoint.resolve():
-        raise ConfigError(f"{out} is the checkpoint itself; give another --out, so that both can be compared")
+    check_file(out, [checkpoint] if checkpoint else [])
     console = Console(highlight=False)
     detector = load(checkpoint, device, threads, decoder=True)
     folder = report_folder or out.with_name(out.stem + REPORT_SUFFIX)
-    with locked(folder):
+    with locked(folder, manifests):
         report = _calibrate(
             detector, manifests, selection, method, false_alarm_rate, miss_rate, folder, batch, console
         )
@@ -120,7 +119,4 @@ def _save(detector: Detector, report: CalibrationReport, out: Path) -> None:
     from deepfake_ssat.models.checkpoint import save_checkpoint
 
     calibrated = replace(detector.checkpoint, decision=report.after)
-    try:
-        report.provenance["written"] = {"path": str(out), "sha256": save_checkpoint(out, calibrated)}
-    except OSError as error:
-        raise ConfigError(f"{out} cannot be written ({error.strerror}); give another --out") from error
+    report.provenance["written"] = {"path": str(out), "sha256": save_checkpoint(out, calibrated)}

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from deepfake_ssat.commands.output import show_and_write
+from deepfake_ssat.commands.rendering import show_and_write
 from deepfake_ssat.errors import ConfigError
+from deepfake_ssat.outputs import make_folder
 
 if TYPE_CHECKING:
     from deepfake_ssat.protocols.comparison import Columns
@@ -27,6 +28,7 @@ def run(folders: Sequence[str | Path], out: Path) -> int:
     from deepfake_ssat.protocols.runs import REPORT_FILE, read_evaluation
 
     given = _named(folders)
+    make_folder(out, given)
     console = Console(highlight=False)
     evaluated = [(path / REPORT_FILE).is_file() for path in given]
     if not any(evaluated):

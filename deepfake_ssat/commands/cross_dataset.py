@@ -7,9 +7,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from deepfake_ssat.commands.output import show_and_write
+from deepfake_ssat.commands.rendering import show_and_write
 from deepfake_ssat.config import Selection
 from deepfake_ssat.errors import ConfigError, ManifestError
+from deepfake_ssat.outputs import make_folder
 
 CELLS_FOLDER = "cells"
 CHECKPOINTS_FOLDER = "checkpoints"
@@ -33,6 +34,7 @@ def run(
     weights = named_paths(checkpoints, "--checkpoint")
     folders = named_paths(manifests, "--manifest")
     _check(weights, folders, selection, device)
+    make_folder(out, folders.values())
 
     from deepfake_ssat.commands import evaluate
     from deepfake_ssat.protocols.dataset_matrix import DatasetMatrix, MatrixCell

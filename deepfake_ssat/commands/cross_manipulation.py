@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from deepfake_ssat.commands.output import show_and_write
+from deepfake_ssat.commands.rendering import show_and_write
 from deepfake_ssat.config import load_experiment
 from deepfake_ssat.errors import ConfigError
+from deepfake_ssat.outputs import make_folder
 
 if TYPE_CHECKING:
     from deepfake_ssat.config import Experiment
@@ -58,6 +59,7 @@ def _run_folds(
     from deepfake_ssat.training.hardware import torchrun_processes
 
     data = require_face_clips(experiment, config)
+    make_folder(out, [data.manifest])
     manifest = load_manifest(data.manifest)
     folds = plan_folds(manifest, data, split, hold_out, out)
     settings = settings_of(experiment, folds[0].pool)

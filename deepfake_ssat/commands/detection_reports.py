@@ -7,25 +7,33 @@ import json
 import os
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from deepfake_ssat.errors import ConfigError
-from deepfake_ssat.manifest import replace_file
+from deepfake_ssat.outputs import is_printed, write_file
 from deepfake_ssat.records import VideoVerdict
 from deepfake_ssat.reporting.verdicts import results_document, verdict_from_record, video_record
+from deepfake_ssat.version import __version__
 
 if TYPE_CHECKING:
     from deepfake_ssat.inference.detector import Detector
 
-Reader = Literal["pyav", "decord"]
 INDEX = "index.html"
+PAGE_SUFFIXES = {".html", ".htm"}
+
+
+def is_page(report: Path) -> bool:
+    """Whether ``--report`` is one page: FILE.html, standard output or what is there and no folder."""
+    return (
+        report.suffix.lower() in PAGE_SUFFIXES
+        or is_printed(report)
+        or (os.path.exists(report) and not os.path.isdir(report))
+    )
 
 
 def report_video(
     detector: Detector,
     path: Path,
     clips: int | None,
-    reader: Reader,
     report: Path | None,
     annotated: Path | None,
 ) -> VideoVerdict:
@@ -34,60 +42,64 @@ def report_video(
     from deepfake_ssat.inference.description import checkpoint_record, settings_record
     from deepfake_ssat.models.checkpoint import file_hash
     from deepfake_ssat.reporting.annotate import annotate_video
-    from deepfake_ssat.reporting.html import FileFacts, render_report
+    from deepfake_ssat.reporting.html import FileFacts, page_bytes, render_report
 
-    explanation = detector.explain(path, clips, reader, EXPLAINED_CLIPS if report else 0)
+    explanation = detector.explain(path, clips, EXPLAINED_CLIPS if report else 0)
     if report is not None:
         document = results_document(
-            [explanation.verdict], checkpoint_record(detector), settings_record(detector, clips, reader)
+            [explanation.verdict], checkpoint_record(detector), settings_record(detector, clips)
         )
         facts = FileFacts(path.stat().st_size, file_hash(path))
         command = command_for(path, detector, clips, report)
         page = render_report(document, explanation, facts, detector.contract, command=command)
-        replace_file(report, page.encode())
+        write_file(report, page_bytes(page))
     if annotated is not None and explanation.marks:
         annotate_video(path, annotated, explanation.marks, detector.checkpoint.decision.verdict)
     return explanation.verdict
 
 
 class ReportFolder:
-    """Pages and an index for many videos; a video that was judged the same way before is not judged again."""
+    """Pages and their index; a video that was judged the same way before is not judged again.
 
-    def __init__(self, folder: Path, detector: Detector, clips: int | None, reader: Reader, num_videos: int):
+    ``annotated`` is the marked copy of a folder's one video, which is always made.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        detector: Detector,
+        clips: int | None,
+        num_videos: int,
+        annotated: Path | None = None,
+    ):
         self._folder = folder
         self._detector, self._clips = detector, clips
-        self._reader: Reader = reader
         self._num_videos = num_videos
+        self._annotated = annotated
         self._rows: list[Any] = []
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ConfigError(
-                f"--report {folder}: for several videos give a folder ({error.strerror})"
-            ) from error
 
     def judge(self, path: Path) -> VideoVerdict:
         """The verdict of one video, its page written, the index brought up to date."""
         name = self._page_name(path)
-        stored = self._folder / f"{name}.json"
+        page, stored = self._folder / f"{name}.html", self._folder / f"{name}.json"
         fingerprint = self._fingerprint(path)
-        record = self._read(stored, fingerprint)
+        record = self._read(stored, fingerprint) if page.is_file() and not self._annotated else None
         if record is None:
-            page = self._folder / f"{name}.html"
-            verdict = report_video(self._detector, path, self._clips, self._reader, page, None)
+            verdict = report_video(self._detector, path, self._clips, page, self._annotated)
             record = video_record(verdict)
-            replace_file(stored, json.dumps({"fingerprint": fingerprint, "video": record}, indent=1).encode())
-        self.add(record, f"{name}.html")
+            write_file(stored, json.dumps({"fingerprint": fingerprint, "video": record}, indent=1).encode())
+        self.add(record, page.name)
         return verdict_from_record(record)
 
     def add(self, record: dict[str, Any], page: str) -> None:
         """One more row of the index."""
+        from deepfake_ssat.reporting.html import page_bytes
         from deepfake_ssat.reporting.index import IndexRow, render_index
 
         self._rows.append(IndexRow(record, page))
         waiting = self._num_videos - len(self._rows)
         command = f"deepfake-ssat detect ... --report {shlex.quote(str(self._folder))}"
-        replace_file(self._folder / INDEX, render_index(self._rows, waiting, command).encode())
+        write_file(self._folder / INDEX, page_bytes(render_index(self._rows, waiting, command)))
 
     def _page_name(self, path: Path) -> str:
         """Readable, and different for files of the same name in different folders."""
@@ -96,16 +108,17 @@ class ReportFolder:
         return f"{readable}_{digest}"
 
     def _fingerprint(self, path: Path) -> dict[str, Any]:
-        """What a stored verdict rests on."""
+        """What a stored verdict rests on: file, weights, program and what else a score depends on."""
+        from deepfake_ssat.inference.description import settings_record
+
         facts = path.stat()
         return {
             "path": str(path),
             "size": facts.st_size,
             "modified": facts.st_mtime_ns,
             "checkpoint": self._detector.checkpoint.hash,
-            "clips": self._clips,
-            "reader": self._reader,
-            "backend": self._detector.scorer.name,
+            "version": __version__,
+            "settings": settings_record(self._detector, self._clips),
         }
 
     def _read(self, stored: Path, fingerprint: dict[str, Any]) -> dict[str, Any] | None:
@@ -113,7 +126,8 @@ class ReportFolder:
             content = json.loads(stored.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
-        return content["video"] if content.get("fingerprint") == fingerprint else None
+        fits = isinstance(content, dict) and content.get("fingerprint") == fingerprint
+        return content["video"] if fits else None
 
 
 def command_for(path: Path, detector: Detector, clips: int | None, report: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 from rich.console import Console
 
-from deepfake_ssat.commands.output import show_and_write
+from deepfake_ssat.commands.rendering import show_and_write
 from deepfake_ssat.config import Selection
 from deepfake_ssat.errors import ConfigError
+from deepfake_ssat.outputs import make_folder
 
 if TYPE_CHECKING:
     from deepfake_ssat.aggregate import AggregationPolicy
@@ -52,7 +53,7 @@ def run(
 
     console = Console(highlight=False)
     detector = load(checkpoint, device, threads)
-    with locked(out):
+    with locked(out, [manifest]):
         loaded = load_manifest(manifest)
         plan = make_plan(perturbing, loaded, selection) if perturbing else None
         batch = batch or BATCH_CLIPS[detector.device.type]
@@ -84,7 +85,7 @@ def judge(
     from deepfake_ssat.reporting.documents import write_files
 
     detector = load(checkpoint, device, threads)
-    with locked(out):
+    with locked(out, [manifest]):
         shown = console or Console(highlight=False)
         batch = batch or BATCH_CLIPS[detector.device.type]
         policy = policy or detector.policy
@@ -93,18 +94,16 @@ def judge(
 
 
 @contextmanager
-def locked(out: Path) -> Iterator[None]:
-    """The output folder for one run at a time; made where it is not there."""
+def locked(out: Path, inputs: Iterable[Path] = ()) -> Iterator[None]:
+    """The output folder, which is none of the inputs, for one run at a time; made where it is not there."""
+    make_folder(out, inputs)
     lock = FileLock(out / LOCK_FILE, timeout=0)
     try:
-        out.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout as error:
         raise ConfigError(
             f"{out}: another evaluate writes there, or a calibrate; wait, or give another folder"
         ) from error
-    except OSError as error:
-        raise ConfigError(f"{out} cannot be written ({error.strerror}); give another folder") from error
     try:
         yield
     finally:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from rich.console import Console
 
-from deepfake_ssat.errors import ConfigError
+from deepfake_ssat.outputs import check_file
 
 ALL_WELL = 0
 
@@ -18,8 +18,7 @@ def run(checkpoint: Path, out: Path, file_format: Literal["onnx"] = "onnx") -> i
     Raises DeepfakeError for a checkpoint that is no detector, packages that are not installed, a file that
     cannot be written or computes something else.
     """
-    if out.is_dir():
-        raise ConfigError(f"{out} is a folder; give a file to write to")
+    check_file(out, [checkpoint])
     from deepfake_ssat.inference.detector import load_detector
     from deepfake_ssat.inference.onnx_export import export_onnx, metadata
 

@@ -43,11 +43,8 @@ def _decision(decision: Decision) -> dict[str, Any]:
 
 def _sections(path: Path, checkpoint: Checkpoint) -> dict[str, dict[str, Any]]:
     """What is printed, by heading."""
-    from deepfake_ssat.models.checkpoint import KINDS
-
     parameters = sum(parameter.numel() for parameter in checkpoint.model.parameters())
-    prefix = KINDS[checkpoint.kind].decoder_prefix
-    with_decoder = prefix and any(name.startswith(prefix) for name in checkpoint.model.state_dict())
+    with_decoder = checkpoint.model.autoencoder() is not None
     contract = checkpoint.contract
     return {
         "file": {

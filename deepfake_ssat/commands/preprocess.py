@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from rich.console import Console
 
@@ -23,8 +22,8 @@ def run(
     settings: ExtractionSettings,
     options: CorpusOptions,
     workers: int | None = None,
-    reader: Literal["pyav", "decord"] = "pyav",
     limit: int | None = None,
+    clips: int | None = None,
     device: str = "cpu",
 ) -> int:
     """Preprocesses and shows the account.
@@ -42,8 +41,8 @@ def run(
             settings=settings,
             options=options,
             workers=workers,
-            reader=reader,
             limit=limit,
+            clips=clips,
             device=device,
             progress=console_progress(errors),
         )

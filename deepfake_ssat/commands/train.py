@@ -9,6 +9,7 @@ from filelock import FileLock, Timeout
 
 from deepfake_ssat.config import load_experiment
 from deepfake_ssat.errors import DeepfakeError, TrainingError
+from deepfake_ssat.outputs import make_folder
 
 RUNS_FOLDER = Path("runs")
 LOCK_FILE = ".train.lock"
@@ -34,7 +35,7 @@ def run(config: Path, changes: Sequence[str] = (), out: Path | None = None) -> i
         if processes.rank:
             train(experiment, folder, processes, Reporter(None))
             return 0
-        root.mkdir(parents=True, exist_ok=True)
+        make_folder(root)
         with FileLock(root / LOCK_FILE, timeout=0):
             train(experiment, folder, processes, Reporter(root / "train.log"))
     except Timeout as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -24,6 +24,8 @@ class _FrameNetwork(BaseModel):
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     """Per channel, of pixels in [0, 1]; one value serves all channels."""
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    pixels_per_patch: ClassVar[int | None] = None
+    """None: nothing is hidden and reconstructed."""
 
     @model_validator(mode="after")
     def _check_pixels(self) -> _FrameNetwork:

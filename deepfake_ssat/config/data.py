@@ -50,7 +50,12 @@ class FaceClips(_Frozen):
     """Made from the genuine clips, in training and validation alike, beside the fakes of the manifest."""
 
 
-class ArrayFile(_Frozen):
+class _Pictures(_Frozen):
+    crop_pct: float = Field(1.0, gt=0.0, le=1.0)
+    """Validation and test see the centre of a picture that is so much larger; 0.875 is MAE's and DeiT's."""
+
+
+class ArrayFile(_Pictures):
     """A MedMNIST-style npz: ``{train,val,test}_{images,labels}``."""
 
     kind: Literal["npz"] = "npz"
@@ -59,7 +64,7 @@ class ArrayFile(_Frozen):
     """The paper's table 5: train on train + val, watch test. Off: train on train, choose on val."""
 
 
-class Cifar(_Frozen):
+class Cifar(_Pictures):
     """CIFAR-10 or CIFAR-100 in its official python layout; the last ``val_images`` of train are held out."""
 
     kind: Literal["cifar"] = "cifar"
@@ -67,7 +72,7 @@ class Cifar(_Frozen):
     val_images: int = Field(5000, ge=1)
 
 
-class ImageFolder(_Frozen):
+class ImageFolder(_Pictures):
     """``root/{train,val}/<class>/*`` pictures."""
 
     kind: Literal["image_folder"] = "image_folder"

@@ -164,6 +164,11 @@ class ModelSettings(BaseModel):
         return (self.channels, self.patch) if self.stem == "linear" else (STEM_CHANNELS, 1)
 
     @property
+    def pixels_per_patch(self) -> int:
+        """Pixels under one token, all of which are hidden and reconstructed together."""
+        return self.tubelet * self.patch * self.patch
+
+    @property
     def patch_values(self) -> int:
         """Pixel values under one token."""
-        return self.tubelet * self.patch * self.patch * self.channels
+        return self.pixels_per_patch * self.channels

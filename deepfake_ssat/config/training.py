@@ -5,31 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from deepfake_ssat.config.baselines import CrossEfficientVitSettings, FrameClassifierSettings
+from deepfake_ssat.config.baselines import NetworkSettings
 from deepfake_ssat.config.data import Augmentation, DataSource, FaceClips
-from deepfake_ssat.config.model import ModelSettings
 
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def _network_kind(model: Any) -> Any:
-    """The tag of a model section; one without is of the masked autoencoder, the only kind there once was."""
-    if isinstance(model, dict):
-        return model.get("kind", "masked_autoencoder")
-    # What is no section at all is the old kind's to refuse, in words that name no tag.
-    return getattr(model, "kind", "masked_autoencoder")
-
-
-Network = Annotated[
-    Annotated[ModelSettings, Tag("masked_autoencoder")]
-    | Annotated[FrameClassifierSettings, Tag("frame_classifier")]
-    | Annotated[CrossEfficientVitSettings, Tag("cross_efficient_vit")],
-    Discriminator(_network_kind),
-]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Momentum = Annotated[float, Field(ge=0.0, lt=1.0)]
 
@@ -51,6 +36,16 @@ class ObjectiveSettings(_Frozen):
     auto is the fraction of fakes among the training clips; pictures that are no faces have no weights then.
     """
     label_smoothing: float = Field(0.0, ge=0.0, lt=1.0)
+
+    @property
+    def classifies(self) -> bool:
+        """Whether it reads labels; the classifier stays random without."""
+        return self.name in ("scratch", "ssat", "supmae")
+
+    @property
+    def reconstructs(self) -> bool:
+        """Whether it hides patches and has the decoder predict them."""
+        return self.name in ("mae", "ssat", "supmae")
 
 
 class OptimizerSettings(_Frozen):
@@ -97,7 +92,7 @@ class Experiment(_Frozen):
     """A complete YAML file of configs/: nothing is inherited, nothing is defaulted elsewhere."""
 
     seed: int = Field(0, ge=0)
-    model: Network
+    model: NetworkSettings = Field(discriminator="kind")
     init: Path | None = None
     """Weights to start from: ours, a published MAE / VideoMAE checkpoint, or those of a timm backbone."""
     objective: ObjectiveSettings = ObjectiveSettings()  # pyright: ignore[reportCallIssue]
@@ -105,6 +100,12 @@ class Experiment(_Frozen):
     augmentation: Augmentation = Augmentation()  # pyright: ignore[reportCallIssue]
     optimizer: OptimizerSettings = OptimizerSettings()  # pyright: ignore[reportCallIssue]
     trainer: TrainerSettings = TrainerSettings()  # pyright: ignore[reportCallIssue]
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _fill_kind(cls, model: Any) -> Any:
+        """A section without a kind is of the masked autoencoder, the only kind there once was."""
+        return {"kind": "masked_autoencoder", **model} if isinstance(model, dict) else model
 
     @model_validator(mode="after")
     def _check_schedule(self) -> Experiment:
@@ -121,18 +122,15 @@ class Experiment(_Frozen):
         if not isinstance(self.data, FaceClips) and self.model.frames != 1:
             raise ValueError(f"data.kind {self.data.kind} gives single images: model.frames must be 1")
         model, objective = self.model, self.objective
-        if not isinstance(model, ModelSettings):
-            if objective.name != "scratch":
-                raise ValueError(
-                    f"objective.name {objective.name} needs a masked autoencoder, model.kind is "
-                    f"{model.kind}: set objective.name to scratch"
-                )
-            return self
-        one_value = model.tubelet * model.patch**2 == 1
-        if one_value and objective.normalize_target and objective.name != "scratch":
+        if objective.reconstructs and model.pixels_per_patch is None:
+            raise ValueError(
+                f"objective.name {objective.name} needs a masked autoencoder, model.kind is "
+                f"{model.kind}: set objective.name to scratch"
+            )
+        if objective.reconstructs and objective.normalize_target and model.pixels_per_patch == 1:
             raise ValueError(
                 "a patch of one pixel cannot be normalised: set objective.normalize_target to false"
             )
-        if self.objective.name == "mae" and self.augmentation.mixup:
-            raise ValueError("objective mae has no labels to mix: set augmentation.mixup to 0")
+        if not objective.classifies and self.augmentation.mixup:
+            raise ValueError(f"objective {objective.name} has no labels to mix: set augmentation.mixup to 0")
         return self

@@ -12,9 +12,10 @@ from deepfake_ssat.corpora.dfdc import index_dfdc
 from deepfake_ssat.corpora.dfdc_preview import index_dfdc_preview
 from deepfake_ssat.corpora.ffpp import index_ffpp
 from deepfake_ssat.corpora.folder import index_folder
-from deepfake_ssat.corpora.index import ORIGINAL, CorpusIndex, CorpusOptions, LeftOut
+from deepfake_ssat.corpora.index import ORIGINAL, CorpusIndex, CorpusOptions, LeftOut, unrecognised
 from deepfake_ssat.corpora.table import index_csv
 from deepfake_ssat.errors import CorpusError
+from deepfake_ssat.manifest import COMPRESSION_ALIASES
 from deepfake_ssat.records import REAL
 
 CORPORA: dict[str, Callable[[Path, CorpusOptions], CorpusIndex]] = {
@@ -33,7 +34,8 @@ __all__ = ["CORPORA", "ORIGINAL", "CorpusIndex", "CorpusOptions", "LeftOut", "in
 def index_corpus(name: str, root: Path, options: CorpusOptions | None = None) -> CorpusIndex:
     """The selected videos of a corpus folder, ordered by corpus and id.
 
-    Raises CorpusError where the folder, a list or an option breaks the corpus's rules.
+    Whatever else lies below the root is among what was left out. Raises CorpusError (or TextError) where the
+    folder, a list or an option breaks the corpus's rules.
     """
     options = options or CorpusOptions()
     if name not in CORPORA:
@@ -47,13 +49,17 @@ def index_corpus(name: str, root: Path, options: CorpusOptions | None = None) ->
     if options.split_by_identity and name != "celebdf":
         raise CorpusError(f"splits by identity are a choice of celebdf only; leave it out for {name}")
     index = CORPORA[name](root, options)
+    others = unrecognised(root, index) if root.is_dir() else []
     ordered = sorted(index.videos, key=lambda video: (video.corpus, video.video_id))
-    return _select(replace(index, videos=tuple(ordered)), options)
+    return _select(CorpusIndex(tuple(ordered), (*index.left_out, *others)), options)
 
 
 def _select(index: CorpusIndex, options: CorpusOptions) -> CorpusIndex:
-    """Splits and manipulations; genuine videos stay where a chosen manipulation is of their corpus."""
+    """By compression, split and manipulation; genuine videos stay where one chosen is of their corpus."""
     videos = list(index.videos)
+    if options.compressions:
+        wanted = {COMPRESSION_ALIASES.get(name, name) for name in options.compressions}
+        videos = [video for video in videos if video.compression in wanted]
     if options.manipulations:
         present = sorted({video.manipulation for video in videos})
         unknown = [name for name in options.manipulations if name not in present]
@@ -70,8 +76,7 @@ def _select(index: CorpusIndex, options: CorpusOptions) -> CorpusIndex:
     if options.splits:
         videos = [video for video in videos if video.split in options.splits]
     if index.videos and not videos:
-        raise CorpusError(
-            f"nothing is left of {len(index.videos)} videos with splits {', '.join(options.splits) or 'all'} "
-            f"and manipulations {', '.join(options.manipulations) or 'all'}"
-        )
+        chosen = {name: getattr(options, name) for name in ("compressions", "manipulations", "splits")}
+        given = "; ".join(f"{name} {', '.join(values)}" for name, values in chosen.items() if values)
+        raise CorpusError(f"nothing is left of {len(index.videos)} videos with {given}; ask for less")
     return replace(index, videos=tuple(videos))

@@ -1,4 +1,6 @@
-"""Celeb-DF v1 and v2; ``List_of_testing_videos.txt`` writes 1 for real and 0 for fake.
+"""Celeb-DF v1, v2 and Celeb-DF++ (v3); ``List_of_testing_videos.txt`` writes 1 for real and 0 for fake.
+
+Celeb-DF++ keeps its fakes in ``Celeb-synthesis/<family>/<method>/``, such as ``TalkingFace/FLOAT``.
 
 The official test list shares nearly all its celebrities with the remaining videos, which the field trains
 on; here no identity may be in two splits. So the official rule (the default) keeps the test list whole and,
@@ -10,62 +12,58 @@ are not comparable with published ones.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from deepfake_ssat.corpora.index import (
-    ORIGINAL,
-    CorpusIndex,
-    CorpusOptions,
-    LeftOut,
-    holds_pictures,
-    list_videos,
-    relative_name,
-)
+from deepfake_ssat.corpora.files import find, list_folders, list_videos, relative_name
+from deepfake_ssat.corpora.index import ORIGINAL, CorpusIndex, CorpusOptions, LeftOut
 from deepfake_ssat.corpora.splits import split_by_size
-from deepfake_ssat.errors import CorpusError
+from deepfake_ssat.errors import CorpusError, TextError
 from deepfake_ssat.records import FAKE, REAL, SourceVideo
+from deepfake_ssat.text import read_text
 
-FOLDERS = {
-    "Celeb-real": ("Celeb-real", REAL, re.compile(r"(id\d+)_\d+")),
-    "YouTube-real": ("YouTube-real", REAL, re.compile(r"\d+")),
-    "Youtube-real": ("YouTube-real", REAL, re.compile(r"\d+")),
-    "Celeb-synthesis": ("Celeb-synthesis", FAKE, re.compile(r"(id\d+)_(id\d+)_\d+")),
+REAL_FOLDERS = {
+    "Celeb-real": re.compile(r"(?P<target>id\d+)_\d+"),
+    "YouTube-real": re.compile(r"\d+"),
 }
-"""Folder name on disk to the official one, the label, and the file names with their people."""
+FAKE_FOLDER = "Celeb-synthesis"
+SWAP_NAME = re.compile(r"(?P<target>id\d+)_(?P<source>id\d+)_(?P<recording>\d+)")
+METHOD_NAME = re.compile(r"(?P<target>id\d+)_(?:(?P<source>id\d+)_)?(?P<recording>\d+)(?:_.+)?")
+"""Celeb-DF++: talking faces have a voice for a source, ``<target>_<recording>_<voice>``."""
 
 TEST_LIST = "List_of_testing_videos.txt"
 LISTED_LABELS = {"1": REAL, "0": FAKE}
 
 
+@dataclass(frozen=True)
+class _Folder:
+    """One folder of videos."""
+
+    path: Path
+    official: str
+    """Its official name, or ``Celeb-synthesis/<family>/<method>``: its videos' ids begin with it."""
+    label: int
+    names: re.Pattern[str]
+
+
 def index_celebdf(root: Path, options: CorpusOptions) -> CorpusIndex:
-    """The three folders, with or without ``videos/`` below them."""
-    listed = {} if options.split_by_identity else read_test_list(root / TEST_LIST)
+    """The three folders and the methods below ``Celeb-synthesis``, each with or without ``videos/``."""
+    listed = {} if options.split_by_identity else read_test_list(find(root, TEST_LIST))
     videos: dict[str, SourceVideo] = {}
     left_out: list[LeftOut] = []
-    for folder_name, (official, label, pattern) in FOLDERS.items():
-        folder = root / folder_name
-        paths = [*list_videos(folder), *list_videos(folder / "videos")]
-        if not paths and holds_pictures(folder):
-            left_out.append(LeftOut(folder_name, "extracted frames: only videos are read"))
-        for path in paths:
-            match = pattern.fullmatch(path.stem)
-            video_id = f"{official}/{path.stem}"
-            if match is None:
+    for folder in _folders(root):
+        for path in [*list_videos(folder.path), *list_videos(find(folder.path, "videos"))]:
+            video = _source_video(path, folder, listed)
+            if video is None:
                 left_out.append(LeftOut(relative_name(path, root), "not a Celeb-DF file name"))
-            elif video_id not in videos:
-                videos[video_id] = SourceVideo(
-                    path=path,
-                    video_id=video_id,
-                    label=label,
-                    corpus="celebdf",
-                    manipulation=ORIGINAL if label == REAL else official,
-                    split="test" if video_id in listed else "train",
-                    identities=match.groups(),
-                    group=match.groups()[0] if match.groups() else f"youtube{path.stem}",
-                )
+            elif video.video_id in videos:
+                left_out.append(LeftOut(relative_name(path, root), "same video in another folder"))
+            else:
+                videos[video.video_id] = video
     if not videos:
-        raise CorpusError(f"{root}: no Celeb-DF video; expected {', '.join(sorted(FOLDERS))} with *.mp4")
+        expected = ", ".join((*REAL_FOLDERS, FAKE_FOLDER))
+        raise CorpusError(f"{root}: no Celeb-DF video; expected {expected} with *.mp4")
     _check_labels(videos, listed, root)
     left_out += [
         LeftOut(f"{name}.mp4", f"named in {TEST_LIST}, not in this copy")
@@ -79,17 +77,55 @@ def index_celebdf(root: Path, options: CorpusOptions) -> CorpusIndex:
 def read_test_list(path: Path) -> dict[str, int]:
     """Video id such as ``Celeb-real/id1_0007`` to its label, 0 real and 1 fake."""
     try:
-        lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        listed = {}
-        for label, name in lines:
-            folder, *_, file = name.split("/")
-            listed[f"{FOLDERS[folder][0]}/{Path(file).stem}"] = LISTED_LABELS[label]
-    except (OSError, ValueError, KeyError) as error:
+        lines = [line.split(maxsplit=1) for line in read_text(path).split("\n") if line.strip()]
+        return {_listed_id(name.strip()): LISTED_LABELS[label] for label, name in lines}
+    except (TextError, ValueError, KeyError) as error:
         raise CorpusError(
             f"{path}: cannot be read ({error}); it has lines such as '1 Celeb-real/id1_0007.mp4' "
             "and belongs to the download (or use splits by identity)"
         ) from error
-    return listed
+
+
+def _listed_id(name: str) -> str:
+    """``Youtube-real/videos/00170.mp4`` -> ``YouTube-real/00170``."""
+    folder, *methods, file = name.replace("\\", "/").split("/")
+    official = {known.lower(): known for known in (*REAL_FOLDERS, FAKE_FOLDER)}[folder.lower()]
+    methods = [method for method in methods if method.lower() != "videos"]
+    return "/".join((official, *methods, Path(file).stem.lower()))
+
+
+def _folders(root: Path) -> Iterator[_Folder]:
+    for official, names in REAL_FOLDERS.items():
+        yield _Folder(find(root, official), official, REAL, names)
+    fakes = find(root, FAKE_FOLDER)
+    yield _Folder(fakes, FAKE_FOLDER, FAKE, SWAP_NAME)
+    for family in list_folders(fakes):
+        for method in list_folders(family):
+            official = f"{FAKE_FOLDER}/{family.name}/{method.name}"
+            yield _Folder(method, official, FAKE, METHOD_NAME)
+
+
+def _source_video(path: Path, folder: _Folder, listed: Mapping[str, int]) -> SourceVideo | None:
+    """One video; None where its name is not of the folder's form."""
+    stem = path.stem.lower()
+    match = folder.names.fullmatch(stem)
+    if match is None:
+        return None
+    people = match.groupdict()
+    identities = tuple(people[role] for role in ("target", "source") if people.get(role))
+    video_id = f"{folder.official}/{stem}"
+    original = f"Celeb-real/{people['target']}_{people['recording']}" if folder.label == FAKE else ""
+    return SourceVideo(
+        path=path,
+        video_id=video_id,
+        label=folder.label,
+        corpus="celebdf",
+        manipulation=ORIGINAL if folder.label == REAL else folder.official.rpartition("/")[2],
+        split="test" if video_id in listed else "train",
+        identities=identities,
+        group=identities[0] if identities else f"youtube{stem}",
+        original_id=original,
+    )
 
 
 def _check_labels(videos: Mapping[str, SourceVideo], listed: Mapping[str, int], root: Path) -> None:

@@ -9,7 +9,6 @@ fake with its original.
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from collections.abc import Mapping
@@ -17,21 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepfake_ssat.corpora.index import (
-    ORIGINAL,
-    CorpusIndex,
-    CorpusOptions,
-    LeftOut,
-    list_videos,
-    relative_name,
-)
+from deepfake_ssat.corpora.files import find, list_folders, list_videos, relative_name
+from deepfake_ssat.corpora.index import ORIGINAL, CorpusIndex, CorpusOptions, LeftOut
 from deepfake_ssat.errors import CorpusError
 from deepfake_ssat.records import FAKE, REAL, SourceVideo
+from deepfake_ssat.text import read_table, read_text
 
 VALIDATION_PARTS = (45, 46, 47, 48, 49)
 """The last tenth of the official fifty."""
 LABEL_FILES = ("metadata.json", "labels.csv")
-PART_NAME = re.compile(r"dfdc_train_part_(\d+)")
+PART_NAME = re.compile(r"dfdc_train_part_(\d+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -57,7 +51,7 @@ class _Folder:
         """Parts, samples, other labelled sets, unlabelled ones: of duplicates, the first is kept."""
         if self.part is not None:
             return 0, self.part, str(self.path)
-        rank = 3 if not self.label_files else 1 if "sample" in self.path.name else 2
+        rank = 3 if not self.label_files else 1 if "sample" in self.path.name.lower() else 2
         return rank, 0, str(self.path)
 
 
@@ -68,9 +62,8 @@ def index_dfdc(root: Path, options: CorpusOptions) -> CorpusIndex:
     split_of_group: dict[str, str] = {}
     for folder in _folders(root):
         entries = _read_labels(folder)
-        files = {
-            path.name: path for path in [*list_videos(folder.path), *list_videos(folder.path / "videos")]
-        }
+        paths = [*list_videos(folder.path), *list_videos(find(folder.path, "videos"))]
+        files = {path.name.lower(): path for path in paths}
         for name in sorted(entries.keys() - files.keys()):
             missing = relative_name(folder.path / name, root)
             left_out.append(LeftOut(missing, "named in the label file, not in this copy"))
@@ -97,12 +90,13 @@ def _folders(root: Path) -> list[_Folder]:
     """Folders with videos or label files, in the order of trust."""
     if not root.is_dir():
         raise CorpusError(f"{root}: is no folder")
-    children = sorted(path for path in root.iterdir() if path.is_dir())
-    below = [path for child in children for path in sorted(child.iterdir()) if path.is_dir()]
+    children = list_folders(root)
+    below = [path for child in children for path in list_folders(child)]
     found = []
     for path in [root, *children, *below]:
-        labels = tuple(file for name in LABEL_FILES if (file := path / name).is_file())
-        if labels or (path.name != "videos" and (list_videos(path) or list_videos(path / "videos"))):
+        labels = tuple(file for name in LABEL_FILES if (file := find(path, name)).is_file())
+        videos = [*list_videos(path), *list_videos(find(path, "videos"))]
+        if labels or (videos and path.name.lower() != "videos"):
             match = PART_NAME.fullmatch(path.name)
             found.append(_Folder(path, int(match.group(1)) if match else None, labels))
     return sorted(found, key=lambda folder: folder.trust)
@@ -112,7 +106,7 @@ def _read_labels(folder: _Folder) -> dict[str, _Entry]:
     """What the folder's label files say; refuses files that contradict each other."""
     entries: dict[str, _Entry] = {}
     for path in folder.label_files:
-        read = _read_metadata(path) if path.suffix == ".json" else _read_csv(path)
+        read = _read_metadata(path) if path.suffix.lower() == ".json" else _read_csv(path)
         for name, entry in read.items():
             if entries.setdefault(name, entry).label != entry.label:
                 raise CorpusError(
@@ -124,8 +118,8 @@ def _read_labels(folder: _Folder) -> dict[str, _Entry]:
 def _read_metadata(path: Path) -> dict[str, _Entry]:
     """Training: ``{"x.mp4": {"label": "FAKE", "original": "y.mp4"}}``; test set: ``{"is_fake": 1}``."""
     try:
-        values: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-        return {name: _entry(value) for name, value in values.items()}
+        values: dict[str, dict[str, Any]] = json.loads(read_text(path))
+        return {name.lower(): _entry(value) for name, value in values.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorpusError(f"{path}: is no DFDC metadata (label or is_fake of each video): {error}") from error
 
@@ -134,15 +128,16 @@ def _entry(value: Mapping[str, Any]) -> _Entry:
     if "is_fake" in value:
         return _Entry(_checked(int(value["is_fake"])), of_test_set=True)
     label = {"REAL": REAL, "FAKE": FAKE}[str(value["label"]).upper()]
-    return _Entry(label, value.get("original") if label == FAKE else None)
+    original = value.get("original") if label == FAKE else None
+    return _Entry(label, original.lower() if original else None)
 
 
 def _read_csv(path: Path) -> dict[str, _Entry]:
     """``filename,label`` with 1 = fake."""
+    rows = [row.values for row in read_table(path, required=("filename", "label"))]
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            return {row["filename"]: _Entry(_checked(int(row["label"]))) for row in csv.DictReader(file)}
-    except (ValueError, KeyError, TypeError) as error:
+        return {row["filename"].lower(): _Entry(_checked(int(row["label"]))) for row in rows}
+    except ValueError as error:
         raise CorpusError(f"{path}: needs the columns filename,label with label 0 or 1: {error}") from error
 
 
@@ -157,7 +152,7 @@ def _split(folder: _Folder, entry: _Entry, options: CorpusOptions, of_original: 
     if folder.part is not None:
         held_out = VALIDATION_PARTS if options.validation_parts is None else options.validation_parts
         return "val" if folder.part in held_out else "train"
-    names = {path.name for path in folder.label_files}
+    names = {path.name.lower() for path in folder.label_files}
     if not names or entry.of_test_set:
         return "test"
     if "metadata.json" in names:
@@ -170,10 +165,11 @@ def _source_video(path: Path, folder: _Folder, entry: _Entry, split: str, group:
     manipulation = {REAL: ORIGINAL, FAKE: "DFDC", None: "unlabelled"}[entry.label]
     return SourceVideo(
         path=path,
-        video_id=f"{place}/{path.stem}",
+        video_id=f"{place}/{path.stem.lower()}",
         label=entry.label,
         corpus="dfdc",
         manipulation=manipulation,
         split=split,
         group=group,
+        original_id=f"{place}/{group}" if entry.original else "",
     )

@@ -10,26 +10,29 @@ import json
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from deepfake_ssat.corpora.files import find
 from deepfake_ssat.corpora.index import ORIGINAL, CorpusIndex, CorpusOptions, LeftOut
 from deepfake_ssat.corpora.splits import split_by_size
-from deepfake_ssat.errors import CorpusError
+from deepfake_ssat.errors import CorpusError, TextError
 from deepfake_ssat.records import FAKE, REAL, SourceVideo
+from deepfake_ssat.text import read_text
 
 
 def index_dfdc_preview(root: Path, options: CorpusOptions) -> CorpusIndex:
     """The videos of ``dataset.json``; files that this copy lacks are reported."""
-    path = root / "dataset.json"
+    path = find(root, "dataset.json")
     try:
-        entries: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        entries: dict[str, dict[str, Any]] = dict(json.loads(read_text(path)))
+    except (TextError, ValueError, TypeError) as error:
         raise CorpusError(f"{path}: cannot be read as the preview's list of videos ({error})") from error
     videos, left_out = [], []
     for name, entry in sorted(entries.items()):
-        if not (root / name).is_file():
+        file = find(root, *PurePosixPath(name).parts)
+        if not file.is_file():
             left_out.append(LeftOut(name, "named in dataset.json, not in this copy"))
             continue
         try:
-            videos.append(_source_video(root, PurePosixPath(name), entry))
+            videos.append(_source_video(file, PurePosixPath(name), entry))
         except (KeyError, AttributeError) as error:
             raise CorpusError(
                 f"{path}: {name} needs label real or fake and set train or test: {error}"
@@ -41,7 +44,7 @@ def index_dfdc_preview(root: Path, options: CorpusOptions) -> CorpusIndex:
     return CorpusIndex(tuple(split_by_size(training, {"train": 0.9, "val": 0.1}) + others), tuple(left_out))
 
 
-def _source_video(root: Path, name: PurePosixPath, entry: dict[str, Any]) -> SourceVideo:
+def _source_video(path: Path, name: PurePosixPath, entry: dict[str, Any]) -> SourceVideo:
     """One entry; people are numbered alike in originals, targets and swaps."""
     label = {"real": REAL, "fake": FAKE}[entry["label"].lower()]
     people = [entry.get("target_id"), entry.get("swapped_id")]
@@ -49,7 +52,7 @@ def _source_video(root: Path, name: PurePosixPath, entry: dict[str, Any]) -> Sou
         people = [name.parent.name]
     identities = tuple(dict.fromkeys(str(person) for person in people if person not in (None, "")))
     return SourceVideo(
-        path=root / name,
+        path=path,
         video_id=str(name.with_suffix("")),
         label=label,
         corpus="dfdc-preview",

@@ -2,32 +2,41 @@
 
 Official splits: from the root, ``splits/`` or ``dataset/splits/`` where the user has them, else the bundled
 lists (identical). DFD has no official split and is test only; its videos have the corpus name ``dfd``.
+Kaggle's copies, ``FaceForensics++_C23/<method>/``, are read as well, under the same ids.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from deepfake_ssat.corpora.index import (
-    ORIGINAL,
-    CorpusIndex,
-    CorpusOptions,
-    LeftOut,
-    holds_pictures,
-    list_videos,
-    relative_name,
-)
+from deepfake_ssat.corpora.files import FRAME_FOLDERS, find, list_folders, list_videos, relative_name, walk
+from deepfake_ssat.corpora.index import ORIGINAL, CorpusIndex, CorpusOptions, LeftOut
 from deepfake_ssat.errors import CorpusError
 from deepfake_ssat.records import FAKE, REAL, SPLITS, SourceVideo
+from deepfake_ssat.text import read_text
 
 METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures", "FaceShifter")
 DFD = "DeepFakeDetection"
 COMPRESSION_FOLDERS = {"raw": "raw", "c0": "raw", "c23": "c23", "c40": "c40"}
 """Folder name to compression: the download script says raw, the documentation c0."""
+FLAT_NAME = re.compile(r"faceforensics.*_(raw|c0|c23|c40)", re.IGNORECASE)
 
 BUNDLED_SPLITS = Path(__file__).parent / "ffpp_splits"
+
+
+@dataclass(frozen=True)
+class _Folder:
+    """One folder of videos: of one method, in one compression."""
+
+    path: Path
+    method: str
+    """As ids have it: ``youtube`` and ``actors`` for originals."""
+    compression: str
+    masks: Path | None = None
 
 
 def index_ffpp(root: Path, options: CorpusOptions) -> CorpusIndex:
@@ -39,41 +48,78 @@ def index_ffpp(root: Path, options: CorpusOptions) -> CorpusIndex:
         raise CorpusError(f"compression {min(unknown)!r} is none of raw (c0), c23, c40")
     videos: dict[tuple[str, str], SourceVideo] = {}
     left_out: list[LeftOut] = []
-    frames_only = []
-    for method, folder in _method_folders(root):
-        for name, compression in COMPRESSION_FOLDERS.items():
-            if wanted and compression not in wanted:
-                continue
-            paths = list_videos(folder / name / "videos")
-            if not paths and holds_pictures(folder / name / "images"):
-                frames_only.append(relative_name(folder / name / "images", root))
-            originals = root / "original_sequences" / "youtube" / name / "videos"
-            for path in paths:
-                video = _source_video(path, method, folder, compression, split_of, originals)
-                if isinstance(video, str):
-                    left_out.append(LeftOut(relative_name(path, root), video))
-                elif (video.corpus, video.video_id) in videos:
-                    left_out.append(LeftOut(relative_name(path, root), "in raw/ and c0/: same video twice"))
-                else:
-                    videos[video.corpus, video.video_id] = video
-    if frames_only and not videos:
-        raise CorpusError(
-            f"{root}: {frames_only[0]} holds extracted frames; the videos are needed (…/videos/*.mp4), "
-            "because frame files have lost their times and were compressed again"
-        )
-    left_out += [LeftOut(name, "extracted frames: only videos are read") for name in frames_only]
+    for folder in [*_official_folders(root), *_flat_folders(root)]:
+        for path in list_videos(folder.path):
+            video = _source_video(path, folder, split_of)
+            if isinstance(video, str):
+                left_out.append(LeftOut(relative_name(path, root), video))
+            elif (video.corpus, video.video_id) in videos:
+                left_out.append(
+                    LeftOut(relative_name(path, root), "same video twice, such as in raw/ and c0/")
+                )
+            else:
+                videos[video.corpus, video.video_id] = video
     if not videos and not left_out:
-        raise CorpusError(
-            f"{root}: no FaceForensics++ video; expected original_sequences/youtube/c23/videos/*.mp4 "
-            "or manipulated_sequences/<method>/c23/videos/*.mp4 below it"
-        )
-    return CorpusIndex(tuple(videos.values()), tuple(left_out))
+        raise CorpusError(_what_is_missing(root))
+    return CorpusIndex(tuple(_with_original(video, videos) for video in videos.values()), tuple(left_out))
+
+
+def _with_original(video: SourceVideo, videos: Mapping[tuple[str, str], SourceVideo]) -> SourceVideo:
+    """A fake with the path of its original where this copy has it; DFD's are not the same frame for frame."""
+    original = videos.get((video.corpus, video.original_id))
+    return video if original is None or video.corpus == "dfd" else replace(video, original_path=original.path)
+
+
+def _official_folders(root: Path) -> Iterator[_Folder]:
+    """``original_sequences`` and every method of ``manipulated_sequences``, official or not."""
+    originals = find(root, "original_sequences")
+    methods = [(name, find(originals, name)) for name in ("youtube", "actors")]
+    known = {name.lower(): name for name in (*METHODS, DFD)}
+    methods += [
+        (known.get(path.name.lower(), path.name), path)
+        for path in list_folders(find(root, "manipulated_sequences"))
+    ]
+    for method, path in methods:
+        for name, compression in COMPRESSION_FOLDERS.items():
+            yield _Folder(
+                path=find(path, name, "videos"),
+                method=method,
+                compression=compression,
+                masks=find(path, "masks", "videos"),
+            )
+
+
+def _flat_folders(root: Path) -> Iterator[_Folder]:
+    """Kaggle's copies: ``FaceForensics++_C23/<method>/``, originals in ``original/``."""
+    for base in [root, *list_folders(root)]:
+        match = FLAT_NAME.fullmatch(base.resolve().name)
+        if match is None:
+            continue
+        compression = COMPRESSION_FOLDERS[match.group(1).lower()]
+        yield _Folder(find(base, ORIGINAL), "youtube", compression)
+        for method in (*METHODS, DFD):
+            yield _Folder(find(base, method), method, compression)
+
+
+def _what_is_missing(root: Path) -> str:
+    """Why a folder gives no video at all."""
+    for folder in walk(root):
+        if folder.path.name.lower() in FRAME_FOLDERS:
+            return (
+                f"{root}: {relative_name(folder.path, root)} holds extracted frames; the videos are needed "
+                "(…/videos/*.mp4), because frame files have lost their times and were compressed again"
+            )
+    return (
+        f"{root}: no FaceForensics++ video; expected original_sequences/youtube/c23/videos/*.mp4 or "
+        "manipulated_sequences/<method>/c23/videos/*.mp4 below it, or Kaggle's "
+        "FaceForensics++_C23/<method>/*.mp4 (the folder's name tells the compression)"
+    )
 
 
 def read_splits(root: Path) -> dict[str, str]:
     """The split of each YouTube id, from the user's lists or the bundled ones."""
-    for folder in (root, root / "splits", root / "dataset" / "splits", BUNDLED_SPLITS):
-        present = [split for split in SPLITS if (folder / f"{split}.json").is_file()]
+    for folder in (root, find(root, "splits"), find(root, "dataset", "splits"), BUNDLED_SPLITS):
+        present = [split for split in SPLITS if find(folder, f"{split}.json").is_file()]
         if not present:
             continue
         if len(present) < len(SPLITS):
@@ -89,10 +135,11 @@ def _read_split_lists(folder: Path) -> dict[str, str]:
     """Ids of the pairs in ``{train,val,test}.json``; refuses an id in two lists."""
     split_of: dict[str, str] = {}
     for split in SPLITS:
-        path = folder / f"{split}.json"
+        path = find(folder, f"{split}.json")
         try:
-            pairs = json.loads(path.read_text(encoding="utf-8"))
-            ids = [str(name) for target, source in pairs for name in (target, source)]
+            pairs = json.loads(read_text(path))
+            # An id that lost its zeros on the way, 71 for 071, is the same id.
+            ids = [str(name).strip().zfill(3) for target, source in pairs for name in (target, source)]
         except (ValueError, TypeError) as error:
             raise CorpusError(f'{path}: is no list of pairs such as [["071", "054"]] ({error})') from error
         for name in ids:
@@ -101,47 +148,35 @@ def _read_split_lists(folder: Path) -> dict[str, str]:
     return split_of
 
 
-def _method_folders(root: Path) -> list[tuple[str, Path]]:
-    """``original`` with youtube and actors, then every manipulation, official or not."""
-    originals = root / "original_sequences"
-    manipulated = root / "manipulated_sequences"
-    folders = [("youtube", originals / "youtube"), ("actors", originals / "actors")]
-    if manipulated.is_dir():
-        folders += [(path.name, path) for path in sorted(manipulated.iterdir()) if path.is_dir()]
-    return folders
-
-
-def _source_video(
-    path: Path, method: str, folder: Path, compression: str, split_of: Mapping[str, str], originals: Path
-) -> SourceVideo | str:
-    """One video, or the reason why it is left out; ``originals`` has the targets in its compression."""
-    mask = folder / "masks" / "videos" / path.name
+def _source_video(path: Path, folder: _Folder, split_of: Mapping[str, str]) -> SourceVideo | str:
+    """One video, or the reason why it is left out."""
+    method, stem = folder.method, path.stem
     is_dfd = method in ("actors", DFD)
+    people = stem.split("__")[0].split("_")
     if is_dfd:
-        people = path.stem.split("__")[0].split("_")
         identities = tuple(f"actor{name}" for name in people)
         split = "test"
     else:
-        people = path.stem.split("_")
         if len(people) != (1 if method == "youtube" else 2):
             return "the name is not <id>.mp4 (original) or <target>_<source>.mp4 (fake)"
         identities = tuple(people)
-        unlisted = [name for name in people if name not in split_of]
-        if unlisted:
+        if any(name not in split_of for name in people):
             return "in no split list"
         split = split_of[people[0]]
     genuine = method in ("youtube", "actors")
-    original = originals / f"{people[0]}.mp4"
+    # A DFD fake <target>_<source>__<scene>__<experiment> was made from <target>__<scene>.
+    target = "__".join((people[0], *stem.split("__")[1:2]))
+    mask = find(folder.masks, path.name) if folder.masks and not genuine else None
     return SourceVideo(
         path=path,
-        video_id=f"{method}/{compression}/{path.stem}",
+        video_id=f"{method}/{folder.compression}/{stem}",
         label=REAL if genuine else FAKE,
         corpus="dfd" if is_dfd else "ffpp",
         manipulation=ORIGINAL if genuine else method,
         split=split,
         identities=identities,
         group=identities[0],
-        compression=compression,
-        mask_path=mask if not genuine and mask.is_file() else None,
-        original_path=original if not (genuine or is_dfd) and original.is_file() else None,
+        compression=folder.compression,
+        mask_path=mask if mask and mask.is_file() else None,
+        original_id="" if genuine else f"{'actors' if is_dfd else 'youtube'}/{folder.compression}/{target}",
     )

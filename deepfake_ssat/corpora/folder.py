@@ -8,64 +8,79 @@ sources of one frame.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from deepfake_ssat.corpora.index import (
-    ORIGINAL,
-    CorpusIndex,
-    CorpusOptions,
-    LeftOut,
-    is_picture,
-    is_video,
-    relative_name,
-    unique_ids,
-)
+from deepfake_ssat.corpora.files import find, is_picture, is_video, relative_name, walk
+from deepfake_ssat.corpora.index import ORIGINAL, CorpusIndex, CorpusOptions, LeftOut, unique_ids
 from deepfake_ssat.corpora.splits import split_by_hash
 from deepfake_ssat.errors import CorpusError
 from deepfake_ssat.records import FAKE, REAL, SPLITS, SourceVideo
 
+KINDS = {"real": REAL, "fake": FAKE}
+
+
+@dataclass(frozen=True)
+class _Place:
+    """One of the folders that tell a label, and with it a split."""
+
+    path: Path
+    label: int
+    split: str
+    """Empty where the layout has none."""
+
 
 def index_folder(root: Path, options: CorpusOptions) -> CorpusIndex:
-    """Every video and picture below ``real/`` and ``fake/``; other files are reported."""
-    presplit = [split for split in SPLITS if (root / split).is_dir()]
-    if presplit and any((root / name).is_dir() for name in ("real", "fake")):
-        raise CorpusError(f"{root}: has both {presplit[0]}/ and real/ or fake/; keep one of the two layouts")
-    places = {split: root / split for split in presplit} or {"": root}
-    found = [(split, base, path) for split, base in places.items() for path in _files(base)]
-    paths = [path for _, _, path in found if is_video(path) or is_picture(path)]
-    ids = dict(zip(paths, unique_ids(paths, root), strict=True))
-    videos = [_source_video(path, base, split, ids[path]) for split, base, path in found if path in ids]
-    left_out = [LeftOut(relative_name(path, root), "no video") for _, _, path in found if path not in ids]
-    if not videos:
+    """Every video and picture below ``real/`` and ``fake/``, links followed; other files are reported."""
+    places = _places(root)
+    found: list[tuple[_Place, Path]] = []
+    left_out = []
+    for place in places:
+        for folder in walk(place.path):
+            if folder.is_repeated:
+                left_out.append(LeftOut(relative_name(folder.path, root), "a link to what is listed already"))
+            for path in (folder.path / name for name in folder.files if not name.startswith(".")):
+                if is_video(path) or is_picture(path):
+                    found.append((place, path))
+                else:
+                    left_out.append(LeftOut(relative_name(path, root), "no video"))
+    if not found:
         raise CorpusError(f"{root}: no video below real/ or fake/<method>/ (nor below train/, val/, test/)")
-    return CorpusIndex(tuple(videos if presplit else split_by_hash(videos)), tuple(left_out))
+    ids = unique_ids([path for _, path in found], root)
+    videos = [_source_video(path, place, name) for (place, path), name in zip(found, ids, strict=True)]
+    is_split = bool(places[0].split)
+    return CorpusIndex(tuple(videos if is_split else split_by_hash(videos)), tuple(left_out))
 
 
-def _files(base: Path) -> Iterator[Path]:
-    """Files below real/ and fake/, hidden ones left aside, in a fixed order."""
-    for name in ("real", "fake"):
-        for path in sorted((base / name).rglob("*")):
-            if path.is_file() and not path.name.startswith("."):
-                yield path
+def _places(root: Path) -> list[_Place]:
+    """``real/`` and ``fake/``, or those below each split; refuses a mixture of both layouts."""
+    direct = [_Place(find(root, name), label, "") for name, label in KINDS.items()]
+    below = [
+        _Place(find(root, split, name), label, split) for split in SPLITS for name, label in KINDS.items()
+    ]
+    direct, below = ([place for place in places if place.path.is_dir()] for places in (direct, below))
+    if direct and below:
+        raise CorpusError(
+            f"{root}: has both {below[0].split}/ and {direct[0].path.name}/; keep one of the two layouts"
+        )
+    return direct or below
 
 
-def _source_video(path: Path, base: Path, split: str, video_id: str) -> SourceVideo:
-    kind, *folders = path.relative_to(base).parts[:-1]
-    label = REAL if kind == "real" else FAKE
+def _source_video(path: Path, place: _Place, video_id: str) -> SourceVideo:
+    folders = path.relative_to(place.path).parts[:-1]
     method = ORIGINAL
-    if label == FAKE:
-        method, folders = (folders[0], folders[1:]) if folders else ("fake", [])
+    if place.label == FAKE:
+        method, folders = (folders[0], folders[1:]) if folders else ("fake", ())
     person = "/".join(folders)
     # In a pre-split folder equal names mean nothing: 0001.mp4 occurs in train and in test.
-    group = person or (f"{split}/{path.stem}" if split else path.stem)
+    group = person or (f"{place.split}/{path.stem}" if place.split else path.stem)
     return SourceVideo(
         path=path,
         video_id=video_id,
-        label=label,
+        label=place.label,
         corpus="folder",
         manipulation=method,
-        split=split,
+        split=place.split,
         identities=(person,) if person else (),
         group=group,
     )

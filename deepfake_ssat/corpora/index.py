@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from deepfake_ssat.corpora.files import (
+    FRAME_FOLDERS,
+    PICTURE_SUFFIXES,
+    VIDEO_SUFFIXES,
+    has_suffix,
+    relative_name,
+    walk,
+)
 from deepfake_ssat.errors import CorpusError
 from deepfake_ssat.records import SPLITS, SourceVideo
 
 ORIGINAL = "original"
 """The manipulation of genuine videos."""
-
-VIDEO_SUFFIXES = frozenset(
-    {".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4"}
-    | {".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".webm", ".wmv"}
-)
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+MASK_FOLDER = "masks"
+ARCHIVE_SUFFIXES = frozenset({".7z", ".gz", ".rar", ".tar", ".tgz", ".zip"})
 
 
 @dataclass(frozen=True)
@@ -57,36 +63,12 @@ class CorpusIndex:
     left_out: tuple[LeftOut, ...] = ()
 
 
-def list_videos(folder: Path) -> list[Path]:
-    """The video files directly in a folder, by name; an absent folder has none."""
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if is_video(path))
-
-
-def is_video(path: Path) -> bool:
-    """Whether the name is a video's; hidden files (such as macOS's ``._x.mp4``) are none."""
-    return path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith(".") and path.is_file()
-
-
-def is_picture(path: Path) -> bool:
-    """Whether the name is a still picture's; hidden files are none."""
-    return path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".") and path.is_file()
-
-
-def holds_pictures(folder: Path) -> bool:
-    """Whether a folder or one of its sub-folders holds extracted frames."""
-    if not folder.is_dir():
-        return False
-    candidates = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())[:3]]
-    return any(
-        path.suffix.lower() in PICTURE_SUFFIXES for candidate in candidates for path in candidate.iterdir()
-    )
-
-
-def relative_name(path: Path, root: Path) -> str:
-    """The path below the root with forward slashes; a path outside the root as it is."""
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+def unrecognised(root: Path, index: CorpusIndex) -> list[LeftOut]:
+    """Videos, pictures and archives anywhere below the root of which the index says nothing, by name."""
+    paths = [*(video.path for video in index.videos), *(root / item.name for item in index.left_out)]
+    real = {folder: os.path.realpath(folder) for folder in {path.parent for path in paths}}
+    known = {(real[path.parent], path.name) for path in paths}
+    return sorted(set(_unrecognised(root, known)), key=lambda item: item.name)
 
 
 def unique_ids(paths: list[Path], root: Path) -> list[str]:
@@ -100,6 +82,30 @@ def unique_ids(paths: list[Path], root: Path) -> list[str]:
     if twice:
         raise CorpusError(f"{root}: {twice[0]} is listed twice; list each video once")
     return ids
+
+
+def _unrecognised(root: Path, known: set[tuple[str, str]]) -> Iterator[LeftOut]:
+    for folder in walk(root):
+        parts = folder.path.relative_to(root).parts
+        if MASK_FOLDER in (part.lower() for part in parts):
+            continue
+        real = os.path.realpath(folder.path)
+        for name in folder.files:
+            if (real, name) in known:
+                continue
+            if has_suffix(name, VIDEO_SUFFIXES):
+                yield LeftOut(relative_name(folder.path / name, root), "where this corpus has no videos")
+            elif has_suffix(name, ARCHIVE_SUFFIXES):
+                yield LeftOut(relative_name(folder.path / name, root), "an archive: unpack it")
+            elif has_suffix(name, PICTURE_SUFFIXES):
+                yield LeftOut(_frame_folder(folder.path, root), "extracted frames: only videos are read")
+
+
+def _frame_folder(folder: Path, root: Path) -> str:
+    """The ``images/`` or ``frames/`` that a folder of pictures is in, else the folder itself."""
+    above = [path for path in (folder, *folder.parents) if path != root and path.is_relative_to(root)]
+    named = [path for path in above if path.name.lower() in FRAME_FOLDERS]
+    return relative_name(named[-1] if named else folder, root)
 
 
 def _safe_id(name: str) -> str:

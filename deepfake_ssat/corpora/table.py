@@ -6,7 +6,6 @@ identity (else of the path): 80 % train, 10 % val, 10 % test; rows that share an
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,23 +13,23 @@ from deepfake_ssat.corpora.index import ORIGINAL, CorpusIndex, CorpusOptions, Le
 from deepfake_ssat.corpora.splits import split_by_hash
 from deepfake_ssat.errors import CorpusError
 from deepfake_ssat.records import FAKE, REAL, SPLITS, SourceVideo
+from deepfake_ssat.text import TableRow, read_table
 
 LABELS = {"0": REAL, "real": REAL, "1": FAKE, "fake": FAKE, "": None}
 REQUIRED_COLUMNS = ("path", "label")
-OPTIONAL_COLUMNS = ("method", "split", "identity")
 
 
 def index_csv(root: Path, options: CorpusOptions) -> CorpusIndex:
     """The rows of the CSV file ``root``; absent files are reported."""
     rows = _read_rows(root)
-    paths = [root.parent / row["path"].strip() for row in rows]
+    paths = [root.parent / row.values["path"].strip() for row in rows]
     ids = unique_ids(paths, root.parent)
     videos, left_out = [], []
-    for line, (row, path, video_id) in enumerate(zip(rows, paths, ids, strict=True), start=2):
+    for row, path, video_id in zip(rows, paths, ids, strict=True):
         if path.is_file():
-            videos.append(_source_video(row, path, video_id, f"{root}, line {line}"))
+            videos.append(_source_video(row.values, path, video_id, f"{root}, line {row.line}"))
         else:
-            left_out.append(LeftOut(row["path"], "named in the CSV, not there"))
+            left_out.append(LeftOut(row.values["path"], "named in the CSV, not there"))
     if not videos:
         raise CorpusError(
             f"{root}: none of its {len(rows)} files is there; paths are relative to {root.parent}"
@@ -38,24 +37,13 @@ def index_csv(root: Path, options: CorpusOptions) -> CorpusIndex:
     return CorpusIndex(tuple(videos if videos[0].split else split_by_hash(videos)), tuple(left_out))
 
 
-def _read_rows(root: Path) -> list[dict[str, str]]:
+def _read_rows(root: Path) -> list[TableRow]:
     if not root.is_file():
         raise CorpusError(f"{root}: is no file; give the CSV itself, with columns path,label")
-    with root.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        columns = reader.fieldnames or []
-        missing = [name for name in REQUIRED_COLUMNS if name not in columns]
-        if missing:
-            raise CorpusError(
-                f"{root}: has no column {missing[0]!r}; needed: {', '.join(REQUIRED_COLUMNS)}; "
-                f"optional: {', '.join(OPTIONAL_COLUMNS)}"
-            )
-        rows = [{name: row.get(name) or "" for name in columns} for row in reader]
-    with_split = [row for row in rows if row.get("split", "").strip()]
-    if with_split and len(with_split) < len(rows):
-        raise CorpusError(
-            f"{root}: {len(rows) - len(with_split)} rows have no split; give all of them or none"
-        )
+    rows = read_table(root, REQUIRED_COLUMNS)
+    without = sum(not row.values.get("split", "").strip() for row in rows)
+    if 0 < without < len(rows):
+        raise CorpusError(f"{root}: {without} rows have no split; give all of them or none")
     return rows
 
 

@@ -137,4 +137,5 @@ def _dropped(row: ManifestRow, judged: JudgedSource) -> DroppedVideo:
         manipulation=row.manipulation,
         reason=judged.status,
         detail=judged.detail,
+        compression=row.compression,
     )

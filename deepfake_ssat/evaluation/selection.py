@@ -48,12 +48,10 @@ def choose_rows(manifest: Manifest, selection: Selection, with_validation: bool)
 def _passes(video: ManifestRow | DroppedVideo, selection: Selection) -> bool:
     """As ``manifest.select`` does, for videos without a label and for dropped ones too."""
     compressions = {COMPRESSION_ALIASES.get(name, name) for name in selection.compressions}
-    # A dropped video's compression is a part of its name, such as Deepfakes/c23/519_515.
-    own = {video.compression} if isinstance(video, ManifestRow) else set(video.video_id.split("/"))
     return (
         (not selection.splits or video.split in selection.splits)
         and (not selection.corpora or video.corpus in selection.corpora)
-        and (not compressions or bool(compressions & own))
+        and (not compressions or video.compression in compressions)
         and (
             video.label in (REAL, None)
             or not selection.manipulations

@@ -18,7 +18,8 @@ from typing import Any
 from deepfake_ssat.clips.landmarks import LANDMARKS_SUFFIX, landmarks_path
 from deepfake_ssat.config import ExtractionSettings
 from deepfake_ssat.errors import ManifestError
-from deepfake_ssat.manifest import VideoWarning, replace_file
+from deepfake_ssat.manifest import VideoWarning
+from deepfake_ssat.outputs import write_file
 from deepfake_ssat.records import Box, DroppedVideo, ManifestRow, SourceVideo, Status
 
 JOURNAL_FOLDER = "videos"
@@ -65,10 +66,11 @@ class Entry:
     """The video file, relative to the corpus root."""
     fingerprint: tuple[int, ...]
     """Size and time of change of the video, its mask and its original, as far as it has them."""
-    reader: str
     extraction: Extraction
     failed: bool = False
     """The process died or a bug raised: the next run tries again."""
+    budget: int | None = None
+    """So many clips spread over the video were asked for; None: all."""
 
     def manifest_rows(self, contract: ExtractionSettings) -> Iterator[ManifestRow]:
         """One row for each clip file."""
@@ -110,6 +112,7 @@ class Entry:
             manipulation=video.manipulation,
             reason=self.extraction.status,
             detail=self.extraction.detail,
+            compression=video.compression,
         )
 
     def warnings(self) -> Iterator[VideoWarning]:
@@ -149,10 +152,10 @@ class Journal:
         journal._remove_orphans()
         return journal
 
-    def find(self, video: SourceVideo, reader: str) -> Entry | None:
+    def find(self, video: SourceVideo, budget: int | None) -> Entry | None:
         """The entry of a video that need not be extracted again, with its present label and split."""
         entry = self.entries.get((video.corpus, video.video_id))
-        if entry is None or entry.failed or entry.reader != reader:
+        if entry is None or entry.failed or entry.budget != budget:
             return None
         if entry.fingerprint != fingerprint(video):
             return None
@@ -181,7 +184,7 @@ class Journal:
                 for file in (staging / clip.file, landmarks_path(staging / clip.file)):
                     os.replace(file, clips / file.name)
             shutil.rmtree(staging, ignore_errors=True)
-        replace_file(self._path(entry), _entry_bytes(entry))
+        write_file(self._path(entry), _entry_bytes(entry))
         self.entries[video.corpus, video.video_id] = entry
 
     def close(self) -> None:
@@ -236,10 +239,11 @@ def _entry_bytes(entry: Entry) -> bytes:
         "video": video,
         "source": entry.source,
         "fingerprint": entry.fingerprint,
-        "reader": entry.reader,
         "failed": entry.failed,
         "extraction": extraction,
     }
+    if entry.budget is not None:
+        values["budget"] = entry.budget
     return (json.dumps(values, indent=1) + "\n").encode()
 
 
@@ -258,9 +262,9 @@ def _read_entry(path: Path) -> Entry:
             video=SourceVideo(path=Path(), **video),
             source=values["source"],
             fingerprint=tuple(values["fingerprint"]),
-            reader=values["reader"],
             extraction=Extraction(**extraction),
             failed=values["failed"],
+            budget=values.get("budget"),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise ManifestError(f"{path}: damaged journal entry ({error}); delete it and run again") from error

@@ -10,26 +10,27 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from filelock import FileLock, Timeout
 
 from deepfake_ssat.config import ExtractionSettings
 from deepfake_ssat.corpora import CorpusIndex, CorpusOptions, LeftOut, index_corpus
-from deepfake_ssat.corpora.index import relative_name
-from deepfake_ssat.errors import ManifestError
+from deepfake_ssat.corpora.files import relative_name
+from deepfake_ssat.errors import CorpusError, ManifestError
 from deepfake_ssat.extraction.account import Account, make_account
 from deepfake_ssat.extraction.journal import Entry, Extraction, Journal, fingerprint
 from deepfake_ssat.extraction.video import PrepareExtraction, Task
 from deepfake_ssat.manifest import (
     CONTRACT_FILE,
+    DROPPED_FILE,
     MANIFEST_FILE,
+    WARNINGS_FILE,
     check_leaks,
     read_contract,
-    replace_file,
     write_contract,
     write_manifest,
 )
+from deepfake_ssat.outputs import check_file, make_folder, write_file
 from deepfake_ssat.pool import map_in_processes
 from deepfake_ssat.progress import Progress, silent
 from deepfake_ssat.records import SourceVideo, Status
@@ -71,8 +72,8 @@ class _Job:
     out: Path
     settings: ExtractionSettings
     workers: int
-    reader: Literal["pyav", "decord"]
     device: str
+    clips: int | None
     progress: Progress
 
 
@@ -84,25 +85,28 @@ def preprocess(
     settings: ExtractionSettings | None = None,
     options: CorpusOptions | None = None,
     workers: int | None = None,
-    reader: Literal["pyav", "decord"] = "pyav",
     limit: int | None = None,
+    clips: int | None = None,
     device: str = "cpu",
     progress: Progress = silent,
 ) -> PreprocessReport:
     """Makes or completes an output folder; called again after an interruption, it goes on where it was.
 
-    ``limit`` takes at most so many videos of each corpus, split and manipulation; ``workers`` is the number
-    of processes, by default one a CPU core. Several corpora may go into one folder: its manifest lists all of
-    them. Raises DeepfakeError for what the user can correct.
+    ``limit`` takes at most so many videos of each corpus, split and manipulation; ``clips`` stores so many
+    clips spread over each video in place of all, which saves most of the disk and of the time; ``workers`` is
+    the number of processes, by default one a CPU core. Several corpora may go into one folder: its manifest
+    lists all of them. Raises DeepfakeError for what the user can correct.
     """
     settings = settings or ExtractionSettings()  # pyright: ignore[reportCallIssue]
     base = root.parent if root.is_file() else root
-    job = _Job(base, out, settings, workers or _cpu_count(), reader, device, progress)
+    job = _Job(base, out, settings, workers or _cpu_count(), device, clips, progress)
     index = _labelled(index_corpus(corpus, root, options or CorpusOptions()), job.base)
     check_leaks(index.videos)
     videos = _limited(index.videos, limit)
     _check_folder(out, settings)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out, [root])
+    for name in (MANIFEST_FILE, DROPPED_FILE, WARNINGS_FILE):
+        check_file(out / name, [root])
     try:
         with FileLock(out / LOCK_FILE, timeout=0):
             _check_folder(out, settings)  # Again: another run may have begun and ended meanwhile.
@@ -122,7 +126,7 @@ def _process(videos: Sequence[SourceVideo], left_out: tuple[LeftOut, ...], job: 
     selected = {(video.corpus, video.video_id) for video in videos}
     check_leaks([*videos, *(entry.video for key, entry in journal.entries.items() if key not in selected)])
     redone = journal.without_landmarks(videos)
-    missing = [video for video in videos if journal.find(video, job.reader) is None]
+    missing = [video for video in videos if journal.find(video, job.clips) is None]
     new, failures = _extract(missing, journal, job)
     journal.close()
     entries = [journal.entries[key] for key in sorted(journal.entries)]
@@ -148,7 +152,7 @@ def _extract(videos: Sequence[SourceVideo], journal: Journal, job: _Job) -> tupl
         Task(video.path, journal.staging(i), video.mask_path, video.original_path)
         for i, video in enumerate(videos)
     ]
-    prepare = PrepareExtraction(job.settings, job.reader, job.device)
+    prepare = PrepareExtraction(job.settings, job.device, job.clips)
     entries, failures, dropped = [], [], 0
     with job.progress("preprocess", "video", len(videos)) as advance:
         for outcome in map_in_processes(prepare, tasks, job.workers):
@@ -159,9 +163,9 @@ def _extract(videos: Sequence[SourceVideo], journal: Journal, job: _Job) -> tupl
                 video=video,
                 source=relative_name(video.path, job.base),
                 fingerprint=fingerprints[outcome.task],
-                reader=job.reader,
                 extraction=outcome.value or Extraction(Status.UNREADABLE, f"{outcome.failure}"),
                 failed=outcome.failure is not None,
+                budget=job.clips,
             )
             journal.store(entry, journal.staging(outcome.task))
             entries.append(entry)
@@ -171,13 +175,18 @@ def _extract(videos: Sequence[SourceVideo], journal: Journal, job: _Job) -> tupl
 
 
 def _labelled(index: CorpusIndex, base: Path) -> CorpusIndex:
-    """Without the unlabelled videos, which serve neither training nor evaluation."""
+    """Without the unlabelled videos, of no use to training or evaluation; refuses to have no other."""
     unlabelled = [
         LeftOut(relative_name(video.path, base), "no label: give it to detect")
         for video in index.videos
         if video.label is None
     ]
     videos = tuple(video for video in index.videos if video.label is not None)
+    if unlabelled and not videos:
+        raise CorpusError(
+            f"{base}: none of its {len(unlabelled)} videos has a label; add the corpus's label file "
+            "(of DFDC: metadata.json or labels.csv beside the videos), or give them to detect"
+        )
     return CorpusIndex(videos, (*index.left_out, *unlabelled))
 
 
@@ -210,7 +219,7 @@ def _write_left_out(out: Path, corpus: str, left_out: Sequence[LeftOut]) -> None
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("name", "reason"))
     writer.writerows((item.name, item.reason) for item in left_out)
-    replace_file(out / LEFT_OUT_FOLDER / f"{corpus}.csv", text.getvalue().encode())
+    write_file(out / LEFT_OUT_FOLDER / f"{corpus}.csv", text.getvalue().encode())
 
 
 def _cpu_count() -> int:

@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from deepfake_ssat.clips.landmarks import write_landmarks
 from deepfake_ssat.clips.storage import ClipWriter
 from deepfake_ssat.config import ExtractionSettings
-from deepfake_ssat.corpora.index import is_picture
+from deepfake_ssat.corpora.files import is_picture
 from deepfake_ssat.errors import ManifestError, VideoError
 from deepfake_ssat.extraction.journal import Extraction, StoredClip
 from deepfake_ssat.extraction.masks import TrackPlaces, find_changed
@@ -24,8 +24,6 @@ from deepfake_ssat.video.picture import PictureReader
 
 if TYPE_CHECKING:
     from deepfake_ssat.faces.extract import FaceExtractor
-
-ReaderName = Literal["pyav", "decord"]
 
 MIN_FPS, MAX_FPS = 0.1, 240.0
 """A damaged header can claim any rate; it only sets how fast a player shows the clip file."""
@@ -50,8 +48,9 @@ class PrepareExtraction:
     """Called once in each worker: loads the networks, gives the function of one video."""
 
     settings: ExtractionSettings
-    reader: ReaderName
     device: str
+    clips: int | None = None
+    """Of each video, as ``FaceExtractor.extract`` takes them: so many spread over it, or all."""
 
     def __call__(self) -> Callable[[Task], Extraction]:
         """One thread per process: the processes are the parallelism."""
@@ -68,7 +67,7 @@ class PrepareExtraction:
         def extract(task: Task) -> Extraction:
             if is_picture(task.path):
                 return extract_picture(task, of_pictures)
-            return extract_video(task, of_videos, self.settings, self.reader)
+            return extract_video(task, of_videos, self.settings, self.clips)
 
         return extract
 
@@ -79,10 +78,13 @@ def of_one_frame(settings: ExtractionSettings) -> ExtractionSettings:
 
 
 def extract_video(
-    task: Task, extractor: FaceExtractor, settings: ExtractionSettings, reader_name: ReaderName
+    task: Task,
+    extractor: FaceExtractor,
+    settings: ExtractionSettings,
+    clips: int | None = None,
 ) -> Extraction:
     """Writes the clip files of one video into its staging folder; an unreadable video is a result."""
-    return _read_and_extract(task, lambda: open_video(task.path, reader=reader_name), extractor, settings)
+    return _read_and_extract(task, lambda: open_video(task.path), extractor, settings, clips)
 
 
 def extract_picture(task: Task, extractor: FaceExtractor) -> Extraction:
@@ -95,11 +97,12 @@ def _read_and_extract(
     open_reader: Callable[[], VideoReader],
     extractor: FaceExtractor,
     settings: ExtractionSettings,
+    clips: int | None = None,
 ) -> Extraction:
     started = time.process_time()
     try:
         with open_reader() as reader:
-            extraction = _extract(task, reader, extractor, settings)
+            extraction = _extract(task, reader, extractor, settings, clips)
     except VideoError as error:
         extraction = Extraction(Status.UNREADABLE, str(error))
     except OSError as error:
@@ -112,7 +115,11 @@ def _read_and_extract(
 
 
 def _extract(
-    task: Task, reader: VideoReader, extractor: FaceExtractor, settings: ExtractionSettings
+    task: Task,
+    reader: VideoReader,
+    extractor: FaceExtractor,
+    settings: ExtractionSettings,
+    num_clips: int | None,
 ) -> Extraction:
     """The clips of all tracks; of a fake whose changed face is known, only those of that face."""
     warnings: list[str] = []
@@ -121,7 +128,7 @@ def _extract(
     fps = min(max(metadata.fps, MIN_FPS), MAX_FPS)
     writer = TrackWriter(task.staging, fps / settings.frame_stride, settings.frame_stride)
     with writer:
-        extraction = extractor.extract(reader)
+        extraction = extractor.extract(reader, num_clips)
         for clip in extraction:
             writer.write(clip)
             faces.add(clip)

@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import torch
 
-from deepfake_ssat.errors import CheckpointError, ConfigError
+from deepfake_ssat.errors import CheckpointError, ConfigError, OutputError
 from deepfake_ssat.inference.extras import import_openvino, require_packages
 from deepfake_ssat.models.checkpoint import Checkpoint
 from deepfake_ssat.models.pixels import normalize_pixels
@@ -121,17 +121,16 @@ def _precision(device: torch.device) -> Literal["bf16", "fp32"]:
 def _stored_onnx(checkpoint: Checkpoint) -> Path:
     """The checkpoint's ONNX file in the cache, made first where it is not there yet."""
     from deepfake_ssat.inference.onnx_export import onnx_model
-    from deepfake_ssat.manifest import replace_file
+    from deepfake_ssat.outputs import write_file
 
     path = cache_folder() / "onnx" / f"{checkpoint.hash}-{__version__}.onnx"
     if not path.is_file():
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(path, onnx_model(checkpoint).SerializeToString())
-        except OSError as error:
-            raise ConfigError(
-                f"{path} cannot be written ({error.strerror}), backend openvino keeps its models there; "
-                "set XDG_CACHE_HOME to a folder that can be"
+            write_file(path, onnx_model(checkpoint).SerializeToString())
+        except OutputError as error:
+            raise OutputError(
+                f"{path} cannot be written, backend openvino keeps its models there; set XDG_CACHE_HOME to a "
+                "folder that can be"
             ) from error
     return path
 

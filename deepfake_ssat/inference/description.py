@@ -31,11 +31,11 @@ def _calibration_record(calibration: Calibration | None) -> dict[str, Any] | Non
     return {"meaning": calibration.in_words(), **asdict(calibration)} if calibration else None
 
 
-def settings_record(detector: Detector, clips: int | None, reader: str) -> dict[str, Any]:
+def settings_record(detector: Detector, clips: int | None) -> dict[str, Any]:
     """The ``settings`` of the JSON document: what a score depends on besides the checkpoint."""
     return {
         "clips": "all" if clips is None else clips,
-        "reader": reader,
+        "reader": "pyav",
         "backend": detector.scorer.name,
         "device": str(detector.device),
         "precision": detector.precision,

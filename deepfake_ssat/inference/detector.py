@@ -17,16 +17,16 @@ import torch
 from deepfake_ssat.aggregate import AggregationPolicy
 from deepfake_ssat.clips.resize import resize_clip
 from deepfake_ssat.errors import CheckpointError, VideoError
-from deepfake_ssat.explanation import EXPLAINED_CLIPS
+from deepfake_ssat.explanation import EXPLAINED_CLIPS, Explanation
 from deepfake_ssat.inference.backends import ClipScorer, make_scorer
 from deepfake_ssat.inference.device import resolve_device
+from deepfake_ssat.inference.explain import KeptClips, explanation
 from deepfake_ssat.inference.verdict import TrackSummary, clip_score, scored_verdict, unscored_verdict
 from deepfake_ssat.models.checkpoint import Checkpoint, load_checkpoint
 from deepfake_ssat.records import ClipScore, FaceClip, Status, VideoVerdict
 from deepfake_ssat.video import VideoReader, open_video
 
 if TYPE_CHECKING:
-    from deepfake_ssat.explanation import Explanation
     from deepfake_ssat.faces.extract import FaceExtractor
 
 DEFAULT_WEIGHTS = Path(__file__).parent.parent / "weights" / "default.safetensors"
@@ -78,11 +78,6 @@ class Detector:
                 f"{path}: its clips have {self.contract.frames} frames, its model reads "
                 f"{checkpoint.settings.frames}; train it on clips that are as long"
             )
-        if checkpoint.provenance.get("objective", {}).get("name") == "mae":
-            raise CheckpointError(
-                f"{path}: was trained to reconstruct only (objective mae), its classifier is random; "
-                "fine-tune it: a training configuration takes it as init"
-            )
         self.scorer: ClipScorer = make_scorer(backend, checkpoint, device)
 
     @property
@@ -101,7 +96,6 @@ class Detector:
         self,
         path: str | os.PathLike[str],
         clips: int | None = 4,
-        reader: Literal["pyav", "decord"] = "pyav",
         on_clip: OnClip | None = None,
     ) -> VideoVerdict:
         """Judges one file on ``clips`` clips spread over it, or on every one (None).
@@ -111,7 +105,7 @@ class Detector:
         """
         name = os.fspath(path)
         try:
-            with open_video(name, reader) as video:
+            with open_video(name) as video:
                 return self.judge(name, video, clips, on_clip)
         except VideoError as error:
             return unscored_verdict(name, Status.UNREADABLE, [str(error)])
@@ -120,7 +114,6 @@ class Detector:
         self,
         path: str | os.PathLike[str],
         clips: int | None = 4,
-        reader: Literal["pyav", "decord"] = "pyav",
         num_clips: int = EXPLAINED_CLIPS,
         on_clip: OnClip | None = None,
     ) -> Explanation:
@@ -129,9 +122,15 @@ class Detector:
         Maps are computed by torch whatever the backend; those of the reconstruction error need a detector
         that was loaded with its decoder.
         """
-        from deepfake_ssat.inference.explain import explain
+        kept = KeptClips(num_clips)
 
-        return explain(self, path, clips, reader, num_clips, on_clip)
+        def keep(clip: FaceClip, score: ClipScore) -> None:
+            kept.add(clip, score)
+            if on_clip is not None:
+                on_clip(clip, score)
+
+        verdict = self.detect(path, clips, keep)
+        return explanation(verdict, kept, self.checkpoint, self.device)
 
     def score(self, pixels: np.ndarray | torch.Tensor) -> np.ndarray:
         """(B, T, H, W, C) uint8 of the model's frames and size -> (B,) probabilities of fake, calibrated."""

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from deepfake_ssat.errors import CheckpointError, ConfigError
+from deepfake_ssat.errors import CheckpointError
 from deepfake_ssat.inference.extras import import_onnxruntime, require_packages
-from deepfake_ssat.manifest import replace_file
 from deepfake_ssat.models.checkpoint import Checkpoint, noise_pixels
 from deepfake_ssat.models.pixels import normalize_pixels
 from deepfake_ssat.models.precision import full_precision
+from deepfake_ssat.outputs import write_file
 from deepfake_ssat.version import __version__
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ class ProbabilityOfFake(nn.Module):
 def export_onnx(checkpoint: Checkpoint, path: Path) -> float:
     """Writes the file whole or not at all; returns the largest difference to torch on noise.
 
-    Raises ConfigError where the extra ``export`` is not installed or the file cannot be written,
-    CheckpointError where ONNX Runtime's probabilities differ by more than ``PARITY_TOLERANCE``.
+    Raises ConfigError where the extra ``export`` is not installed, OutputError where the file cannot be
+    written, CheckpointError where ONNX Runtime's probabilities differ by more than ``PARITY_TOLERANCE``.
     """
     require_packages("export", "export", (*EXPORT_PACKAGES, *PARITY_PACKAGES))
     data = onnx_model(checkpoint).SerializeToString()
@@ -66,10 +66,7 @@ def export_onnx(checkpoint: Checkpoint, path: Path) -> float:
             f"(allowed: {PARITY_TOLERANCE:.0e}), nothing was written; try another version of torch or "
             "onnxscript"
         )
-    try:
-        replace_file(path, data)
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be written ({error.strerror}); give another file") from error
+    write_file(path, data)
     return difference
 
 

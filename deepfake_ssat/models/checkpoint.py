@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,41 +16,33 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
-from deepfake_ssat.config.baselines import (
-    CrossEfficientVitSettings,
-    FrameClassifierSettings,
-    NetworkSettings,
-)
+from deepfake_ssat.config.baselines import NetworkSettings
 from deepfake_ssat.config.extraction import ExtractionSettings, parse_contract
-from deepfake_ssat.config.model import ModelSettings
-from deepfake_ssat.errors import CheckpointError, ConfigError
-from deepfake_ssat.models.baselines.cross_efficient_vit import CrossEfficientVit
-from deepfake_ssat.models.baselines.frame_classifier import FrameClassifier
+from deepfake_ssat.errors import CheckpointError, ConfigError, OutputError
 from deepfake_ssat.models.decision import Decision, parse_decision
-from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
+from deepfake_ssat.models.kinds import KINDS, build_network
+from deepfake_ssat.models.network import Network
 from deepfake_ssat.models.pixels import normalize_pixels
 from deepfake_ssat.models.precision import full_precision
+from deepfake_ssat.models.weight_files import HEADER_KEY
+from deepfake_ssat.outputs import whole_file
 
 FORMAT_VERSION = 1
-HEADER_KEY = "deepfake_ssat"
 SELF_TEST_TOLERANCE = 1e-3
 SELF_TEST_SEED = 1
-SELF_TEST_TOKENS = 48
 
 
 @dataclass(frozen=True)
 class Checkpoint:
     """A model with all that is needed to use it as it was trained."""
 
-    model: nn.Module
+    model: Network
     settings: NetworkSettings
     contract: ExtractionSettings | None = None
     """How the face clips were cut that it was trained on; None for a model of other images."""
     decision: Decision = field(default_factory=Decision)
-    kind: str = "masked_autoencoder"
-    """One of ``KINDS``."""
     metrics: dict[str, Any] = field(default_factory=dict)
     """JSON values, such as the validation video AUC that it was chosen by."""
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -62,6 +51,11 @@ class Checkpoint:
     """SHA-256 of the file it was loaded from."""
     path: Path | None = None
     """The file it was loaded from."""
+
+    @property
+    def kind(self) -> str:
+        """Of the network, one of ``KINDS``."""
+        return self.settings.kind
 
     def require_contract(self) -> ExtractionSettings:
         """The extraction contract of a detector of faces; raises CheckpointError for any other model."""
@@ -79,56 +73,19 @@ class Checkpoint:
         return self.contract
 
 
-@dataclass(frozen=True)
-class Kind:
-    """How one family of networks is built from its settings, and what its self-test computes."""
-
-    settings: type[NetworkSettings]
-    build: Callable[[Any], Any]
-    self_test_logits: Callable[[Any, Tensor], Tensor]
-    """(model, one clip (1, C, T, H, W)) -> logits (1, classes); any cheap function of all weights."""
-    decoder_prefix: str | None
-    """Weights that classification does not need; a model that has them has ``drop_decoder`` as well."""
-
-
-def _logits_of_some_tokens(model: MaskedAutoencoder, clips: Tensor) -> Tensor:
-    """Tokens spread over the clip suffice to notice changed weights, positions, patch order or pixels."""
-    num_tokens = model.settings.num_tokens
-    visible = np.linspace(0, num_tokens - 1, min(SELF_TEST_TOKENS, num_tokens)).astype(int)
-    mask = torch.ones(1, num_tokens, dtype=torch.bool, device=clips.device)
-    mask[:, visible] = False
-    return model.classify_visible(clips, mask)
-
-
-def _logits_of_one_frame(model: FrameClassifier | CrossEfficientVit, clips: Tensor) -> Tensor:
-    """A clip's frames go through the same weights one by one."""
-    return model.classify_frames(clips[:, :, 0])
-
-
-Network = MaskedAutoencoder | FrameClassifier | CrossEfficientVit
-KINDS: dict[str, Kind] = {
-    "masked_autoencoder": Kind(ModelSettings, MaskedAutoencoder, _logits_of_some_tokens, "decoder."),
-    "frame_classifier": Kind(FrameClassifierSettings, FrameClassifier, _logits_of_one_frame, None),
-    "cross_efficient_vit": Kind(CrossEfficientVitSettings, CrossEfficientVit, _logits_of_one_frame, None),
-}
-
-
-def build_network(settings: NetworkSettings) -> Network:
-    """A new network with random weights; raises ConfigError where its backbone cannot be built."""
-    return KINDS[settings.kind].build(settings)
-
-
 def save_checkpoint(path: Path | str, checkpoint: Checkpoint) -> str:
-    """Writes the file whole or not at all, and returns its SHA-256; refuses weights that are not finite."""
+    """Writes the file whole or not at all, and returns its SHA-256; refuses weights that are not finite.
+
+    Raises OutputError where it cannot be written.
+    """
     path = Path(path)
     state = {
         name: value.detach().to("cpu", torch.float32).contiguous()
         for name, value in checkpoint.model.state_dict().items()
     }
     _check_finite(path, state)
-    kind = KINDS[checkpoint.kind]
-    model = _build(path, kind, checkpoint.settings, state)
-    probabilities = _self_test(kind, model, checkpoint.settings, SELF_TEST_SEED)
+    model = _build(path, checkpoint.settings, state)
+    probabilities = _self_test(model, SELF_TEST_SEED)
     header = {
         "format_version": FORMAT_VERSION,
         "kind": checkpoint.kind,
@@ -139,17 +96,12 @@ def save_checkpoint(path: Path | str, checkpoint: Checkpoint) -> str:
         "provenance": checkpoint.provenance,
         "self_test": {"seed": SELF_TEST_SEED, "probabilities": probabilities},
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
-        save_file(state, temporary, {HEADER_KEY: json.dumps(header, allow_nan=False)})
-        os.chmod(temporary, 0o644)
-        digest = file_hash(temporary)
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-    return digest
+    with whole_file(path) as unfinished:
+        try:
+            save_file(state, unfinished, {HEADER_KEY: json.dumps(header, allow_nan=False)})
+        except SafetensorError as error:
+            raise OutputError(f"{path} cannot be written ({error}); give another path") from error
+        return file_hash(unfinished)
 
 
 def load_checkpoint(
@@ -163,8 +115,7 @@ def load_checkpoint(
     path = Path(path)
     header, state = _read(path, decoder)
     try:
-        kind = KINDS[header["kind"]]
-        settings = kind.settings(**header["settings"])
+        settings = KINDS[header["kind"]].settings(**header["settings"])
         contract = parse_contract(header["contract"]) if header["contract"] else None
         decision = parse_decision(header["decision"])
         seed, expected = header["self_test"]["seed"], header["self_test"]["probabilities"]
@@ -175,8 +126,8 @@ def load_checkpoint(
             "it was written by another version, or damaged"
         ) from error
     _check_finite(path, state)
-    model = _build(path, kind, settings, state).to(device)
-    actual = _self_test(kind, model, settings, seed)
+    model = _build(path, settings, state).to(device)
+    actual = _self_test(model, seed)
     difference = float(np.abs(np.array(actual) - np.array(expected)).max())
     if not difference <= SELF_TEST_TOLERANCE:
         raise CheckpointError(
@@ -184,7 +135,7 @@ def load_checkpoint(
             f"{SELF_TEST_TOLERANCE}); the file is damaged, or this version computes something else"
         )
     digest = file_hash(path)
-    return Checkpoint(model, settings, contract, decision, header["kind"], metrics, provenance, digest, path)
+    return Checkpoint(model, settings, contract, decision, metrics, provenance, digest, path)
 
 
 def file_hash(path: Path | str) -> str:
@@ -216,7 +167,7 @@ def _read(path: Path, decoder: bool) -> tuple[dict[str, Any], dict[str, Tensor]]
                 raise CheckpointError(
                     f"{path}: holds a model of kind {header.get('kind')!r}, known are {', '.join(KINDS)}"
                 )
-            prefix = KINDS[header["kind"]].decoder_prefix
+            prefix = KINDS[header["kind"]].network.decoder_prefix
             names = list(file.keys())
             if prefix and not decoder:
                 names = [name for name in names if not name.startswith(prefix)]
@@ -230,14 +181,15 @@ def _read(path: Path, decoder: bool) -> tuple[dict[str, Any], dict[str, Tensor]]
         ) from error
 
 
-def _build(path: Path, kind: Kind, settings: NetworkSettings, state: dict[str, Tensor]) -> nn.Module:
+def _build(path: Path, settings: NetworkSettings, state: dict[str, Tensor]) -> Network:
     """A model in evaluation mode around the given weights, without drawing random ones first."""
     try:
         with torch.device("meta"):
-            model: Any = kind.build(settings)
+            model = build_network(settings)
     except ConfigError as error:
         raise CheckpointError(f"{path}: its network cannot be built here: {error}") from error
-    if kind.decoder_prefix and not any(name.startswith(kind.decoder_prefix) for name in state):
+    prefix = model.decoder_prefix
+    if prefix and not any(name.startswith(prefix) for name in state):
         model.drop_decoder()
     own = model.state_dict()
     needed = {name: tuple(value.shape) for name, value in own.items()}
@@ -252,7 +204,7 @@ def _build(path: Path, kind: Kind, settings: NetworkSettings, state: dict[str, T
     model.load_state_dict({name: value.to(own[name].dtype) for name, value in state.items()}, assign=True)
     if any(buffer.is_meta for buffer in model.buffers()):
         # A fixed table of timm's that is no weight: it is computed where the network is built.
-        model = kind.build(settings)
+        model = build_network(settings)
         model.load_state_dict(state)
     return model.eval()
 
@@ -268,13 +220,14 @@ def _check_finite(path: Path, state: dict[str, Tensor]) -> None:
             )
 
 
-def _self_test(kind: Kind, model: nn.Module, settings: NetworkSettings, seed: int) -> list[float]:
+def _self_test(model: Network, seed: int) -> list[float]:
     """Class probabilities of one clip of noise, in fp32 on the model's device."""
+    settings = model.settings
     shape = (1, settings.frames, settings.image_size, settings.image_size, settings.channels)
     device = next(model.parameters()).device
     pixels = torch.from_numpy(noise_pixels(seed, shape)).to(device)
     with full_precision(), torch.inference_mode(), torch.autocast(device.type, enabled=False):
-        logits = kind.self_test_logits(model, normalize_pixels(pixels, settings))
+        logits = model.self_test_logits(normalize_pixels(pixels, settings))
     return [round(value, 6) for value in logits.softmax(dim=1)[0].tolist()]
 
 

@@ -6,6 +6,9 @@ B batch, C channels, T frames, H W pixels, N tokens, V visible and M hidden ones
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+import numpy as np
 import torch
 from einops import rearrange
 from torch import Tensor, nn
@@ -13,8 +16,12 @@ from torch import Tensor, nn
 from deepfake_ssat.config.model import ModelSettings
 from deepfake_ssat.models.blocks import Block
 from deepfake_ssat.models.efficientnet_lite import EfficientNetLite
+from deepfake_ssat.models.evidence import activation_times_gradient
+from deepfake_ssat.models.network import Network
 from deepfake_ssat.models.patches import patchify, split_tokens, take_tokens, unpatchify
 from deepfake_ssat.models.positions import position_table
+
+SELF_TEST_TOKENS = 48
 
 
 class Encoder(nn.Module):
@@ -49,6 +56,10 @@ class Encoder(nn.Module):
 
     def forward(self, clips: Tensor, visible: Tensor | None = None) -> Tensor:
         """(B, C, T, H, W) [, indices (B, V)] -> (B, [1 +] N or V, D), before the last norm."""
+        return self.blocks[-1](self.before_last_block(clips, visible))
+
+    def before_last_block(self, clips: Tensor, visible: Tensor | None = None) -> Tensor:
+        """(B, C, T, H, W) [, indices (B, V)] -> (B, [1 +] N or V, D): what the last block reads."""
         self._check_shape(clips)
         patches, positions = self._patches(clips, visible), self.positions
         if visible is not None:
@@ -57,7 +68,7 @@ class Encoder(nn.Module):
         if self.class_token is not None:
             class_token = self.class_token.expand(tokens.shape[0], -1, -1).to(tokens.dtype)
             tokens = torch.cat([class_token, tokens], dim=1)
-        for block in self.blocks:
+        for block in self.blocks[:-1]:
             tokens = block(tokens)
         return tokens
 
@@ -121,14 +132,16 @@ class Decoder(nn.Module):
         return self.predict(self.norm(tokens[:, -hidden.shape[1] :]))
 
 
-class MaskedAutoencoder(nn.Module):
+class MaskedAutoencoder(Network):
     """A shared encoder with a classifier and a pixel decoder; clips come normalised by ``pixels.py``.
 
     The encoder's last norm stands before the class token's classifier (MAE) and before the decoder; with mean
     pooling the classifier has its own norm after the mean instead (VideoMAE).
     """
 
+    settings: ModelSettings
     decoder: Decoder | None
+    decoder_prefix: ClassVar[str | None] = "decoder."
 
     def __init__(self, settings: ModelSettings):
         super().__init__()
@@ -142,10 +155,6 @@ class MaskedAutoencoder(nn.Module):
         if not self.head.weight.is_meta:
             self.apply(_initialize)
             nn.init.trunc_normal_(self.head.weight, std=0.02)
-
-    def forward(self, clips: Tensor) -> Tensor:
-        """(B, C, T, H, W) -> (B, classes): the same as ``classify``."""
-        return self.classify(clips)
 
     def classify(self, clips: Tensor) -> Tensor:
         """(B, C, T, H, W) -> logits (B, classes), from all tokens."""
@@ -166,6 +175,53 @@ class MaskedAutoencoder(nn.Module):
         visible, hidden = split_tokens(mask)
         tokens = self.encoder(clips, visible)
         return self._logits(tokens), self._predictions(tokens, visible, hidden)
+
+    def evidence_map(self, clips: Tensor) -> Tensor:
+        """(B, C, T, H, W) -> (B, t, h, w) >= 0: Grad-CAM at the last block's input, over the token grid."""
+        encoder = self.encoder
+        evidence = activation_times_gradient(
+            clips,
+            lambda clips: (encoder.before_last_block(clips),),
+            lambda tokens: self._logits(encoder.blocks[-1](tokens)),
+        )
+        cells = evidence.sum(dim=-1)[:, -self.settings.num_tokens :].clamp_min(0.0)
+        steps, rows, columns = self.settings.grid
+        return rearrange(cells, "b (t h w) -> b t h w", t=steps, h=rows, w=columns)
+
+    def layer_numbers(self) -> dict[str, int]:
+        """0 of stem, patch embedding and class token, 1 … of the encoder's blocks, by name of a parameter."""
+        numbers: dict[str, int] = {}
+        for name, _ in self.named_parameters():
+            if name.startswith(("encoder.stem.", "encoder.patch_embed.", "encoder.class_token")):
+                numbers[name] = 0
+            elif name.startswith("encoder.blocks."):
+                numbers[name] = int(name.split(".")[2]) + 1
+        return numbers
+
+    def self_test_logits(self, clips: Tensor) -> Tensor:
+        """Tokens spread over the clip suffice to notice changed weights, positions, patch order or pixels."""
+        num_tokens = self.settings.num_tokens
+        visible = np.linspace(0, num_tokens - 1, min(SELF_TEST_TOKENS, num_tokens)).astype(int)
+        mask = torch.ones(1, num_tokens, dtype=torch.bool, device=clips.device)
+        mask[:, visible] = False
+        return self.classify_visible(clips, mask)
+
+    def unreached(self, *, classifies: bool, reconstructs: bool) -> tuple[str, ...]:
+        """The classifier without classes; without a decoder also the norm that serves it alone."""
+        if not classifies:
+            return "head.", "head_norm."
+        if not reconstructs:
+            # With mean pooling the classifier has a norm of its own.
+            return "decoder.", *(("encoder.norm.",) if self.head_norm is not None else ())
+        return ()
+
+    def convolutional_stem(self) -> nn.Module | None:
+        """The hybrid ViT's."""
+        return self.encoder.stem
+
+    def autoencoder(self) -> MaskedAutoencoder | None:
+        """Itself, until the decoder is dropped."""
+        return None if self.decoder is None else self
 
     def drop_decoder(self) -> None:
         """Removes what classification does not need; ``reconstruct`` is impossible afterwards."""

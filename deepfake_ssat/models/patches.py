@@ -33,10 +33,13 @@ def unpatchify(patches: Tensor, grid: tuple[int, int, int], tubelet: int, patch:
 
 
 def count_hidden(num_cells: int, ratio: float) -> int:
-    """How many of ``num_cells`` are hidden: the nearest whole number, but never none and never all."""
+    """How many of ``num_cells`` are hidden: as VideoMAE, rounded down, but never none and never all.
+
+    (MAE rounds the visible ones down instead: one more is hidden there where the product is not whole.)
+    """
     if num_cells < 2:
         raise ValueError(f"a grid of {num_cells} cell cannot be masked: one must stay visible, one be hidden")
-    return min(max(round(num_cells * ratio), 1), num_cells - 1)
+    return min(max(int(ratio * num_cells), 1), num_cells - 1)
 
 
 def tube_mask(

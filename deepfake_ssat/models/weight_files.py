@@ -16,8 +16,9 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from deepfake_ssat.errors import CheckpointError
-from deepfake_ssat.models.checkpoint import HEADER_KEY
 
+HEADER_KEY = "deepfake_ssat"
+"""Of the metadata of our own checkpoints."""
 PICKLED = (".pt", ".pth", ".bin")
 FOLDER_FILES = ("model.safetensors", "pytorch_model.bin")
 INERT: list[Any] = [argparse.Namespace, np.dtype, type(np.dtype("float64")), np.float64(0).__reduce__()[0]]

@@ -12,7 +12,8 @@ from rich.console import Console
 from deepfake_ssat.commands import evaluate
 from deepfake_ssat.config import FaceClips
 from deepfake_ssat.errors import ConfigError
-from deepfake_ssat.manifest import Manifest, replace_file
+from deepfake_ssat.manifest import Manifest
+from deepfake_ssat.outputs import write_file
 from deepfake_ssat.protocols.folds import Fold, settings_hash
 from deepfake_ssat.protocols.merging import REMEDY, require_settings
 from deepfake_ssat.protocols.official import why_unofficial
@@ -92,7 +93,7 @@ def judge_fold(
             "scoring": report.provenance["scoring"],
         },
     )
-    replace_file(fold.root / FOLD_FILE, fold_json(result).encode())
+    write_file(fold.root / FOLD_FILE, fold_json(result).encode())
     return result
 
 

@@ -63,7 +63,7 @@ def _videos(manifest: Manifest, split: str, selection: Selection) -> Iterator[tu
             continue
         if selection.corpora and video.corpus not in selection.corpora:
             continue
-        if compressions and parts[1] not in compressions:
+        if compressions and video.compression not in compressions:
             continue
         manipulation = "original" if video.label == REAL else video.manipulation
-        yield manipulation, parts[1], parts[2].split("_")[0]
+        yield manipulation, video.compression, parts[2].split("_")[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -15,13 +14,32 @@ from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 
+from deepfake_ssat.errors import OutputError
 from deepfake_ssat.explanation import FrameMark
+from deepfake_ssat.outputs import whole_file
 from deepfake_ssat.records import Verdict
 from deepfake_ssat.video import open_video
 
+CONTAINERS = {
+    ".mp4": "mp4",
+    ".m4v": "mp4",
+    ".mov": "mov",
+    ".mkv": "matroska",
+    ".avi": "avi",
+    ".ts": "mpegts",
+    "": "mp4",
+}
+"""The muxer of a marked copy, by the ending of its name."""
 TIME_BASE = Fraction(1, 90_000)
 QUALITY = {"crf": "18", "preset": "veryfast"}
 COLOURS = {Verdict.FAKE: (213, 94, 0), Verdict.REAL: (0, 114, 178), Verdict.UNCERTAIN: (110, 110, 110)}
+
+
+def check_container(target: Path) -> None:
+    """Raises OutputError for a name whose ending is of no container that holds a marked copy."""
+    if target.suffix.lower() not in CONTAINERS:
+        endings = " ".join(filter(None, CONTAINERS))
+        raise OutputError(f"{target}: a marked copy is one of {endings}; give a name that ends so")
 
 
 def annotate_video(
@@ -36,35 +54,34 @@ def annotate_video(
     Frames outside analysed clips are copied without marks. Sound is copied, not encoded again, where the
     target's container can hold it. ``on_progress`` is called with the number of frames written.
     """
-    unfinished = target.with_name(f"{target.stem}.part{target.suffix or '.mp4'}")
-    try:
-        with open_video(source) as reader, av.open(str(unfinished), "w") as output:
-            video = output.add_stream("libx264", rate=Fraction(reader.metadata.fps).limit_denominator(1001))
-            video.width, video.height = (
-                side - side % 2 for side in (reader.metadata.width, reader.metadata.height)
-            )
-            video.pix_fmt, video.options = "yuv420p", QUALITY
-            video.codec_context.time_base = TIME_BASE
-            with av.open(str(source)) as sound_source:
-                sound, sound_packets = _copied_sound(sound_source, output)
-                for number, frame in enumerate(reader):
-                    pixels = draw_marks(frame.rgb(), marks.get(frame.index, ()), verdict_of)
-                    picture = av.VideoFrame.from_ndarray(
-                        np.ascontiguousarray(pixels[: video.height, : video.width]), format="rgb24"
-                    )
-                    picture.pts, picture.time_base = round(frame.seconds / TIME_BASE), TIME_BASE
-                    output.mux(video.encode(picture))
-                    if on_progress:
-                        on_progress(number + 1)
-                output.mux(video.encode(None))
-                for packet in sound_packets:
-                    packet.stream = sound
-                    output.mux(packet)
-            warnings = list(reader.warnings)
-        os.replace(unfinished, target)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return warnings
+    muxer = CONTAINERS[target.suffix.lower()]
+    with (
+        whole_file(target) as unfinished,
+        open_video(source) as reader,
+        av.open(str(unfinished), "w", format=muxer) as output,
+    ):
+        video = output.add_stream("libx264", rate=Fraction(reader.metadata.fps).limit_denominator(1001))
+        video.width, video.height = (
+            side - side % 2 for side in (reader.metadata.width, reader.metadata.height)
+        )
+        video.pix_fmt, video.options = "yuv420p", QUALITY
+        video.codec_context.time_base = TIME_BASE
+        with av.open(str(source)) as sound_source:
+            sound, sound_packets = _copied_sound(sound_source, output)
+            for number, frame in enumerate(reader):
+                pixels = draw_marks(frame.rgb(), marks.get(frame.index, ()), verdict_of)
+                picture = av.VideoFrame.from_ndarray(
+                    np.ascontiguousarray(pixels[: video.height, : video.width]), format="rgb24"
+                )
+                picture.pts, picture.time_base = round(frame.seconds / TIME_BASE), TIME_BASE
+                output.mux(video.encode(picture))
+                if on_progress:
+                    on_progress(number + 1)
+            output.mux(video.encode(None))
+            for packet in sound_packets:
+                packet.stream = sound
+                output.mux(packet)
+        return list(reader.warnings)
 
 
 def draw_marks(

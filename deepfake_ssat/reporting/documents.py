@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deepfake_ssat.manifest import replace_file
 from deepfake_ssat.metrics import CONFIDENCE, RESAMPLES
+from deepfake_ssat.outputs import write_file
 from deepfake_ssat.version import __version__
 
 Files = dict[str, bytes | None]
@@ -41,7 +41,7 @@ def write_files(folder: Path, files: Files) -> list[str]:
         if data is None:
             (folder / name).unlink(missing_ok=True)
         else:
-            replace_file(folder / name, data)
+            write_file(folder / name, data)
     return [name for name, data in files.items() if data is not None]
 
 

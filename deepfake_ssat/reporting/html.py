@@ -85,6 +85,11 @@ def render_report(
     )
 
 
+def page_bytes(page: str) -> bytes:
+    """UTF-8; the bytes of a file name that are not become escapes, such as ``caf\\udce9.mp4``."""
+    return page.encode("utf-8", "backslashreplace")
+
+
 def headline(status: Status, verdict: Verdict | None) -> str:
     """The result in a few words."""
     return NOT_SCORED[status][0] if verdict is None else HEADLINES[verdict]

@@ -15,11 +15,10 @@ from pathlib import Path
 from deepfake_ssat.errors import DeepfakeError
 from deepfake_ssat.inference.description import checkpoint_record, settings_record
 from deepfake_ssat.inference.detector import load_detector
-from deepfake_ssat.inference.explain import explain
-from deepfake_ssat.manifest import replace_file
 from deepfake_ssat.models.checkpoint import file_hash
+from deepfake_ssat.outputs import write_file
 from deepfake_ssat.records import ClipScore, FaceClip
-from deepfake_ssat.reporting.html import FileFacts, render_report
+from deepfake_ssat.reporting.html import FileFacts, page_bytes, render_report
 from deepfake_ssat.reporting.verdicts import results_document, results_json
 from deepfake_ssat.serving.storage import PROGRESS, REPORT, RESULT, VIDEO
 from deepfake_ssat.video import open_video
@@ -34,19 +33,19 @@ def analyse(folder: Path, name: str, checkpoint: Path | None, device: str, clips
     video = folder / VIDEO
     detector = load_detector(checkpoint, device, decoder=True)
     progress = _Progress(folder / PROGRESS, video)
-    explanation = explain(detector, video, clips, on_clip=progress.note)
+    explanation = detector.explain(video, clips, on_clip=progress.note)
     # Messages name the file as its sender knows it.
     warnings = tuple(warning.replace(str(video), name) for warning in explanation.verdict.warnings)
     explanation = replace(explanation, verdict=replace(explanation.verdict, path=name, warnings=warnings))
     document = results_document(
-        [explanation.verdict], checkpoint_record(detector), settings_record(detector, clips, "pyav")
+        [explanation.verdict], checkpoint_record(detector), settings_record(detector, clips)
     )
     facts = FileFacts(video.stat().st_size, file_hash(video))
     shown = "all" if clips is None else clips
     command = f"deepfake-ssat detect VIDEO --checkpoint {detector.path} --clips {shown} --report report.html"
     page = render_report(document, explanation, facts, detector.contract, command=command)
-    replace_file(folder / REPORT, page.encode())
-    replace_file(folder / RESULT, results_json(document).encode())
+    write_file(folder / REPORT, page_bytes(page))
+    write_file(folder / RESULT, results_json(document).encode())
 
 
 class _Progress:

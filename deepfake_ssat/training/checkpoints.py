@@ -10,7 +10,6 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from deepfake_ssat.config import Experiment
 from deepfake_ssat.models.checkpoint import Checkpoint, save_checkpoint
-from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
 from deepfake_ssat.training.data import Examples
 from deepfake_ssat.training.metrics_log import MetricsLog
 from deepfake_ssat.training.module import BatchScores, TrainingModule
@@ -111,16 +110,17 @@ class Validations(Callback):
             module.model.settings,
             contract=self._examples.contract,
             decision=result.decision,
-            kind=module.model.settings.kind,
             metrics=facts,
             provenance={**self._provenance, "epoch": facts["epoch"]},
         )
         save_checkpoint(outlet.folder.last, checkpoint)
         if is_best:
             save_checkpoint(outlet.folder.best, checkpoint)
-        if self._samples is not None and (pixels := self._samples.samples()) is not None:
-            assert isinstance(module.model, MaskedAutoencoder)
-            picture = reconstruction_picture(module.model, pixels, self._experiment.objective)
+        autoencoder, pixels = module.model.autoencoder(), self._samples and self._samples.samples()
+        if autoencoder is not None and pixels is not None:
+            picture = reconstruction_picture(
+                autoencoder, pixels.to(module.device), self._experiment.objective
+            )
             file = outlet.folder.reconstruction(facts["epoch"])
             file.parent.mkdir(exist_ok=True)
             cv2.imwrite(str(file), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))

@@ -113,12 +113,15 @@ def load_examples(experiment: Experiment) -> Examples:
             training=False,
             **shared,
         )
-        if experiment.objective.name != "mae":
+        if experiment.objective.classifies:
             _require_both_kinds(val.labels)
         seen = {"train": people(train_rows), "val": people(val_rows)}
         return Examples(train, val, manifest.contract, manifest.hash, seen)
+    crops = experiment.augmentation.random_resized_crop is not None
     train, val = (
-        image_dataset(data, split, model.image_size, augmentation, experiment.seed, model.channels)
+        image_dataset(
+            data, split, model.image_size, augmentation, experiment.seed, model.channels, crops=crops
+        )
         for split in ("train", "val")
     )
     if len(train.class_names) != model.num_classes:
@@ -136,7 +139,7 @@ def class_weights(experiment: Experiment, labels: list[int]) -> Tensor | None:
     them); other pictures are not weighted, as in the paper.
     """
     objective, data = experiment.objective, experiment.data
-    if objective.name == "mae" or objective.class_weight == "none":
+    if not objective.classifies or objective.class_weight == "none":
         return None
     if objective.class_weight != "auto":
         if experiment.model.num_classes != 2:

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deepfake_ssat.manifest import replace_file
+from deepfake_ssat.config import ObjectiveSettings
+from deepfake_ssat.outputs import write_file
 
 TRAIN_COLUMNS = ("step", "epoch", "learning_rate", "loss")
 
@@ -26,7 +27,7 @@ class MetricsLog:
             if first_step
             else []
         )
-        replace_file(file, _table(self._columns, kept, header=True))
+        write_file(file, _table(self._columns, kept, header=True))
         self._board = SummaryWriter(str(tensorboard), purge_step=first_step + 1 if first_step else None)
 
     def write(self, step: int, epoch: int, values: Mapping[str, float]) -> None:
@@ -43,14 +44,14 @@ class MetricsLog:
         self._board.close()
 
 
-def columns_for(objective: str, faces: bool, num_classes: int) -> tuple[str, ...]:
+def columns_for(objective: ObjectiveSettings, faces: bool, num_classes: int) -> tuple[str, ...]:
     """The columns that a run fills."""
-    parts = {
-        "scratch": ("classification_loss",),
-        "mae": ("reconstruction_loss",),
-    }.get(objective, ("classification_loss", "reconstruction_loss"))
+    parts = (
+        *(("classification_loss",) if objective.classifies else ()),
+        *(("reconstruction_loss",) if objective.reconstructs else ()),
+    )
     metrics: tuple[str, ...] = ()
-    if objective != "mae":
+    if objective.classifies:
         if faces:
             metrics = ("val_clip_auc", "val_video_auc", "val_video_accuracy")
         else:

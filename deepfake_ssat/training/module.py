@@ -16,7 +16,7 @@ from torch import Tensor
 from deepfake_ssat.clips.mixup import mixup
 from deepfake_ssat.config import Experiment, ObjectiveSettings
 from deepfake_ssat.errors import TrainingError
-from deepfake_ssat.models.checkpoint import Network
+from deepfake_ssat.models.network import Network
 from deepfake_ssat.models.pixels import normalize_pixels
 from deepfake_ssat.objectives import OBJECTIVES, Losses
 from deepfake_ssat.training.optim import Schedule, adamw, per_step
@@ -92,11 +92,8 @@ class TrainingModule(LightningModule):
         generator = torch.Generator().manual_seed(int(seeds[0]))
         losses = self._losses(clips, batch["label"], self._validation_settings, generator)
         probabilities: list[list[float]] = []
-        if losses.logits is not None:
-            # SupMAE's training logits come from visible tokens; detection reads all of them.
-            logits = (
-                self.model.classify(clips) if self._experiment.objective.name == "supmae" else losses.logits
-            )
+        if self._experiment.objective.classifies:
+            logits = self.model.classify(clips) if losses.logits is None else losses.logits
             probabilities = logits.float().softmax(dim=1).tolist()
         size = len(clips)
         sums = {name: value.item() * size for name, value in {"loss": losses.total, **_parts(losses)}.items()}

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from torch import nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
-from deepfake_ssat.config import OptimizerSettings
+from deepfake_ssat.config import ObjectiveSettings, OptimizerSettings
 from deepfake_ssat.errors import ConfigError
-from deepfake_ssat.models.baselines.cross_efficient_vit import CrossEfficientVit
-from deepfake_ssat.models.baselines.frame_classifier import FrameClassifier
+from deepfake_ssat.models.network import Network
 
 UNDECAYED_TOKENS = ("class_token", "mask_token", "positions")
 REFERENCE_BATCH = 256
@@ -49,7 +47,7 @@ def make_schedule(
     )
 
 
-def adamw(model: nn.Module, settings: OptimizerSettings, peak_rate: float) -> AdamW:
+def adamw(model: Network, settings: OptimizerSettings, peak_rate: float) -> AdamW:
     """AdamW over the trainable parameters, each group at its own part of the peak rate."""
     groups = parameter_groups(model, settings.weight_decay, settings.layer_decay, peak_rate)
     return AdamW(groups, lr=peak_rate, betas=settings.betas, eps=settings.eps)
@@ -60,15 +58,13 @@ def per_step(optimizer: AdamW, schedule: Schedule) -> LambdaLR:
     return LambdaLR(optimizer, lambda step: schedule.rate(step) / schedule.peak)
 
 
-def parameter_groups(
-    model: nn.Module, weight_decay: float, layer_decay: float, peak_rate: float
-) -> list[dict]:
+def parameter_groups(model: Network, weight_decay: float, layer_decay: float, peak_rate: float) -> list[dict]:
     """Trainable parameters by layer and by whether they decay.
 
     Norms, biases, the mask token, class tokens and learned positions do not decay. The rate of a layer is the
     peak's times ``layer_decay`` for every layer between it and the head (BEiT's layer-wise decay).
     """
-    numbers = layers_of(model)
+    numbers = model.layer_numbers()
     depth = max(numbers.values())
     groups: dict[tuple[int, bool], dict] = {}
     for name, parameter in model.named_parameters():
@@ -88,46 +84,21 @@ def parameter_groups(
     return list(groups.values())
 
 
-def layers_of(model: nn.Module) -> dict[str, int]:
-    """By name of a parameter, its layer, counted from the pixels; what is behind all of them is left out.
-
-    A network of another build than the masked autoencoder's counts for itself: ``layer_numbers``.
-    """
-    if isinstance(model, (FrameClassifier, CrossEfficientVit)):
-        return model.layer_numbers()
-    numbers = {name: layer_number(name) for name, _ in model.named_parameters()}
-    return {name: number for name, number in numbers.items() if number is not None}
-
-
-def layer_number(name: str) -> int | None:
-    """0 of the patch embedding and class token, 1 … of the encoder's blocks, None of all behind them."""
-    if name.startswith(("encoder.stem.", "encoder.patch_embed.", "encoder.class_token")):
-        return 0
-    if name.startswith("encoder.blocks."):
-        return int(name.split(".")[2]) + 1
-    return None
-
-
-def freeze_unused(model: nn.Module, objective: str) -> None:
+def freeze_unused(model: Network, objective: ObjectiveSettings) -> None:
     """Takes out of training what the objective does not reach, so that it is neither decayed nor waited for.
 
     (DDP waits for the gradient of every parameter that requires one.)
     """
-    unused: tuple[str, ...] = ()
-    if objective == "mae":
-        unused = ("head.", "head_norm.")
-    elif objective == "scratch":
-        # With mean pooling the classifier has a norm of its own; the encoder's serves the decoder.
-        unused = ("decoder.", *(("encoder.norm.",) if getattr(model, "head_norm", None) is not None else ()))
+    unused = model.unreached(classifies=objective.classifies, reconstructs=objective.reconstructs)
     for name, parameter in model.named_parameters():
         if name.startswith(unused):
             parameter.requires_grad_(False)
 
 
-def freeze_stem(model: nn.Module) -> None:
+def freeze_stem(model: Network) -> None:
     """Takes the convolutional stem out of training, as ``optimizer.freeze_stem`` asks."""
-    stem = getattr(getattr(model, "encoder", None), "stem", None)
-    if not isinstance(stem, nn.Module):
+    stem = model.convolutional_stem()
+    if stem is None:
         raise ConfigError(
             "optimizer.freeze_stem is true and the model has no convolutional stem; set it to false"
         )

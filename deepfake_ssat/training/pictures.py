@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from deepfake_ssat.config import ObjectiveSettings
-from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
+from deepfake_ssat.models.network import Autoencoder
 from deepfake_ssat.models.patches import patchify, tube_mask, unpatchify
 from deepfake_ssat.models.pixels import denormalize, normalize_pixels
 from deepfake_ssat.models.reconstruction import reconstructed_pixels
@@ -47,16 +47,14 @@ class SampleCollector:
 
 
 @torch.no_grad()
-def reconstruction_picture(
-    model: MaskedAutoencoder, pixels: Tensor, settings: ObjectiveSettings
-) -> np.ndarray:
+def reconstruction_picture(model: Autoencoder, pixels: Tensor, settings: ObjectiveSettings) -> np.ndarray:
     """Clips (S, T, H, W, C) uint8 -> one RGB picture (rows, columns, 3) uint8, with captions.
 
     A row for each sample, two for clips of several frames; the masks are the same for the same sizes.
     Predictions of normalised patches are put back with the true patch's mean and scale.
     """
-    device = next(model.parameters()).device
-    clips = normalize_pixels(pixels.to(device), model.settings)
+    device = pixels.device
+    clips = normalize_pixels(pixels, model.settings)
     generator = torch.Generator().manual_seed(MASK_SEED)
     mask = tube_mask(len(clips), model.settings.grid, settings.mask_ratio, generator, device)
     original = denormalize(clips, model.settings).clamp(0.0, 1.0)
@@ -72,7 +70,7 @@ def reconstruction_picture(
     return _sheet([_frames(clip) for clip in shown])
 
 
-def _greyed(original: Tensor, mask: Tensor, model: MaskedAutoencoder) -> Tensor:
+def _greyed(original: Tensor, mask: Tensor, model: Autoencoder) -> Tensor:
     """(S, C, T, H, W), (S, N) -> the same with hidden patches grey."""
     settings = model.settings
     patches = patchify(original, settings.tubelet, settings.patch)

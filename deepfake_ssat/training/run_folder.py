@@ -18,7 +18,7 @@ import yaml
 
 from deepfake_ssat.config import Experiment, dump_experiment
 from deepfake_ssat.errors import TrainingError
-from deepfake_ssat.manifest import replace_file
+from deepfake_ssat.outputs import write_file
 from deepfake_ssat.version import __version__
 
 POSITION_KEY = "deepfake_ssat_position"
@@ -106,7 +106,7 @@ class RunFolder:
         self.root.mkdir(parents=True, exist_ok=True)
         # First: to ``check`` a folder that holds anything without it is no run's.
         if not self.config.is_file():
-            replace_file(self.config, dump_experiment(experiment).encode())
+            write_file(self.config, dump_experiment(experiment).encode())
         facts = {
             "processes": num_processes,
             "manifest_hash": manifest_hash,
@@ -114,7 +114,7 @@ class RunFolder:
             "finished": False,
         }
         if not self.facts.is_file():
-            replace_file(self.facts, (json.dumps(facts, indent=2) + "\n").encode())
+            write_file(self.facts, (json.dumps(facts, indent=2) + "\n").encode())
         (self.root / "checkpoints").mkdir(exist_ok=True)
 
     @property
@@ -125,7 +125,7 @@ class RunFolder:
     def finish(self) -> None:
         """Marks the run as finished and removes what only an unfinished one needs."""
         facts = self._read_facts() | {"finished": True}
-        replace_file(self.facts, (json.dumps(facts, indent=2) + "\n").encode())
+        write_file(self.facts, (json.dumps(facts, indent=2) + "\n").encode())
         self.resume.unlink(missing_ok=True)
 
     def position(self) -> Position:

@@ -11,10 +11,8 @@ import torch
 
 from deepfake_ssat.config import Experiment
 from deepfake_ssat.errors import CheckpointError
-from deepfake_ssat.models.baselines.initial import load_backbone_weights
-from deepfake_ssat.models.checkpoint import Network, build_network, load_checkpoint
-from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
-from deepfake_ssat.models.pretrained import load_initial_weights
+from deepfake_ssat.models.checkpoint import load_checkpoint
+from deepfake_ssat.models.kinds import build_network, load_initial
 from deepfake_ssat.training.data import Examples, load_examples
 from deepfake_ssat.training.hardware import Processes, choose_precision, training_device
 from deepfake_ssat.training.reporter import Reporter
@@ -49,8 +47,8 @@ def train(experiment: Experiment, folder: RunFolder, processes: Processes, repor
     if warning:
         lines.append(f"warning: {warning}")
     if experiment.init is not None and not folder.resume.is_file():
-        lines += _load_init(model, experiment.init)
-    if experiment.objective.name == "scratch" and isinstance(model, MaskedAutoencoder):
+        lines += load_initial(model, experiment.init)
+    if not experiment.objective.reconstructs:
         model.drop_decoder()
     if is_first:
         for line in lines:
@@ -64,13 +62,6 @@ def train(experiment: Experiment, folder: RunFolder, processes: Processes, repor
         numbers = ", ".join(f"{name} {value:.4g}" for name, value in best.items())
         reporter.say(f"finished; best: {numbers}")
         reporter.say(f"weights: {folder.best}")
-
-
-def _load_init(model: Network, path: Path) -> list[str]:
-    """Starts the network from a file, and returns what to tell of it."""
-    if isinstance(model, MaskedAutoencoder):
-        return load_initial_weights(model, path)
-    return load_backbone_weights(model, path)
 
 
 def _start_lines(

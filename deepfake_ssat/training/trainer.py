@@ -15,8 +15,7 @@ from lightning.pytorch.callbacks import EMAWeightAveraging
 from lightning.pytorch.strategies import DDPStrategy
 
 from deepfake_ssat.config import Experiment, FaceClips
-from deepfake_ssat.models.checkpoint import Network
-from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
+from deepfake_ssat.models.network import Network
 from deepfake_ssat.training.batches import own_share
 from deepfake_ssat.training.callbacks import EpochStarts, ResumeState, TrainingRows
 from deepfake_ssat.training.checkpoints import Outlet, Validations
@@ -59,7 +58,7 @@ def train_model(
     position = folder.position()
     loaders = Loaders(examples, experiment, processes)
     loaders.start(position.epoch, position.batch)
-    freeze_unused(model, experiment.objective.name)
+    freeze_unused(model, experiment.objective)
     if experiment.optimizer.freeze_stem:
         freeze_stem(model)
     settings = experiment.trainer
@@ -72,7 +71,7 @@ def train_model(
     outlet = None
     if processes.rank == 0:
         columns = columns_for(
-            experiment.objective.name, isinstance(experiment.data, FaceClips), model.settings.num_classes
+            experiment.objective, isinstance(experiment.data, FaceClips), model.settings.num_classes
         )
         log = MetricsLog(folder.metrics, folder.root / "tensorboard", columns, position.step)
         outlet = Outlet(folder, log, reporter)
@@ -110,8 +109,7 @@ def _samples(
 ) -> SampleCollector | None:
     """What the first process draws; None where nothing is reconstructed."""
     wanted = experiment.trainer.reconstruction_samples
-    reconstructs = isinstance(model, MaskedAutoencoder) and model.decoder is not None
-    if processes.rank or not reconstructs or not wanted:
+    if processes.rank or model.autoencoder() is None or not wanted:
         return None
     return SampleCollector(own_share(len(examples.val), processes), wanted)
 

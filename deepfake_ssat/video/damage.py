@@ -6,7 +6,6 @@ import heapq
 from collections import deque
 from dataclasses import dataclass
 
-CUT_TOLERANCE_SECONDS = 0.2  # Containers round their durations, and a last frame's length is a guess.
 MOST_WAITING = 1024  # Far above any codec's reordering; packets without a frame must not pile up.
 
 
@@ -19,8 +18,6 @@ class DamageLog:
     lost_frames: int = 0
     first_seconds: float | None = None
     gave_up: bool = False
-    end_seconds: float = 0.0
-    """Where the last packet that was in the file ends."""
 
     @property
     def seen(self) -> bool:
@@ -41,12 +38,8 @@ class DamageLog:
         if self.first_seconds is None:
             self.first_seconds = seconds
 
-    def is_cut(self, announced_seconds: float | None) -> bool:
-        """Whether the file ends before what its header announces."""
-        return announced_seconds is not None and self.end_seconds < announced_seconds - CUT_TOLERANCE_SECONDS
-
-    def summary(self, announced_seconds: float | None) -> str | None:
-        """One line on everything that went wrong, or None."""
+    def summary(self, cut: str = "") -> str | None:
+        """One line on everything that went wrong, or None; ``cut`` says where a file ends too early."""
         facts = []
         if self.failed_packets:
             facts.append(f"{self.failed_packets} packets could not be decoded")
@@ -58,8 +51,8 @@ class DamageLog:
             facts[-1] += f", first near {self.first_seconds:.2f} s"
         if self.gave_up:
             facts.append("reading stopped there")
-        if self.is_cut(announced_seconds):
-            facts.append(f"the file ends at {self.end_seconds:.2f} s of {announced_seconds:.2f} s announced")
+        if cut:
+            facts.append(cut)
         return "damaged video: " + "; ".join(facts) if facts else None
 
 

@@ -22,6 +22,13 @@ class Orientation:
             return 270 if self.mirrored_y else 90
         return 180 if self.mirrored_x and self.mirrored_y else 0
 
+    def turned(self, degrees: int) -> Orientation:
+        """This one, then turned clockwise by 0, 90, 180 or 270 degrees."""
+        if degrees == 0:
+            return self
+        quarter = Orientation(not self.transposed, not self.mirrored_y, self.mirrored_x)
+        return quarter.turned(degrees - 90)
+
     def size(self, width: int, height: int) -> tuple[int, int]:
         """(width, height) after turning; its own inverse."""
         return (height, width) if self.transposed else (width, height)

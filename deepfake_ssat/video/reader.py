@@ -1,4 +1,4 @@
-"""Opens a video with the reader that was asked for."""
+"""The one interface of everything that frames are read from, and the door to video files."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Protocol
+from typing import Protocol
 
 from deepfake_ssat.errors import VideoError
 from deepfake_ssat.records import VideoMetadata
-from deepfake_ssat.video.decord_reader import DecordReader
 from deepfake_ssat.video.frame import VideoFrame
 from deepfake_ssat.video.pyav_reader import PyavReader
-
-TIME_LIMIT_SECONDS = 30.0
 
 
 class VideoReader(Protocol):
@@ -28,6 +25,10 @@ class VideoReader(Protocol):
         """The frames in display order; a second call is a mistake and raises."""
         ...
 
+    def turn(self, degrees: int) -> None:
+        """Begin again at the first frame, every picture turned clockwise by 90, 180 or 270 more degrees."""
+        ...
+
     def close(self) -> None:
         """Let go of the file."""
         ...
@@ -39,25 +40,16 @@ class VideoReader(Protocol):
     ) -> None: ...
 
 
-def open_video(
-    path: str | os.PathLike[str],
-    reader: Literal["pyav", "decord"] = "pyav",
-    time_limit_seconds: float = TIME_LIMIT_SECONDS,
-) -> VideoReader:
-    """Open a video file; one frame has been decoded when this returns.
+def open_video(path: str | os.PathLike[str], turn: int = 0) -> VideoReader:
+    """Open a video file; its packets were counted and one frame was decoded when this returns.
 
-    ``reader="decord"`` decodes in a process of its own, which is ended when no frame arrives for
-    ``time_limit_seconds``: on damaged files decord can hang for ever. Raises VideoError, one line, when the
-    file is missing, is not a video, has no picture track or gives not one frame. A damaged video yields the
-    frames that decode, and its ``warnings`` tell what was lost.
+    Every picture is turned clockwise by ``turn`` degrees (0, 90, 180 or 270) after its tag was followed.
+    Raises VideoError, one line, when the file is missing, is not a video, has no picture track or gives not
+    one frame. A damaged video yields the frames that decode, and its ``warnings`` tell what was lost.
     """
     path = Path(path)
     _check_file(path)
-    if reader == "pyav":
-        return PyavReader(path)
-    if reader == "decord":
-        return DecordReader(path, time_limit_seconds)
-    raise VideoError(f"reader {reader!r} is not known; choose pyav or decord")
+    return PyavReader(path, turn)
 
 
 def _check_file(path: Path) -> None:

@@ -96,3 +96,29 @@ def test_workers_and_main_process_give_the_same_examples(tmp_path):
         dataset.set_epoch(epoch)
         loaded = torch.cat([batch["pixels"] for batch in loader])
         assert torch.equal(loaded, torch.stack([dataset[index]["pixels"] for index in range(4)]))
+
+
+def test_random_resized_crop_sees_the_whole_picture(tmp_path):
+    """A picture twice as wide as high: with its centre alone, training would never see the outer quarters."""
+    images = np.zeros((4, 28, 56, 3), np.uint8)
+    images[:, :, :14] = 255
+    labels = np.array([[0], [1], [0], [1]])
+    names = [f"{split}_{key}" for split in ("train", "val", "test") for key in ("images", "labels")]
+    np.savez(tmp_path / "wide.npz", **dict(zip(names, [images, labels] * 3, strict=True)))
+    augmentation = build_augmentation(Augmentation(name="none", random_resized_crop=(0.1, 0.3)), 28)
+    dataset = image_dataset(ArrayFile(path=tmp_path / "wide.npz"), "train", 28, augmentation, 0, crops=True)
+    bright = 0
+    for epoch in range(10):
+        dataset.set_epoch(epoch)
+        bright += any(int(dataset[index]["pixels"].max()) == 255 for index in range(4))
+    assert bright >= 5
+
+
+def test_validation_and_test_cut_the_border_off_and_training_does_not(tmp_path):
+    source = _source(tmp_path).model_copy(update={"crop_pct": 0.875})
+    flip = build_augmentation(Augmentation(name="flip"), 28)
+    val, train = (image_dataset(source, split, 28, flip, seed=0) for split in ("val", "train"))
+    whole = colourful_frame(28, 0)
+    assert not (val[0]["pixels"][0].numpy() == whole).all()
+    shown = train[0]["pixels"][0].numpy()
+    assert (shown == whole).all() or (shown == whole[:, ::-1]).all()

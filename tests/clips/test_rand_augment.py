@@ -23,8 +23,9 @@ def test_single_picture_equals_timm_with_the_same_seed():
     seed = int(np.random.default_rng(5).integers(2**32))
     random.seed(seed)
     np.random.seed(seed)
+    bicubic = {"interpolation": Image.Resampling.BICUBIC}
     theirs = rand_augment_transform(
-        "rand-m9-mstd0.5-inc1", {"translate_const": 28, "img_mean": (124, 116, 104)}
+        "rand-m9-mstd0.5-inc1", {"translate_const": 28, "img_mean": (124, 116, 104), **bicubic}
     )
     expected = np.asarray(theirs(Image.fromarray(colourful_frame())))
     ours = RandAugmentation(64)(colourful_frame()[None], np.random.default_rng(5))

@@ -13,7 +13,7 @@ RAMPS = np.stack(np.meshgrid(np.arange(200), np.arange(200)), axis=-1).astype(np
 
 def part(seed, scale):
     """(width, height) of what is cut out, as parts of the picture."""
-    crop = RandomResizedCrop(scale)(RAMPS, np.random.default_rng(seed))[0].astype(int)
+    crop = RandomResizedCrop(scale, 200)(RAMPS, np.random.default_rng(seed))[0].astype(int)
     # Half a pixel at both ends shows the part's first and last value.
     return (np.ptp(crop[..., 0]) + 1) / 200, (np.ptp(crop[..., 1]) + 1) / 200
 
@@ -27,29 +27,35 @@ def test_area_and_aspect_stay_within_their_limits():
 
 def test_all_frames_show_the_same_part_in_the_same_size():
     clip = np.repeat(RAMPS, 3, axis=0)
-    crop = RandomResizedCrop((0.08, 1.0))(clip, np.random.default_rng(1))
+    crop = RandomResizedCrop((0.08, 1.0), 200)(clip, np.random.default_rng(1))
     assert crop.shape == clip.shape
     assert (crop == crop[:1]).all()
     assert not (crop == clip).all()
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_tiny_pictures_keep_their_shape(channels):
-    picture = np.random.default_rng(0).integers(0, 255, (1, 28, 28, channels)).astype(np.uint8)
-    for seed in range(20):
-        assert RandomResizedCrop((0.08, 1.0))(picture, np.random.default_rng(seed)).shape == picture.shape
+def test_pictures_of_any_size_get_the_wanted_one(channels):
+    for seed, (height, width) in enumerate([(28, 28), (40, 90), (90, 40), (5, 7)] * 5):
+        picture = np.random.default_rng(0).integers(0, 255, (1, height, width, channels)).astype(np.uint8)
+        crop = RandomResizedCrop((0.08, 1.0), 28)(picture, np.random.default_rng(seed))
+        assert crop.shape == (1, 28, 28, channels)
 
 
-def test_whole_picture_stays_where_no_part_fits():
-    wide = np.zeros((1, 10, 100, 3), np.uint8)
-    assert RandomResizedCrop((1.0, 1.0))(wide, np.random.default_rng(0)) is wide
+@pytest.mark.parametrize(("height", "width", "shown"), [(10, 100, (44, 56)), (100, 10, (0, 10))])
+def test_middle_of_an_allowed_aspect_where_no_part_fits(height, width, shown):
+    """Of 10 x 100 pixels the middle 10 x 13, whose columns begin at 43."""
+    columns = (
+        np.broadcast_to(np.arange(width), (height, width))[None, ..., None].repeat(3, -1).astype(np.uint8)
+    )
+    crop = RandomResizedCrop((1.0, 1.0), 13)(columns, np.random.default_rng(0))
+    assert shown[0] - 1 <= crop.min() < crop.max() <= shown[1]
 
 
 def test_is_the_first_step_and_off_by_default():
     assert build_augmentation(Augmentation(name="none"), 28) is None
     augment = build_augmentation(Augmentation(name="none", random_resized_crop=(0.1, 0.2)), 28)
     assert augment is not None
-    expected = RandomResizedCrop((0.1, 0.2))(RAMPS, np.random.default_rng(5))
+    expected = RandomResizedCrop((0.1, 0.2), 28)(RAMPS, np.random.default_rng(5))
     assert (augment(RAMPS, np.random.default_rng(5)) == expected).all()
 
 

@@ -33,3 +33,12 @@ def test_the_centre_of_a_wide_picture_is_kept():
     picture = np.zeros((20, 60, 3), np.uint8)
     picture[:, 20:40] = 255
     assert (resize_and_crop(picture, 20) == 255).all()
+
+
+def test_border_is_cut_off_as_the_usual_test_transform_does():
+    """28 / 0.875 = 32, of which the middle 28 remain: torchvision's Resize(32), CenterCrop(28)."""
+    picture = np.full((64, 64, 3), 200, np.uint8)
+    picture[4:60, 4:60] = 0
+    assert resize_and_crop(picture, 28).max() == 200
+    assert resize_and_crop(picture, 28, crop_pct=0.875).max() == 0
+    assert resize_and_crop(picture, 28, crop_pct=0.875).shape == (28, 28, 3)

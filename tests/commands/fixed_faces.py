@@ -25,22 +25,23 @@ class FixedExtraction:
     boxes: dict[int, tuple[int, int, int, int]]
     missing: frozenset[int]
     seconds_per_clip: float
+    clips: int | None = None
     status: Status = Status.TOO_SHORT
     detail: str = "fewer frames than a clip"
     num_frames: int = 0
     warnings: list[str] = field(default_factory=list)
 
     def __iter__(self):
-        frames = []
+        frames, given = [], 0
         for frame in self.reader:
             self.num_frames = frame.index + 1
-            if frame.index in self.missing:
+            if frame.index in self.missing or given == self.clips:
                 frames = []
                 continue
             frames.append((frame.index, frame.seconds, frame.rgb()))
             if len(frames) == FRAMES:
                 yield from self._clips(frames)
-                frames = []
+                frames, given = [], given + 1
 
     def _clips(self, frames):
         time.sleep(self.seconds_per_clip)
@@ -66,7 +67,7 @@ class FixedExtractor:
     seconds_per_clip: float = 0.0
 
     def extract(self, reader, clips=None):
-        return FixedExtraction(reader, self.boxes, self.missing, self.seconds_per_clip)
+        return FixedExtraction(reader, self.boxes, self.missing, self.seconds_per_clip, clips)
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,8 @@ class PrepareFixed:
     """Takes the place of ``PrepareExtraction``: two faces; a file named ``killer`` kills its process."""
 
     settings: ExtractionSettings
-    reader: str
     device: str
+    clips: int | None = None
 
     def __call__(self):
         extractor = FixedExtractor({0: (0, 0, 16, 16), 1: (24, 8, 40, 24)}, seconds_per_clip=0.03)
@@ -85,6 +86,6 @@ class PrepareFixed:
                 os.kill(os.getpid(), signal.SIGKILL)
             if task.path.stem == "bug":
                 raise KeyError("a bug")
-            return extract_video(task, extractor, self.settings, self.reader)
+            return extract_video(task, extractor, self.settings, self.clips)
 
         return work

@@ -21,9 +21,10 @@ def make_corpus(root):
     return root
 
 
-def run_corpus(corpus, root, out, settings=SETTINGS, workers=1, limit=None, **options):
+def run_corpus(corpus, root, out, settings=SETTINGS, workers=1, limit=None, clips=None, **options):
     """``options`` are those of the corpus."""
-    return preprocess.run(corpus, root, out, settings, CorpusOptions(**options), workers, limit=limit)
+    options = CorpusOptions(**options)
+    return preprocess.run(corpus, root, out, settings, options, workers, limit=limit, clips=clips)
 
 
 def run_folder(root, out, **options):

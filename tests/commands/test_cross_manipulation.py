@@ -29,7 +29,7 @@ def manifest(tmp_path_factory):
     # Another corpus in the same folder: its originals are no match for the fakes that are judged.
     videos += [TinyVideo("actors/c23/x", 0, corpus="other")]
     lost = DroppedVideo(
-        "tiny", "FaceSwap/c23/lost", "x.mp4", "test", FAKE, "FaceSwap", Status.NO_FACE, "none"
+        "tiny", "FaceSwap/c23/lost", "x.mp4", "test", FAKE, "FaceSwap", Status.NO_FACE, "none", "c23"
     )
     return make_manifest(tmp_path_factory.mktemp("clips"), videos, frames=8, clip_frames=4, dropped=[lost])
 

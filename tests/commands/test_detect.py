@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from deepfake_ssat.commands.detect import list_videos, parse_clips, run
-from deepfake_ssat.errors import CheckpointError, ConfigError
+from deepfake_ssat.errors import CheckpointError, ConfigError, OutputError
 from deepfake_ssat.faces import extract
 from deepfake_ssat.inference.detector import Detector
 from deepfake_ssat.records import Status, Verdict, VideoVerdict
@@ -56,7 +56,7 @@ def test_one_bad_file_never_stops_the_rest(tmp_path, checkpoint, capsys):
     black_video(folder / "deep" / "er" / "c.MOV")
     (folder / "a.mp4").write_text("no video")
     (folder / "notes.txt").write_text("neither")
-    out = tmp_path / "new" / "out.json"
+    out = tmp_path / "out.json"
     code = run([folder], checkpoint, json_file=out, csv_file=tmp_path / "out.csv", device="cpu")
     assert code == 3
     document = read_document(out)
@@ -134,16 +134,51 @@ def test_paths_are_checked_before_anything_is_loaded(tmp_path):
         run([video, tmp_path / "empty"], nowhere)
     with pytest.raises(ConfigError, match="--clips 0: give a number from 1, or all"):
         run([video], nowhere, clips="0")
-    with pytest.raises(ConfigError, match="is a folder; give a file"):
+    with pytest.raises(OutputError, match="is a folder; give a file"):
         run([video], nowhere, json_file=tmp_path)
-    with pytest.raises(ConfigError, match="its folder cannot be made"):
-        run([video], nowhere, json_file=video / "out.json")
-    with pytest.raises(ConfigError, match="cannot both print"):
+    with pytest.raises(OutputError, match="does not exist; make it"):
+        run([video], nowhere, csv_file=tmp_path / "no" / "such" / "out.csv")
+    with pytest.raises(OutputError, match="cannot both print"):
         run([video], nowhere, json_file=Path("-"), csv_file=Path("-"))
-    with pytest.raises(ConfigError, match="give two files"):
-        run([video], nowhere, json_file=tmp_path / "x", csv_file=tmp_path / "x")
+    with pytest.raises(OutputError, match="give two files"):
+        run([video], nowhere, json_file=tmp_path / "x", report=tmp_path / "x.html", csv_file=tmp_path / "x")
     with pytest.raises(CheckpointError, match="no such file"):
         run([video], nowhere, device="cpu")
+
+
+@pytest.mark.parametrize("option", ["json_file", "csv_file", "report", "annotate"])
+def test_video_and_checkpoint_are_never_overwritten(tmp_path, checkpoint, option):
+    video = black_video(tmp_path / "x.mp4")
+    (tmp_path / "hard.mp4").hardlink_to(video)
+    (tmp_path / "soft.html").symlink_to(video)
+    before = {file: file.read_bytes() for file in (video, checkpoint)}
+    for output in (video, tmp_path / "hard.mp4", tmp_path / "soft.html", checkpoint):
+        with pytest.raises(OutputError, match="is the input"):
+            run([tmp_path / "x.mp4"], checkpoint, device="cpu", **{option: output})
+    assert {file: file.read_bytes() for file in before} == before
+
+
+@pytest.mark.usefixtures("two_faces")
+def test_devices_and_links_stay_what_they_are(tmp_path, checkpoint):
+    video = black_video(tmp_path / "x.mp4")
+    (tmp_path / "out.json").symlink_to("real.json")
+    null = Path("/dev/null")
+    outputs = {"json_file": tmp_path / "out.json", "csv_file": null, "report": null, "annotate": null}
+    assert run([video], checkpoint, device="cpu", **outputs) == 0
+    assert null.is_char_device()
+    assert (tmp_path / "out.json").is_symlink()
+    read_document(tmp_path / "real.json")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+@pytest.mark.usefixtures("two_faces")
+@pytest.mark.parametrize("option", ["json_file", "report", "annotate"])
+def test_full_disk_is_an_error_and_no_verdict(tmp_path, checkpoint, option, capsys):
+    video = black_video(tmp_path / "x.mp4")
+    with pytest.raises(OutputError, match=r"/dev/full cannot be written \(No space left"):
+        run([video], checkpoint, device="cpu", **{option: Path("/dev/full")})
+    assert "unreadable" not in capsys.readouterr().out
+    assert Path("/dev/full").is_char_device()
 
 
 def test_given_files_are_taken_whatever_their_name_and_once(tmp_path):
@@ -154,6 +189,16 @@ def test_given_files_are_taken_whatever_their_name_and_once(tmp_path):
         (tmp_path / name).write_bytes(b"")
     found = list_videos([odd, tmp_path, tmp_path / "b" / "2.mkv"])
     assert found == [odd, tmp_path / "a" / "1.webm", tmp_path / "b" / "2.mkv"]
+
+
+def test_videos_behind_linked_folders_are_found_once(tmp_path):
+    (tmp_path / "store/deep").mkdir(parents=True)
+    (tmp_path / "store/deep/1.mp4").touch()
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given/link").symlink_to(tmp_path / "store")
+    (tmp_path / "given/other").symlink_to(tmp_path / "store")
+    (tmp_path / "store/deep/loop").symlink_to(tmp_path / "given")
+    assert list_videos([tmp_path / "given"]) == [tmp_path / "given/link/deep/1.mp4"]
 
 
 @pytest.mark.parametrize("text", ["-1", "0", "2.5", "", "some", "²"])

@@ -1,11 +1,13 @@
 import csv
 import json
+import os
 import re
+from pathlib import Path
 
 import pytest
 
 from deepfake_ssat.commands.detect import run
-from deepfake_ssat.errors import ConfigError
+from deepfake_ssat.errors import ConfigError, OutputError
 from deepfake_ssat.video import open_video
 from tests.inference.scripted import write_checkpoint
 from tests.portraits import background, portrait_frames
@@ -96,12 +98,77 @@ def test_marked_copy_has_every_frame(checkpoint, video, tmp_path):
         assert len(list(reader)) == 40
 
 
-def test_video_is_never_overwritten(checkpoint, video):
-    before = video.read_bytes()
-    for outputs in ({"report": video}, {"annotate": video}):
-        with pytest.raises(ConfigError, match="is the video itself"):
-            run([video], checkpoint, **outputs)
-    assert video.read_bytes() == before
+def test_name_decides_between_a_page_and_a_folder_of_pages(checkpoint, tmp_path):
+    bad, other = tmp_path / "bad.mp4", tmp_path / "other.mp4"
+    for file in (bad, other):
+        file.write_bytes(b"no video")
+    (tmp_path / "there").mkdir()
+    for folder in ("there", "new"):
+        assert run([bad], checkpoint, report=tmp_path / folder) == 3
+        assert len(list((tmp_path / folder).glob("bad_*.html"))) == 1
+        assert "bad.mp4" in (tmp_path / folder / "index.html").read_text()
+    with pytest.raises(ConfigError, match=r"one\.html: is the page of one video, 2 are given; give a folder"):
+        run([bad, other], checkpoint, report=tmp_path / "one.html")
+    assert not (tmp_path / "one.html").exists()
+
+
+def test_page_is_printed_on_standard_output(checkpoint, tmp_path, capsys):
+    bad = tmp_path / "bad.mp4"
+    bad.write_bytes(b"no video")
+    run([bad], checkpoint, report=Path("-"))
+    captured = capsys.readouterr()
+    assert captured.out.lstrip().startswith("<!doctype html>")
+    assert captured.out.rstrip().endswith("</html>")
+    assert "unreadable" in captured.err
+
+
+def test_names_that_are_not_utf8_get_their_pages(checkpoint, tmp_path):
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    for name in (b"caf\xe9.mp4", b"b.mp4"):
+        with open(os.path.join(os.fsencode(folder), name), "wb") as file:
+            file.write(b"no video")
+    assert run([folder], checkpoint, tmp_path / "out.json", report=tmp_path / "pages") == 3
+    warnings = [video["warnings"] for video in json.loads((tmp_path / "out.json").read_text())["videos"]]
+    assert "internal error" not in str(warnings)
+    assert len(list((tmp_path / "pages").glob("*.html"))) == 3
+    assert r"caf\udce9.mp4" in (tmp_path / "pages" / "index.html").read_text()
+
+
+@pytest.mark.parametrize("changed", ["page", "version", "precision", "device", "record"])
+def test_stored_verdict_is_not_taken_for_another_one(checkpoint, tmp_path, monkeypatch, changed):
+    from deepfake_ssat.commands import detection_reports
+    from deepfake_ssat.inference import description
+
+    bad, pages = tmp_path / "bad.mp4", tmp_path / "pages"
+    bad.write_bytes(b"no video")
+    run([bad], checkpoint, report=pages)
+    (page,) = pages.glob("bad_*.html")
+    content = page.read_bytes()
+    page.write_bytes(b"old page")
+    run([bad], checkpoint, report=pages)
+    assert page.read_bytes() == b"old page"
+    if changed == "page":
+        page.unlink()
+    elif changed == "record":
+        page.with_suffix(".json").write_text("[]")
+    elif changed == "version":
+        monkeypatch.setattr(detection_reports, "__version__", "0.0.1")
+    else:
+        settings = description.settings_record
+        monkeypatch.setattr(description, "settings_record", lambda *given: {**settings(*given), changed: "x"})
+    run([bad], checkpoint, report=pages)
+    assert page.read_bytes()[:500] == content[:500]
+
+
+@pytest.mark.parametrize("ending", ["mkv", "mov", "avi", "ts", "m4v"])
+def test_marked_copy_is_of_the_kind_that_its_name_says(checkpoint, video, tmp_path, ending):
+    out = tmp_path / f"marked.{ending}"
+    run([video], checkpoint, annotate=out, report=tmp_path / "pages")
+    with open_video(out) as reader:
+        assert len(list(reader)) == 40
+    with pytest.raises(OutputError, match=r"marked\.webm: a marked copy is one of \.mp4 "):
+        run([video], checkpoint, annotate=tmp_path / "marked.webm")
 
 
 def test_several_videos_cannot_share_one_marked_copy(checkpoint, video, tmp_path):

@@ -18,7 +18,7 @@ from sklearn.metrics import roc_auc_score
 from deepfake_ssat.aggregate import AggregationPolicy
 from deepfake_ssat.commands import evaluate
 from deepfake_ssat.config import ExtractionSettings, Selection
-from deepfake_ssat.errors import ConfigError, ContractError, ManifestError
+from deepfake_ssat.errors import ConfigError, ContractError, ManifestError, OutputError
 from deepfake_ssat.inference.detector import Detector, load_detector
 from deepfake_ssat.manifest import people
 from deepfake_ssat.models.checkpoint import Decision
@@ -31,7 +31,7 @@ REPOSITORY = Path(__file__).parents[2]
 CONTRACT = ExtractionSettings(frames=16, crop_size=32)
 DROPPED = [
     DroppedVideo(
-        "tiny", f"Deepfakes/{part}/lost", "x.mp4", split, FAKE, "Deepfakes", Status.NO_FACE, "no face"
+        "tiny", f"Deepfakes/{part}/lost", "x.mp4", split, FAKE, "Deepfakes", Status.NO_FACE, "no face", part
     )
     for part, split in (("c23", "test"), ("c40", "test"), ("c23", "train"))
 ]
@@ -209,10 +209,13 @@ def test_two_runs_do_not_share_a_folder(checkpoint, manifest, tmp_path):
         evaluate.run(checkpoint, manifest.root, tmp_path, device="cpu")
 
 
-def test_output_that_is_a_file_is_refused(checkpoint, manifest, tmp_path):
+def test_output_that_is_a_file_or_the_manifest_is_refused(checkpoint, manifest, tmp_path):
     (tmp_path / "out").write_text("")
-    with pytest.raises(ConfigError, match="cannot be written"):
+    with pytest.raises(OutputError, match="is a file; give a folder"):
         evaluate.run(checkpoint, manifest.root, tmp_path / "out", device="cpu")
+    (tmp_path / "link").symlink_to(manifest.root)
+    with pytest.raises(OutputError, match="is the input"):
+        evaluate.run(checkpoint, manifest.root, tmp_path / "link", device="cpu")
 
 
 def test_clips_cut_otherwise_are_refused_with_the_field(manifest, tmp_path):

@@ -48,6 +48,13 @@ def test_folder_becomes_clips_and_manifest(corpus, tmp_path, capsys):
     assert any(line.endswith("per minute of video") and line.startswith("CPU-seconds") for line in printed)
 
 
+def test_corpus_without_any_label_is_refused(tmp_path):
+    make_video(tmp_path / "dfdc/dfdc_train_part_0/a.mp4")
+    with pytest.raises(CorpusError, match=r"none of its 1 videos has a label; .* metadata\.json"):
+        run_corpus("dfdc", tmp_path / "dfdc", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_dropped_videos_are_in_the_ledger_with_their_reason(corpus, tmp_path, capsys):
     (corpus / "val/real/text.mp4").write_text("no video")
     make_video(corpus / "val/real/brief.mp4", num_frames=2)

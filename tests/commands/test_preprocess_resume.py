@@ -150,3 +150,16 @@ def test_new_split_of_a_finished_video_needs_no_new_extraction(corpus, tmp_path)
         run_corpus("csv", table, tmp_path / "out")
     assert {row.split for row in load_manifest(tmp_path / "out").rows} == {"test"}
     assert clips_written_since(tmp_path / "out", before) == set()
+
+
+def test_budget_of_clips_is_kept_and_another_one_means_another_extraction(corpus, tmp_path):
+    run_folder(corpus, tmp_path / "out", clips=1)
+    assert {row.num_frames for row in load_manifest(tmp_path / "out").rows} == {4}
+    before, tree = time.time_ns(), file_hashes(tmp_path / "out")
+    run_folder(corpus, tmp_path / "out", clips=1)
+    assert clips_written_since(tmp_path / "out", before) == set()
+    assert file_hashes(tmp_path / "out") == tree
+    run_folder(corpus, tmp_path / "out")
+    run_folder(corpus, tmp_path / "all")
+    assert {row.num_frames for row in load_manifest(tmp_path / "out").rows} == {12}
+    assert file_hashes(tmp_path / "out") == file_hashes(tmp_path / "all")

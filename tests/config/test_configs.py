@@ -5,8 +5,8 @@ import torch
 import yaml
 
 from deepfake_ssat.config import PRESETS, load_experiment
-from deepfake_ssat.models.checkpoint import build_network
-from deepfake_ssat.protocols.paper import TABLE_8
+from deepfake_ssat.models.kinds import build_network
+from deepfake_ssat.protocols.paper import MANIPULATIONS, TABLE_8
 from deepfake_ssat.training.run_folder import leaves
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
@@ -96,9 +96,21 @@ def test_stage_is_its_recipe_but_for_data_initial_weights_and_mask(name):
     stage, expected = experiment(name), experiment(recipe).model_dump(mode="json")
     expected["init"] = f"runs/{before}_{ratio}/checkpoints/best.safetensors" if before else None
     expected["data"]["manifest"] = f"data/{corpus}/manifest.csv"
+    if corpus == "dfdc":
+        for split in ("train", "val"):
+            expected["data"][split] |= {"manipulations": [], "compressions": []}
     if method == "mae":
         expected["objective"]["mask_ratio"] = int(ratio) / 100
     assert stage.model_dump(mode="json") == expected
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_faceforensics_experiments_name_the_papers_manipulations_and_compression(path):
+    data = experiment(path.stem).data
+    if str(getattr(data, "manifest", "")).startswith("data/ffpp/"):
+        for selection in (data.train, data.val):
+            assert selection.manipulations == MANIPULATIONS
+            assert selection.compressions == ("c23",)
 
 
 def test_every_row_of_the_paper_is_a_configuration():

@@ -1,4 +1,4 @@
-"""Celeb-DF v1 and v2: folders, the inverted labels of the test list, and people kept in one split."""
+"""Celeb-DF v1, v2 and ++: folders, the inverted labels of the test list, and people kept in one split."""
 
 import pytest
 
@@ -100,3 +100,45 @@ def test_missing_or_damaged_list_is_refused(tmp_path):
 def test_other_names_are_reported(tmp_path):
     touch(tmp_path, "Celeb-real/id1_0007.mp4", "Celeb-real/holiday.mp4")
     assert "Celeb-real/holiday.mp4" in reasons(index_corpus("celebdf", tmp_path, BY_IDENTITY))
+
+
+def test_methods_of_celebdf_plus_plus_are_indexed(tmp_path):
+    touch(
+        tmp_path,
+        "Celeb-real/id0_0001.mp4",
+        "Celeb-synthesis/FaceSwap/Celeb-DF/id0_id1_0001.mp4",
+        "Celeb-synthesis/FaceReenact/LivePortrait/id0_id1_0001.mp4",
+        "Celeb-synthesis/TalkingFace/FLOAT/videos/id0_0001_test_WRA_7.mp4",
+    )
+    _list(tmp_path, "0 Celeb-synthesis/FaceSwap/Celeb-DF/id0_id1_0001.mp4", "1 Celeb-real/id0_0001.mp4")
+    index = index_corpus("celebdf", tmp_path)
+    assert {v.video_id: (v.label, v.manipulation, v.split) for v in index.videos} == {
+        "Celeb-real/id0_0001": (0, "original", "test"),
+        "Celeb-synthesis/FaceSwap/Celeb-DF/id0_id1_0001": (1, "Celeb-DF", "test"),
+    }
+    assert {"shows a person of the official test list"} == set(reasons(index).values())
+    videos = by_id(index_corpus("celebdf", tmp_path, BY_IDENTITY))
+    talking = videos["Celeb-synthesis/TalkingFace/FLOAT/id0_0001_test_wra_7"]
+    assert (talking.label, talking.manipulation, talking.identities) == (1, "FLOAT", ("id0",))
+    swap = videos["Celeb-synthesis/FaceReenact/LivePortrait/id0_id1_0001"]
+    assert swap.identities == ("id0", "id1")
+    assert swap.original_id == talking.original_id == "Celeb-real/id0_0001"
+
+
+def test_names_in_upper_case_are_the_same_videos(tmp_path):
+    touch(tmp_path, "CELEB-REAL/ID1_0007.MP4", "celeb-synthesis/ID1_ID0_0007.Mp4")
+    (tmp_path / "list_of_testing_videos.TXT").write_text(
+        "1 Celeb-real/id1_0007.mp4\n0 Celeb-synthesis/id1_id0_0007.mp4\n"
+    )
+    index = index_corpus("celebdf", tmp_path)
+    assert sorted(by_id(index)) == ["Celeb-real/id1_0007", "Celeb-synthesis/id1_id0_0007"]
+    assert {video.split for video in index.videos} == {"test"}
+    assert index.left_out == ()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_list_saved_by_an_editor_is_read(tmp_path, encoding):
+    touch(tmp_path, "Celeb-real/id1_0007.mp4")
+    text = "1 Celeb-real/id1_0007.mp4\r\n"
+    (tmp_path / "List_of_testing_videos.txt").write_bytes(text.encode(encoding))
+    assert index_corpus("celebdf", tmp_path).videos[0].split == "test"

@@ -157,3 +157,27 @@ def test_preview_validation_people_do_not_train(tmp_path):
 def test_preview_without_dataset_json_is_refused(tmp_path):
     with pytest.raises(CorpusError, match=r"dataset\.json"):
         index_corpus("dfdc-preview", tmp_path)
+
+
+def test_names_in_upper_case_are_the_same_videos(tmp_path):
+    write_json(tmp_path / "DFDC_Train_Part_7/Metadata.JSON", {"a.mp4": REAL, "x.mp4": FAKE_OF_A})
+    touch(tmp_path, "DFDC_Train_Part_7/A.MP4", "DFDC_Train_Part_7/X.mp4")
+    videos = by_id(index_corpus("dfdc", tmp_path))
+    assert {name: video.label for name, video in videos.items()} == {"part_7/a": 0, "part_7/x": 1}
+    assert videos["part_7/x"].original_id == "part_7/a"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_label_files_saved_by_a_spreadsheet_are_read(tmp_path, encoding):
+    touch(tmp_path, "validation/a.mp4", "test/b.mp4")
+    (tmp_path / "validation/labels.csv").write_bytes("filename;label\ra.mp4;1\r".encode(encoding))
+    (tmp_path / "test/metadata.json").write_bytes('{"b.mp4": {"is_fake": 0}}'.encode(encoding))
+    videos = by_id(index_corpus("dfdc", tmp_path))
+    assert {name: video.label for name, video in videos.items()} == {"validation/a": 1, "test/b": 0}
+
+
+@pytest.mark.parametrize("text", ["[]", "[1]", "{"])
+def test_damaged_dataset_json_is_one_line(tmp_path, text):
+    touch(tmp_path, "dataset.json").joinpath("dataset.json").write_text(text)
+    with pytest.raises(CorpusError):
+        index_corpus("dfdc-preview", tmp_path)

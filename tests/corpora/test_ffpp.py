@@ -189,3 +189,59 @@ def test_other_folder_is_told_what_was_expected(tmp_path):
         index_corpus("ffpp", tmp_path)
     with pytest.raises(CorpusError, match="does not exist"):
         index_corpus("ffpp", tmp_path / "absent")
+
+
+@pytest.mark.parametrize("below", ["", "FaceForensics++_C23/"])
+def test_kaggle_copy_gives_the_official_ids(tmp_path, below):
+    root = tmp_path / ("archive" if below else "FaceForensics++_C23")
+    touch(
+        root,
+        f"{below}original/071.mp4",
+        f"{below}Deepfakes/071_054.mp4",
+        f"{below}DeepFakeDetection/24_23__kitchen_pan__YR5OVD4S.mp4",
+    )
+    videos = by_id(index_corpus("ffpp", root))
+    assert sorted(videos) == [
+        "DeepFakeDetection/c23/24_23__kitchen_pan__YR5OVD4S",
+        "Deepfakes/c23/071_054",
+        "youtube/c23/071",
+    ]
+    assert videos["Deepfakes/c23/071_054"].original_path == root / below / "original/071.mp4"
+    assert {video.compression for video in videos.values()} == {"c23"}
+
+
+def test_kaggle_copy_under_another_name_is_told_that_the_name_counts(tmp_path):
+    touch(tmp_path, "original/071.mp4", "Deepfakes/071_054.mp4")
+    with pytest.raises(CorpusError, match="the folder's name tells the compression"):
+        index_corpus("ffpp", tmp_path)
+
+
+def test_fakes_name_their_original_whether_it_is_here_or_not(tmp_path):
+    touch(
+        tmp_path,
+        f"{FAKES}/FaceSwap/c40/videos/071_054.mp4",
+        f"{FAKES}/DeepFakeDetection/c23/videos/24_23__kitchen_pan__YR5OVD4S.mp4",
+    )
+    originals = {video.manipulation: video.original_id for video in index_corpus("ffpp", tmp_path).videos}
+    assert originals == {"FaceSwap": "youtube/c40/071", "DeepFakeDetection": "actors/c23/24__kitchen_pan"}
+
+
+def test_upper_case_folders_and_suffixes_are_read(tmp_path):
+    touch(tmp_path, "Original_Sequences/YouTube/C23/Videos/071.MP4")
+    touch(tmp_path, "Manipulated_Sequences/deepfakes/C23/videos/071_054.Mp4")
+    videos = by_id(index_corpus("ffpp", tmp_path))
+    assert sorted(videos) == ["Deepfakes/c23/071_054", "youtube/c23/071"]
+    assert videos["Deepfakes/c23/071_054"].original_path == videos["youtube/c23/071"].path
+
+
+def test_frames_folder_is_named_like_the_images_folder(tmp_path):
+    touch(tmp_path, f"{YOUTUBE}/c23/videos/071.mp4", f"{FAKES}/FaceSwap/c23/frames/071_054/0001.png")
+    assert f"{FAKES}/FaceSwap/c23/frames" in reasons(index_corpus("ffpp", tmp_path))
+
+
+@pytest.mark.parametrize("ids", [[71, 54], ["71", "54"]])
+def test_split_list_whose_ids_lost_their_zeros_is_read(tmp_path, ids):
+    touch(tmp_path, f"{YOUTUBE}/c23/videos/071.mp4")
+    for split, pair in (("train", [1, 2]), ("val", [3, 4]), ("test", ids)):
+        write_json(tmp_path / f"{split}.json", [pair])
+    assert index_corpus("ffpp", tmp_path).videos[0].split == "test"

@@ -3,7 +3,7 @@
 import pytest
 
 from deepfake_ssat.corpora import CORPORA, CorpusOptions, index_corpus
-from deepfake_ssat.errors import CorpusError, ManifestError
+from deepfake_ssat.errors import CorpusError, ManifestError, TextError
 from deepfake_ssat.manifest import check_leaks
 from tests.corpora.trees import by_id, reasons, touch
 
@@ -149,6 +149,7 @@ def test_csv_row_without_file_is_reported_and_without_label_is_unlabelled(tmp_pa
     ("text", "message"),
     [
         ("file,label\na.mp4,0\n", "has no column 'path'"),
+        ("path,label\na.mp4,0,b,c\n", "line 2: has 4 values for 2 columns"),
         ("path,label\na.mp4,2\n", "line 2: label '2' is none of"),
         ("path,label,split\na.mp4,0,dev\n", "split 'dev' is none of"),
         ("path,label,split\na.mp4,0,val\nb.mp4,0,\n", "1 rows have no split"),
@@ -157,7 +158,7 @@ def test_csv_row_without_file_is_reported_and_without_label_is_unlabelled(tmp_pa
 )
 def test_csv_mistakes_are_named(tmp_path, text, message):
     touch(tmp_path, "a.mp4", "b.mp4")
-    with pytest.raises(CorpusError, match=message):
+    with pytest.raises((CorpusError, TextError), match=message):
         index_corpus("csv", _table(tmp_path, text))
 
 
@@ -196,5 +197,65 @@ def test_choices_of_another_corpus_are_refused(tmp_path):
 
 def test_split_selection_that_leaves_nothing_says_so(tmp_path):
     touch(tmp_path, "train/real/a.mp4")
-    with pytest.raises(CorpusError, match="nothing is left of 1 videos with splits test"):
+    with pytest.raises(CorpusError, match="nothing is left of 1 videos with splits test; ask for less"):
         index_corpus("folder", tmp_path, CorpusOptions(splits=("test",)))
+
+
+def test_videos_behind_linked_folders_are_found(tmp_path):
+    touch(tmp_path / "store", "swaps/b.mp4", "people/ann/a.mp4")
+    touch(tmp_path / "corpus", "real/c.mp4").joinpath("fake").mkdir()
+    (tmp_path / "corpus/fake/Swap").symlink_to(tmp_path / "store/swaps")
+    (tmp_path / "corpus/real/people").symlink_to(tmp_path / "store/people")
+    index = index_corpus("folder", tmp_path / "corpus")
+    assert {v.video_id: v.label for v in index.videos} == {
+        "real/c": 0,
+        "real/people/ann/a": 0,
+        "fake/Swap/b": 1,
+    }
+    assert index.left_out == ()
+
+
+def test_links_in_a_loop_end_and_are_named(tmp_path):
+    touch(tmp_path, "real/ann/a.mp4", "fake/Swap/b.mp4")
+    (tmp_path / "real/ann/again").symlink_to(tmp_path / "real")
+    index = index_corpus("folder", tmp_path)
+    assert sorted(by_id(index)) == ["fake/Swap/b", "real/ann/a"]
+    assert reasons(index) == {"real/ann/again": "a link to what is listed already"}
+
+
+def test_what_no_reader_looks_at_is_named(tmp_path):
+    touch(
+        tmp_path,
+        "real/a.mp4",
+        "fake/Swap/b.mp4",
+        "Fakes2/c.mp4",
+        "d.MP4",
+        "more.zip",
+        "shots/0001.png",
+        "readme.txt",
+        ".trash/e.mp4",
+    )
+    assert reasons(index_corpus("folder", tmp_path)) == {
+        "Fakes2/c.mp4": "where this corpus has no videos",
+        "d.MP4": "where this corpus has no videos",
+        "more.zip": "an archive: unpack it",
+        "shots": "extracted frames: only videos are read",
+        ".trash/e.mp4": "where this corpus has no videos",
+    }
+
+
+def test_folder_names_in_any_case_tell_the_label(tmp_path):
+    touch(tmp_path, "Real/a.MP4", "FAKE/Swap/b.mp4")
+    assert {v.video_id: v.label for v in index_corpus("folder", tmp_path).videos} == {
+        "Real/a": 0,
+        "FAKE/Swap/b": 1,
+    }
+
+
+def test_table_saved_by_a_spreadsheet_is_read(tmp_path):
+    touch(tmp_path, "Zoë/a.mp4", "b.mp4")
+    table = tmp_path / "list.csv"
+    for encoding in ("utf-8-sig", "utf-16", "cp1252"):
+        table.write_bytes("path;label\rZoë/a.mp4;fake\rb.mp4;real\r".encode(encoding))
+        index = index_corpus("csv", table)
+        assert {v.video_id: v.label for v in index.videos} == {"Zoë/a": 1, "b": 0}

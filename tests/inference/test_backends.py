@@ -11,7 +11,7 @@ import torch
 from deepfake_ssat import load_detector
 from deepfake_ssat.commands.detect import run
 from deepfake_ssat.commands.detection_reports import command_for
-from deepfake_ssat.errors import CheckpointError, ConfigError
+from deepfake_ssat.errors import CheckpointError, ConfigError, OutputError
 from deepfake_ssat.faces import extract
 from deepfake_ssat.inference import onnx_export
 from deepfake_ssat.inference.backends import OpenVinoScorer, make_scorer
@@ -136,7 +136,7 @@ def test_form_that_computes_something_else_is_refused(tmp_path, cache):
 
 def test_cache_that_cannot_be_written_is_refused(tmp_path, cache):
     cache.write_text("a file")
-    with pytest.raises(ConfigError, match="set XDG_CACHE_HOME"):
+    with pytest.raises(OutputError, match="set XDG_CACHE_HOME"):
         OpenVinoScorer(checkpoint_in(tmp_path), CPU)
 
 

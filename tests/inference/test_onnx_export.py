@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from deepfake_ssat.commands.export import run
-from deepfake_ssat.errors import CheckpointError, ConfigError
+from deepfake_ssat.errors import CheckpointError, ConfigError, OutputError
 from deepfake_ssat.inference import onnx_export
 from deepfake_ssat.inference.onnx_export import PARITY_TOLERANCE, export_onnx
 from tests.inference.exported import DECISION, checkpoint_file, checkpoint_in, exported
@@ -100,11 +100,11 @@ def test_command_writes_the_file_and_tells_the_difference(tmp_path, ready_made, 
 
 
 def test_outputs_that_cannot_be_written_are_refused(tmp_path, ready_made):
-    with pytest.raises(ConfigError, match="is a folder; give a file"):
+    with pytest.raises(OutputError, match="is a folder; give a file"):
         run(checkpoint_file(tmp_path), tmp_path)
     ready_made()
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigError, match=r"out\.onnx cannot be written"):
+    with pytest.raises(OutputError, match="does not exist; make it"):
         run(checkpoint_file(tmp_path), tmp_path / "file" / "out.onnx")
 
 

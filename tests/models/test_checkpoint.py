@@ -132,10 +132,8 @@ def test_software_that_computes_something_else_fails_the_self_test(saved, monkey
     elif setting == "positions":
         rewrite(saved[1], header={"settings": changed(VIDEO, positions="sincos_3d").model_dump(mode="json")})
     else:
-        original = checkpoint_module.MaskedAutoencoder._logits
-        monkeypatch.setattr(
-            checkpoint_module.MaskedAutoencoder, "_logits", lambda self, tokens: original(self, tokens.cos())
-        )
+        original = MaskedAutoencoder._logits
+        monkeypatch.setattr(MaskedAutoencoder, "_logits", lambda self, tokens: original(self, tokens.cos()))
     assert "self-test failed" in refusal(saved[1])
 
 

@@ -39,6 +39,18 @@ def test_tube_mask_hides_same_cells_in_every_step(ratio, hidden):
     assert (mask == mask[:, :1]).all()
 
 
+@pytest.mark.parametrize("side", [2, 3, 5, 7, 8, 10, 12, 14])
+@pytest.mark.parametrize("ratio", [0.5, 0.6, 0.75, 0.9, 0.95])
+def test_tube_mask_hides_as_many_cells_as_videomae(side, ratio):
+    per_step = int(ratio * side * side)  # VideoMAE: int(mask_ratio * num_patches_per_frame)
+    mask = tube_mask(2, (3, side, side), ratio, generator(), "cpu").reshape(2, 3, -1)
+    assert (mask.sum(dim=2) == per_step).all()
+
+
+def test_three_quarters_of_49_cells_are_36():
+    assert count_hidden(49, 0.75) == 36
+
+
 def test_tube_masks_differ_between_clips_and_cover_all_cells():
     masks = tube_mask(200, (1, 4, 4), 0.75, generator(), "cpu")
     assert len(torch.unique(masks, dim=0)) > 100

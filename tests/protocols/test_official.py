@@ -27,9 +27,8 @@ def _video(manipulation, name, split, compression="c23", corpus="ffpp"):
     folder = "youtube" if manipulation == "original" else manipulation
     label = REAL if manipulation == "original" else FAKE
     stem = name if label == REAL else f"{name}_{name}"
-    return DroppedVideo(
-        corpus, f"{folder}/{compression}/{stem}", "", split, label, manipulation, Status.NO_FACE, ""
-    )
+    video_id = f"{folder}/{compression}/{stem}"
+    return DroppedVideo(corpus, video_id, "", split, label, manipulation, Status.NO_FACE, "", compression)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +72,7 @@ def test_video_of_another_split_is_noticed(complete):
 
 
 def test_two_compressions_are_not_the_papers(complete):
-    both = (*complete, *(replace(v, video_id=v.video_id.replace("c23", "c40")) for v in complete))
+    both = (*complete, *(replace(v, compression="c40") for v in complete))
     assert "compressions c23, c40 are mixed" in why_unofficial(Videos(both), DATA, _fold())
     one = Selection(splits=("train",), compressions=("c23",))
     data = DATA.model_copy(update={"train": one, "val": one.model_copy(update={"splits": ("val",)})})

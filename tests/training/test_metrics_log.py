@@ -2,6 +2,7 @@ import csv
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from deepfake_ssat.config import ObjectiveSettings
 from deepfake_ssat.training.metrics_log import MetricsLog, columns_for
 
 COLUMNS = ("step", "epoch", "loss", "val_loss")
@@ -56,10 +57,14 @@ def test_tensorboard_has_the_same_numbers(tmp_path):
     assert [(event.step, event.value) for event in events.Scalars("validation/loss")] == [(7, 0.25)]
 
 
+def objective(name):
+    return ObjectiveSettings.model_validate({"name": name})
+
+
 def test_columns_are_those_that_the_run_fills():
-    assert "val_video_auc" in columns_for("ssat", faces=True, num_classes=2)
-    assert "reconstruction_loss" not in columns_for("scratch", faces=True, num_classes=2)
-    mae = columns_for("mae", faces=True, num_classes=2)
+    assert "val_video_auc" in columns_for(objective("ssat"), faces=True, num_classes=2)
+    assert "reconstruction_loss" not in columns_for(objective("scratch"), faces=True, num_classes=2)
+    mae = columns_for(objective("mae"), faces=True, num_classes=2)
     assert "val_reconstruction_loss" in mae
     assert not {"classification_loss", "val_video_auc"} & set(mae)
-    assert "val_image_auc" not in columns_for("ssat", faces=False, num_classes=10)
+    assert "val_image_auc" not in columns_for(objective("ssat"), faces=False, num_classes=10)

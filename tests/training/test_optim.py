@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from deepfake_ssat.config import OptimizerSettings
+from deepfake_ssat.config import ObjectiveSettings, OptimizerSettings
 from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
 from deepfake_ssat.training.optim import (
     Schedule,
@@ -87,7 +87,6 @@ def test_layers_keep_their_ratio_through_the_schedule():
 
 
 def _reached(model: MaskedAutoencoder, objective: str) -> set[str]:
-    from deepfake_ssat.config import ObjectiveSettings
     from deepfake_ssat.objectives import OBJECTIVES
 
     settings = model.settings
@@ -104,5 +103,5 @@ def _reached(model: MaskedAutoencoder, objective: str) -> set[str]:
 def test_what_is_trained_is_what_the_objective_reaches(objective, settings):
     model = MaskedAutoencoder(settings)
     reached = _reached(model, objective)
-    freeze_unused(model, objective)
+    freeze_unused(model, ObjectiveSettings.model_validate({"name": objective}))
     assert {name for name, parameter in model.named_parameters() if parameter.requires_grad} == reached

@@ -5,7 +5,7 @@ import torch
 
 from deepfake_ssat.config import Experiment
 from deepfake_ssat.errors import TrainingError
-from deepfake_ssat.manifest import replace_file
+from deepfake_ssat.outputs import write_file
 from deepfake_ssat.training import run_folder
 from deepfake_ssat.training.run_folder import POSITION_KEY, Position, RunFolder
 from tests.training.runs import tiny_values
@@ -58,9 +58,9 @@ def test_folder_may_be_checked_and_begun_again_wherever_its_beginning_stopped(
     def write(path, data):
         if path.name == killed_at:
             raise KeyboardInterrupt
-        replace_file(path, data)
+        write_file(path, data)
 
-    monkeypatch.setattr(run_folder, "replace_file", write)
+    monkeypatch.setattr(run_folder, "write_file", write)
     monkeypatch.setattr(
         run_folder.Path,
         "mkdir",

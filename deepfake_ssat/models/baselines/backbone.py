@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from deepfake_ssat.config.baselines import CrossEfficientVitSettings, FrameClassifierSettings
-from deepfake_ssat.errors import ConfigError
+from deepfake_ssat.errors import CheckpointError, ConfigError
+from deepfake_ssat.models.evidence import activation_times_gradient
 
 
 def create_backbone(name: str, channels: int, drop_path: float = 0.0) -> Any:
@@ -76,6 +78,30 @@ def spread_frames(clips: Tensor, settings: FrameClassifierSettings | CrossEffici
         middles = (np.arange(settings.frames_used) + 0.5) * settings.frames / settings.frames_used
         clips = clips[:, :, torch.as_tensor(middles.astype(int), device=clips.device)]
     return rearrange(clips, "b c t h w -> (b t) c h w")
+
+
+def frame_evidence(
+    clips: Tensor,
+    settings: FrameClassifierSettings | CrossEfficientVitSettings,
+    maps_of: Callable[[Tensor], tuple[Tensor, ...]],
+    logits_of: Callable[[tuple[Tensor, ...]], Tensor],
+) -> Tensor:
+    """(B, C, T, H, W) -> (B, frames_used, h, w) >= 0: Grad-CAM on the first map of each judged frame.
+
+    ``maps_of`` takes frames (N, C, H, W), ``logits_of`` its maps. Raises CheckpointError for a backbone whose
+    features are no map.
+    """
+
+    def features_of(clips: Tensor) -> tuple[Tensor, ...]:
+        maps = maps_of(spread_frames(clips, settings))
+        if maps[0].ndim != 4:
+            raise CheckpointError(f"backbone {settings.backbone} has no maps of features to explain by")
+        return maps
+
+    evidence = activation_times_gradient(clips, features_of, lambda *maps: logits_of(maps))
+    # A clip's logits are the mean over its frames.
+    cells = (evidence.sum(dim=1) / settings.frames_used).clamp_min(0.0)
+    return rearrange(cells, "(b t) h w -> b t h w", t=settings.frames_used)
 
 
 def mean_over_frames(logits: Tensor, frames_used: int) -> Tensor:

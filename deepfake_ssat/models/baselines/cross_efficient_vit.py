@@ -20,10 +20,12 @@ from deepfake_ssat.models.attention import attend
 from deepfake_ssat.models.baselines.backbone import (
     coarse_layers,
     cut_backbone,
+    frame_evidence,
     mean_over_frames,
     spread_frames,
 )
 from deepfake_ssat.models.blocks import Block
+from deepfake_ssat.models.network import Network
 
 NORM_EPS = 1e-6
 
@@ -103,8 +105,10 @@ class Round(nn.Module):
         return torch.cat([small_class, small_patches], dim=1), torch.cat([large_class, large_patches], dim=1)
 
 
-class CrossEfficientVit(nn.Module):
+class CrossEfficientVit(Network):
     """Frames -> logits of two branches, added; the mean over a clip's frames."""
+
+    settings: CrossEfficientVitSettings
 
     def __init__(self, settings: CrossEfficientVitSettings):
         super().__init__()
@@ -113,14 +117,18 @@ class CrossEfficientVit(nn.Module):
         self.large = Branch(settings, settings.large)
         self.rounds = nn.ModuleList(Round(settings) for _ in range(settings.rounds))
 
-    def forward(self, clips: Tensor) -> Tensor:
-        """(B, C, T, H, W) -> (B, classes): the same as ``classify``."""
-        return self.classify(clips)
-
     def classify(self, clips: Tensor) -> Tensor:
         """(B, C, T, H, W) -> logits (B, classes), the mean over ``frames_used`` frames."""
         logits = self.classify_frames(spread_frames(clips, self.settings))
         return mean_over_frames(logits, self.settings.frames_used)
+
+    def self_test_logits(self, clips: Tensor) -> Tensor:
+        """A clip's frames go through the same weights one by one: one of them suffices."""
+        return self.classify_frames(clips[:, :, 0])
+
+    def evidence_map(self, clips: Tensor) -> Tensor:
+        """(B, C, T, H, W) -> (B, frames_used, h, w) >= 0: Grad-CAM on the map of the small branch."""
+        return frame_evidence(clips, self.settings, self.feature_maps, self.classify_maps)
 
     def classify_frames(self, frames: Tensor) -> Tensor:
         """(N, C, H, W) -> logits (N, classes)."""
@@ -140,6 +148,9 @@ class CrossEfficientVit(nn.Module):
     def backbones(self) -> dict[str, nn.Module]:
         """By the name of its place, what published weights of the backbone start."""
         return {"small.backbone": self.small.backbone, "large.backbone": self.large.backbone}
+
+    def published_head(self) -> None:
+        """None: each branch has a head of its own, which no published backbone knows."""
 
     def layer_numbers(self) -> dict[str, int]:
         """By name of a parameter, its layer, counted from the pixels: stages, embedding, rounds."""

@@ -13,13 +13,17 @@ from deepfake_ssat.config.baselines import FrameClassifierSettings
 from deepfake_ssat.models.baselines.backbone import (
     coarse_layers,
     create_backbone,
+    frame_evidence,
     mean_over_frames,
     spread_frames,
 )
+from deepfake_ssat.models.network import Network
 
 
-class FrameClassifier(nn.Module):
+class FrameClassifier(Network):
     """Frames -> maps of the backbone -> pooled features -> logits, the mean over a clip's frames."""
+
+    settings: FrameClassifierSettings
 
     def __init__(self, settings: FrameClassifierSettings):
         super().__init__()
@@ -28,14 +32,18 @@ class FrameClassifier(nn.Module):
         self.dropout = nn.Dropout(settings.dropout)
         self.head = nn.Linear(self.backbone.head_hidden_size, settings.num_classes)
 
-    def forward(self, clips: Tensor) -> Tensor:
-        """(B, C, T, H, W) -> (B, classes): the same as ``classify``."""
-        return self.classify(clips)
-
     def classify(self, clips: Tensor) -> Tensor:
         """(B, C, T, H, W) -> logits (B, classes), the mean over ``frames_used`` frames."""
         logits = self.classify_frames(spread_frames(clips, self.settings))
         return mean_over_frames(logits, self.settings.frames_used)
+
+    def self_test_logits(self, clips: Tensor) -> Tensor:
+        """A clip's frames go through the same weights one by one: one of them suffices."""
+        return self.classify_frames(clips[:, :, 0])
+
+    def evidence_map(self, clips: Tensor) -> Tensor:
+        """(B, C, T, H, W) -> (B, frames_used, h, w) >= 0: Grad-CAM on the map of the backbone."""
+        return frame_evidence(clips, self.settings, self.feature_maps, self.classify_maps)
 
     def classify_frames(self, frames: Tensor) -> Tensor:
         """(N, C, H, W) -> logits (N, classes)."""
@@ -55,6 +63,10 @@ class FrameClassifier(nn.Module):
     def backbones(self) -> dict[str, nn.Module]:
         """By the name of its place, what published weights of the backbone start."""
         return {"backbone": self.backbone}
+
+    def published_head(self) -> nn.Linear:
+        """``head``, which a published classifier of the same features can start."""
+        return self.head
 
     def layer_numbers(self) -> dict[str, int]:
         """By name of a parameter, its stage, counted from the pixels; those of the head are left out."""

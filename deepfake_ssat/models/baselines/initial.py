@@ -93,17 +93,18 @@ def _published(
         used |= {place + name for name in placed}
         where = f" under {place.removesuffix('.')}" if place else ""
         report.append(f"{target}: {len(placed)} of {len(own)} weights of the file{where}")
-    if isinstance(model, FrameClassifier):
-        fitting |= _classifier(model, weights, used, report)
+    head = model.published_head()
+    if head is not None:
+        fitting |= _classifier(head, weights, used, report)
     _note_unused(weights.keys() - used, report)
     return fitting
 
 
 def _classifier(
-    model: FrameClassifier, weights: dict[str, Tensor], used: set[str], report: list[str]
+    head: nn.Linear, weights: dict[str, Tensor], used: set[str], report: list[str]
 ) -> dict[str, Tensor]:
-    """The head, from the first classifier of the file that has as many classes; and what became of it."""
-    wanted = model.head.weight
+    """``head``, from the first classifier of the file that has as many classes; and what became of it."""
+    wanted = head.weight
     num_features = wanted.shape[1]
     names = [
         name.removesuffix(".weight")

@@ -10,7 +10,8 @@ from safetensors.torch import save_file
 
 from deepfake_ssat.errors import CheckpointError
 from deepfake_ssat.models.baselines.initial import load_backbone_weights
-from deepfake_ssat.models.checkpoint import Checkpoint, build_network, save_checkpoint
+from deepfake_ssat.models.checkpoint import Checkpoint, save_checkpoint
+from deepfake_ssat.models.kinds import build_network
 from deepfake_ssat.models.pretrained import load_initial_weights
 from tests.models import refusals
 from tests.models.baselines.test_networks import changed_cross, network
@@ -105,7 +106,7 @@ def test_own_checkpoint_starts_all_of_it(settings, tmp_path):
     torch.manual_seed(5)
     trained = build_network(settings)
     path = tmp_path / "best.safetensors"
-    save_checkpoint(path, Checkpoint(trained, settings, kind=settings.kind))
+    save_checkpoint(path, Checkpoint(trained, settings))
     model = network(settings)
     count = len(model.state_dict())
     assert load_backbone_weights(model, path) == [f"{count} of {count} weights come from {path}"]
@@ -137,15 +138,15 @@ def test_files_of_other_networks_are_refused(tmp_path):
 
 def test_checkpoints_of_another_kind_are_refused_in_both_directions(tmp_path):
     path = tmp_path / "best.safetensors"
-    save_checkpoint(path, Checkpoint(network(FRAME), FRAME, kind=FRAME.kind))
+    save_checkpoint(path, Checkpoint(network(FRAME), FRAME))
     message = "holds a model of kind frame_classifier, the configuration's is"
     assert f"{message} cross_efficient_vit" in refusal(network(CROSS), path)
     with pytest.raises(CheckpointError, match=f"{message} masked_autoencoder"):
         load_initial_weights(random_model(VIDEO, 1), path)
-    save_checkpoint(path, Checkpoint(network(CROSS), CROSS, kind=CROSS.kind))
+    save_checkpoint(path, Checkpoint(network(CROSS), CROSS))
     other = network(changed_cross(rounds=1))
     assert "weights of the file have no place here: rounds.1." in load_backbone_weights(other, path)[-1]
-    save_checkpoint(path, Checkpoint(other, other.settings, kind=CROSS.kind))
+    save_checkpoint(path, Checkpoint(other, other.settings))
     assert "has no rounds.1." in refusal(network(CROSS), path)
 
 

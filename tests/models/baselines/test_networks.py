@@ -9,15 +9,20 @@ import timm
 import torch
 from pydantic import ValidationError
 
-from deepfake_ssat.config import BranchSettings, CrossEfficientVitSettings, FrameClassifierSettings
+from deepfake_ssat.config import (
+    BranchSettings,
+    CrossEfficientVitSettings,
+    FrameClassifierSettings,
+    ObjectiveSettings,
+)
 from deepfake_ssat.config.extraction import ExtractionSettings
 from deepfake_ssat.errors import CheckpointError, ConfigError
-from deepfake_ssat.inference.heatmaps import frame_evidence_map
 from deepfake_ssat.models.attention import attend_by_products
 from deepfake_ssat.models.baselines.backbone import spread_frames
 from deepfake_ssat.models.baselines.cross_efficient_vit import Exchange
-from deepfake_ssat.models.checkpoint import Checkpoint, build_network, load_checkpoint, save_checkpoint
-from deepfake_ssat.training.optim import freeze_unused, layers_of, parameter_groups
+from deepfake_ssat.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from deepfake_ssat.models.kinds import build_network
+from deepfake_ssat.training.optim import freeze_unused, parameter_groups
 from tests.models.baselines.tiny import BACKBONE, CROSS, FRAME
 
 BOTH = pytest.mark.parametrize("settings", [FRAME, CROSS], ids=lambda settings: settings.kind)
@@ -41,7 +46,7 @@ def test_logits_have_one_row_a_clip_and_every_weight_a_gradient(settings):
     assert logits.shape == (2, 2)
     logits.square().sum().backward()
     assert [name for name, value in model.named_parameters() if value.grad is None] == []
-    freeze_unused(model, "scratch")
+    freeze_unused(model, ObjectiveSettings.model_validate({"name": "scratch"}))
     assert all(value.requires_grad for value in model.parameters())
 
 
@@ -137,7 +142,7 @@ def test_checkpoint_comes_back_and_passes_its_self_test(settings, tmp_path):
     model(clips_for(settings))
     contract = ExtractionSettings(frames=4, crop_size=32)
     path = tmp_path / "best.safetensors"
-    save_checkpoint(path, Checkpoint(model, settings, contract, kind=settings.kind))
+    save_checkpoint(path, Checkpoint(model, settings, contract))
     loaded = load_checkpoint(path, decoder=False)
     assert (loaded.kind, loaded.settings) == (settings.kind, settings)
     before, after = model.state_dict(), loaded.model.state_dict()
@@ -157,7 +162,7 @@ def test_changed_running_statistics_fail_the_self_test(tmp_path, monkeypatch):
     with torch.no_grad():
         model.head.weight.mul_(30)
     monkeypatch.setattr(checkpoint, "SELF_TEST_TOLERANCE", 1e-6)
-    save_checkpoint(path, Checkpoint(model, FRAME, kind=FRAME.kind))
+    save_checkpoint(path, Checkpoint(model, FRAME))
     read = checkpoint._read
 
     def damaged(*given):
@@ -174,7 +179,7 @@ def test_tables_that_are_no_weights_are_computed_again(tmp_path):
     settings = FrameClassifierSettings(backbone="test_vit4", frames=1, frames_used=1, image_size=160)
     path = tmp_path / "best.safetensors"
     model = network(settings).eval()
-    save_checkpoint(path, Checkpoint(model, settings, kind=settings.kind))
+    save_checkpoint(path, Checkpoint(model, settings))
     clips = clips_for(settings, 1)
     assert torch.equal(load_checkpoint(path).model(clips), model(clips))
 
@@ -182,7 +187,7 @@ def test_tables_that_are_no_weights_are_computed_again(tmp_path):
 @BOTH
 def test_layers_count_from_the_pixels_to_the_head(settings):
     model = network(settings)
-    numbers = layers_of(model)
+    numbers = model.layer_numbers()
     behind = [name for name, _ in model.named_parameters() if name not in numbers]
     assert behind
     assert all(".head" in f".{name}" for name in behind)
@@ -225,7 +230,7 @@ def test_evidence_is_gradient_times_map_by_finite_differences(settings):
     model = network(settings).eval()
     clips = clips_for(settings, 1)
     with torch.inference_mode():
-        evidence = frame_evidence_map(model, clips)
+        evidence = model.evidence_map(clips)
     model = model.double()
     maps = model.feature_maps(spread_frames(clips.double(), settings))
     assert evidence.shape == (1, 2, *maps[0].shape[2:])
@@ -242,7 +247,7 @@ def test_evidence_is_gradient_times_map_by_finite_differences(settings):
 
 def test_timm_is_imported_when_a_baseline_is_built_and_not_before():
     code = (
-        "import sys; from deepfake_ssat.models.checkpoint import KINDS, build_network; "
+        "import sys; from deepfake_ssat.models.kinds import KINDS, build_network; "
         "from deepfake_ssat.config import FrameClassifierSettings; before = 'timm' in sys.modules; "
         f"build_network(FrameClassifierSettings(backbone={BACKBONE!r})); print(before, 'timm' in sys.modules)"
     )
@@ -255,7 +260,7 @@ def test_absent_timm_is_told_with_the_extra_that_brings_it(monkeypatch, tmp_path
     from deepfake_ssat.models.baselines import backbone
 
     path = tmp_path / "best.safetensors"
-    save_checkpoint(path, Checkpoint(network(FRAME), FRAME, kind=FRAME.kind))
+    save_checkpoint(path, Checkpoint(network(FRAME), FRAME))
     monkeypatch.setattr(backbone.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(CheckpointError, match=r"cannot be built here: .*deepfake-ssat\[train\]"):
         load_checkpoint(path)

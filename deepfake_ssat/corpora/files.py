@@ -1,0 +1,100 @@
+"""Finds the files of a corpus: videos, pictures, names in any case, and folders behind links."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from deepfake_ssat.errors import CorpusError
+
+VIDEO_SUFFIXES = frozenset(
+    {".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4"}
+    | {".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".webm", ".wmv"}
+)
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+FRAME_FOLDERS = ("images", "frames")
+"""Where copies keep extracted frames, a folder for each video."""
+
+
+@dataclass(frozen=True)
+class FolderListing:
+    """One folder of a tree."""
+
+    path: Path
+    files: tuple[str, ...]
+    """The names of its files, sorted."""
+    is_repeated: bool = False
+    """A link to a folder that is listed elsewhere already: its files are not listed again."""
+
+
+def walk(root: Path) -> Iterator[FolderListing]:
+    """Every folder of a tree once, those behind links after the others; a loop of links ends.
+
+    Raises CorpusError where a folder may not be read: its videos would be missing without a word.
+    """
+    seen: set[tuple[int, int]] = set()
+    folders, links = deque([root]), deque[Path]()
+    while folders or links:
+        folder = folders.popleft() if folders else links.popleft()
+        try:
+            state = folder.stat()
+            if (state.st_dev, state.st_ino) in seen:
+                yield FolderListing(folder, (), is_repeated=True)
+                continue
+            seen.add((state.st_dev, state.st_ino))
+            with os.scandir(folder) as scanned:
+                entries = sorted(scanned, key=lambda entry: entry.name)
+        except OSError as error:
+            raise CorpusError(
+                f"{folder} cannot be read ({error.strerror}); give it leave, or other paths"
+            ) from error
+        for entry in entries:
+            if entry.is_dir():
+                (links if entry.is_symlink() else folders).append(folder / entry.name)
+        yield FolderListing(folder, tuple(entry.name for entry in entries if entry.is_file()))
+
+
+def find(folder: Path, *names: str) -> Path:
+    """The path below a folder whatever the case of its names on disk; as written where it does not exist."""
+    for name in names:
+        path = folder / name
+        if not path.exists() and folder.is_dir():
+            alike = (child for child in sorted(folder.iterdir()) if child.name.lower() == name.lower())
+            path = next(alike, path)
+        folder = path
+    return folder
+
+
+def list_folders(folder: Path) -> list[Path]:
+    """The folders directly in a folder, by name; an absent folder has none."""
+    return sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+
+
+def list_videos(folder: Path) -> list[Path]:
+    """The video files directly in a folder, by name; an absent folder has none."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if is_video(path))
+
+
+def is_video(path: Path) -> bool:
+    """Whether the name is a video's; hidden files (such as macOS's ``._x.mp4``) are none."""
+    return has_suffix(path.name, VIDEO_SUFFIXES) and path.is_file()
+
+
+def is_picture(path: Path) -> bool:
+    """Whether the name is a still picture's; hidden files are none."""
+    return has_suffix(path.name, PICTURE_SUFFIXES) and path.is_file()
+
+
+def has_suffix(name: str, suffixes: frozenset[str]) -> bool:
+    """Whether a file name, unless it is hidden, ends in one of the suffixes, in any case."""
+    return os.path.splitext(name)[1].lower() in suffixes and not name.startswith(".")
+
+
+def relative_name(path: Path, root: Path) -> str:
+    """The path below the root with forward slashes; a path outside the root as it is."""
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()

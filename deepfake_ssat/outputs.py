@@ -1,0 +1,143 @@
+"""Writes results: refused before the work where that must fail, whole or not at all, never over an input.
+
+A link is followed to its file, and a device, a pipe or standard output is written to; none is replaced.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from deepfake_ssat.errors import OutputError
+
+PRINTED = {"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
+"""Names of standard output."""
+
+
+def is_printed(path: Path | None) -> bool:
+    """Whether a path is standard output, which other words must then leave alone."""
+    return path is not None and os.fspath(path) in PRINTED
+
+
+def check_file(path: Path, inputs: Iterable[Path] = (), *, may_print: bool = False) -> None:
+    """Refuses a file that could not be written after the work, or that is one of the inputs.
+
+    Its folder must be there: a mistyped path must not become a folder. Raises OutputError.
+    """
+    if is_printed(path):
+        if not may_print:
+            raise OutputError(f"{path}: this is not printed; give a file to write to")
+        return
+    if os.path.isdir(path):
+        raise OutputError(f"{path} is a folder; give a file to write to")
+    _check_no_input(path, inputs)
+    folder = _target(path).parent
+    if not os.path.isdir(folder):
+        raise OutputError(f"{path}: its folder {folder} does not exist; make it, or give another file")
+    if not os.access(path if os.path.exists(path) else folder, os.W_OK):
+        raise OutputError(f"{path} may not be written; give another file")
+
+
+def check_different(outputs: Mapping[str, Path | None]) -> None:
+    """Refuses options that would write one and the same file, however they call it; raises OutputError."""
+    options: dict[Path | None, str] = {}
+    for option, path in outputs.items():
+        if path is None or (_in_place(path) and not is_printed(path)):
+            continue
+        place = None if is_printed(path) else _target(path)
+        if place in options:
+            both = f"{options[place]} and {option}"
+            if place is None:
+                raise OutputError(f"{both} cannot both print; write one of them to a file")
+            raise OutputError(f"{both} both write {path}; give two files")
+        options[place] = option
+
+
+def make_folder(path: Path, inputs: Iterable[Path] = ()) -> None:
+    """A folder to write into, made with those above it where it is not there; raises OutputError."""
+    if os.path.exists(path) and not os.path.isdir(path):
+        raise OutputError(f"{path} is a file; give a folder to write into")
+    _check_no_input(path, inputs)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be made ({error.strerror}); give another folder") from error
+    if not os.access(path, os.W_OK):
+        raise OutputError(f"{path} may not be written; give another folder")
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Puts a whole file in place at once: after a crash there is the old one or the new one.
+
+    Folders above it are made. Raises OutputError, and then leaves what was there.
+    """
+    with whole_file(path) as unfinished:
+        unfinished.write_bytes(data)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """The path of a new file to write; it takes its place when the block ends, and goes if that failed."""
+    try:
+        if is_printed(path) or _in_place(path):
+            with tempfile.TemporaryDirectory() as folder:
+                unfinished = Path(folder, "output")
+                yield unfinished
+                _pour(unfinished, path)
+            return
+        target = _target(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = target.with_name(f".{target.name}.partial")
+        try:
+            yield unfinished
+            _sync(unfinished)
+            os.replace(unfinished, target)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    except OSError as error:
+        name = "standard output" if is_printed(path) else path
+        reason = error.strerror or error
+        raise OutputError(f"{name} cannot be written ({reason}); make room, or give another path") from error
+
+
+def _check_no_input(path: Path, inputs: Iterable[Path]) -> None:
+    """By the file itself, not by its name: links and other spellings are seen through."""
+    for given in inputs:
+        if os.path.exists(path) and os.path.exists(given) and os.path.samefile(path, given):
+            raise OutputError(f"{path} is the input {given} itself; give another path to write to")
+
+
+def _target(path: Path) -> Path:
+    """The file that a path leads to, through every link."""
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():
+        raise OutputError(f"{path} is a link that leads back to itself; give another path")
+    return target
+
+
+def _in_place(path: Path) -> bool:
+    """Whether a path leads to a device or a pipe, which no file may replace."""
+    return os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode)
+
+
+def _sync(file: Path) -> None:
+    with file.open("rb") as written:
+        os.fsync(written.fileno())
+
+
+def _pour(file: Path, path: Path) -> None:
+    """Copies a finished file into a device, a pipe or standard output."""
+    with file.open("rb") as source:
+        if is_printed(path):
+            sys.stdout.flush()
+            shutil.copyfileobj(source, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+        else:
+            with path.open("wb") as sink:
+                shutil.copyfileobj(source, sink)

@@ -1,0 +1,28 @@
+"""What the package imports is declared: a module that another library happens to bring may go with it."""
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+OTHER_NAMES = {"cv2": "opencv-python-headless", "PIL": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml"}
+"""Modules whose distribution is called otherwise."""
+
+
+def _imported_modules() -> set[str]:
+    modules = set()
+    for file in (ROOT / "deepfake_ssat").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                modules.update(alias.name.partition(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                modules.add(node.module.partition(".")[0])
+    return modules - set(sys.stdlib_module_names) - {"deepfake_ssat"}
+
+
+def test_every_imported_distribution_is_declared():
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    declared = set(re.findall(r'^    "([a-z0-9-]+)[\[<>=;]', text, re.MULTILINE))
+    imported = {OTHER_NAMES.get(module, module.replace("_", "-")) for module in _imported_modules()}
+    assert imported - declared == set()
