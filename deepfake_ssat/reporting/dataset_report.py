@@ -12,7 +12,7 @@ from deepfake_ssat.protocols.manipulation_table import METRICS
 from deepfake_ssat.records import EvalReport
 from deepfake_ssat.reporting.documents import INTERVALS, Files, document, identity, json_text
 from deepfake_ssat.reporting.style import LEGEND_SIZE, in_percent, new_figure, png
-from deepfake_ssat.reporting.tables import ABSENT, Table, csv_table, markdown, percent
+from deepfake_ssat.reporting.tables import ABSENT, Table, absences, csv_table, markdown, percent
 
 CSV_COLUMNS = (
     *("checkpoint", "data_set", "metric", "value", "low", "high", "note"),
@@ -46,17 +46,14 @@ def notes(matrix: DatasetMatrix) -> list[str]:
         f"judged: split {', '.join(sorted(splits))} of each data set, all manipulations; intervals: "
         f"{RESAMPLES} bootstrap resamples of the videos (Wilson's for accuracies)",
     ]
-    for cell in matrix.cells:
-        reasons: dict[tuple[str, str], list[str]] = {}
-        for metric, title in METRICS.items():
-            found = cell.report.groups[0].video[metric]
-            if found.note:
-                what = ABSENT if found.value is None else "interval of"
-                reasons.setdefault((what, found.note), []).append(title)
-        lines += [
-            f"{cell.name}, {what} {', '.join(titles)}: {note}" for (what, note), titles in reasons.items()
-        ]
-        lines += [f"warning (*): {cell.name}: {warning}" for warning in cell.report.warnings]
+    lines += absences(
+        (cell.name, title, cell.report.groups[0].video[metric])
+        for metric, title in METRICS.items()
+        for cell in matrix.cells
+    )
+    lines += [
+        f"warning (*): {cell.name}: {warning}" for cell in matrix.cells for warning in cell.report.warnings
+    ]
     for name in matrix.checkpoints:
         lines.append(identity(f"checkpoint {name}", matrix.row(name)[0].report.provenance["checkpoint"]))
     for name in matrix.manifests:

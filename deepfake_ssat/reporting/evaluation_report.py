@@ -6,15 +6,22 @@ docs/evaluate_report.md documents every key of the JSON.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from deepfake_ssat.records import FAKE, REAL, DroppedVideo, Estimate, EvalGroup, EvalReport, ScoredVideo
 from deepfake_ssat.reporting.documents import INTERVALS, Files, document, identity, json_text
 from deepfake_ssat.reporting.evaluation_figures import reliability_figure, roc_figure, scores_figure
 from deepfake_ssat.reporting.group_names import group_namer, names_of_all, video_cells
-from deepfake_ssat.reporting.tables import ABSENT, Table, csv_table, estimate_text, markdown
+from deepfake_ssat.reporting.tables import (
+    ABSENT,
+    Table,
+    absences,
+    csv_table,
+    estimate_text,
+    markdown,
+    percent,
+)
 
 SCHEMA_VERSION = "1.0"
 VIDEO_COLUMNS = (
@@ -28,37 +35,46 @@ LEGEND = (
 )
 
 
-@dataclass(frozen=True)
-class Column:
-    """One metric of a table."""
-
-    heading: str
-    estimate: Callable[[EvalGroup], Estimate]
-    percent: bool = True
-    interval: bool = False
-    """Shown on the terminal as well; the Markdown shows all."""
+RANKING = {
+    "video AUC": "auc",
+    "video AP": "average_precision",
+    "video EER": "equal_error_rate",
+    "TPR@1%": "tpr_at_1_percent_fpr",
+    "TPR@5%": "tpr_at_5_percent_fpr",
+}
+DECISIONS = {
+    "acc@0.5": "accuracy_at_half",
+    "bal@0.5": "balanced_accuracy_at_half",
+    "acc@val": "accuracy_at_threshold",
+    "bal@val": "balanced_accuracy_at_threshold",
+    "log loss": "log_loss",
+    "ECE": "calibration_error",
+}
+WITH_INTERVAL = {"video AUC", "acc@0.5", "acc@val"}
+"""On the terminal, where there is no room for more; the Markdown shows all."""
 
 
 def tables(report: EvalReport, *, every_interval: bool = False) -> list[Table]:
-    """Ranking, then decisions; every interval is more than a terminal is wide."""
+    """Ranking, then decisions: a row for each group of videos."""
     heading = names_of_all(report) if len(video_cells(report)) == 1 else "videos"
     name = group_namer(report)
-    return [
-        Table(
-            title,
-            (heading, "real", "fake", *(column.heading for column in columns)),
-            [
-                (
-                    name(group),
-                    str(group.num_real),
-                    str(group.num_fake),
-                    *(_cell(column, group, column.interval or every_interval) for column in columns),
-                )
-                for group in report.groups
-            ],
-        )
-        for title, columns in _columns(report.unit).items()
-    ]
+    shown = []
+    for title, columns in (
+        ("Ranking (%, [95 % interval])", _ranking),
+        ("Decisions and calibration, by video (%, [95 % interval]; log loss in nats)", _decisions),
+    ):
+        rows = [
+            (
+                name(group),
+                str(group.num_real),
+                str(group.num_fake),
+                *(_cell(*column, every_interval) for column in columns(report, group).items()),
+            )
+            for group in report.groups
+        ]
+        headings = (heading, "real", "fake", *columns(report, report.groups[0]))
+        shown.append(Table(title, headings, rows))
+    return shown
 
 
 def notes(report: EvalReport) -> list[str]:
@@ -73,7 +89,7 @@ def notes(report: EvalReport) -> list[str]:
         f"scores: {facts['scoring']['rule']}; {facts['scoring']['aggregation']}",
         f"validation threshold (acc@val, bal@val): {threshold}, {report.threshold_source}",
         LEGEND,
-        *_absences(report),
+        *absences(_estimates(report)),
         *(f"warning: {warning}" for warning in report.warnings),
         identity("checkpoint", facts["checkpoint"]),
         f"{identity('manifest', facts['manifest'])}, splits {splits}",
@@ -83,7 +99,19 @@ def notes(report: EvalReport) -> list[str]:
 
 
 def files(report: EvalReport) -> Files:
-    """Pictures that need both classes are left out without them; the JSON has no scores of single videos."""
+    """Pictures that need both classes are left out without them."""
+    return {
+        "scores.png": scores_figure(report),
+        "reliability.png": reliability_figure(report),
+        "roc.png": roc_figure(report),
+        "videos.csv": videos_csv(report),
+        "table.md": markdown("Evaluation", tables(report, every_interval=True), notes(report)),
+        "report.json": report_json(report),
+    }
+
+
+def report_json(report: EvalReport) -> bytes:
+    """The whole report but the scores of single videos and clips."""
     content = {
         **report.provenance,
         "intervals": INTERVALS,
@@ -91,48 +119,32 @@ def files(report: EvalReport) -> Files:
         "counts": _counts(report),
         "groups": [_group_values(group, report.unit) for group in report.groups],
         "dropped": [asdict(video) for video in report.dropped],
-        "warnings": list(report.warnings),
+        "warnings": report.warnings,
     }
+    return json_text(document(SCHEMA_VERSION, content))
+
+
+def videos_csv(report: EvalReport) -> bytes:
+    """One line a video: the scored ones, then the dropped ones with their reasons."""
     rows = [*map(_scored_values, report.videos), *map(_dropped_values, report.dropped)]
-    return {
-        "scores.png": scores_figure(report),
-        "reliability.png": reliability_figure(report),
-        "roc.png": roc_figure(report),
-        "videos.csv": csv_table(VIDEO_COLUMNS, rows),
-        "table.md": markdown("Evaluation", tables(report, every_interval=True), notes(report)),
-        "report.json": json_text(document(SCHEMA_VERSION, content)),
-    }
+    return csv_table(VIDEO_COLUMNS, rows)
 
 
-def _columns(unit: str) -> dict[str, tuple[Column, ...]]:
-    """By title of the table; ``unit`` is what single scores are of: clip or frame."""
-
-    def video(name: str) -> Callable[[EvalGroup], Estimate]:
-        return lambda group: group.video[name]
-
-    return {
-        "Ranking (%, [95 % interval])": (
-            Column("video AUC", video("auc"), interval=True),
-            Column("video AP", video("average_precision")),
-            Column("video EER", video("equal_error_rate")),
-            Column("TPR@1%", video("tpr_at_1_percent_fpr")),
-            Column("TPR@5%", video("tpr_at_5_percent_fpr")),
-            Column(f"{unit} AUC", lambda group: group.clip["auc"]),
-        ),
-        "Decisions and calibration, by video (%, [95 % interval]; log loss in nats)": (
-            Column("acc@0.5", video("accuracy_at_half"), interval=True),
-            Column("bal@0.5", video("balanced_accuracy_at_half")),
-            Column("acc@val", video("accuracy_at_threshold"), interval=True),
-            Column("bal@val", video("balanced_accuracy_at_threshold")),
-            Column("log loss", video("log_loss"), percent=False),
-            Column("ECE", video("calibration_error")),
-        ),
-    }
+def _ranking(report: EvalReport, group: EvalGroup) -> dict[str, Estimate]:
+    """By heading; the last one says what single scores are of: clip or frame."""
+    ranking = {heading: group.video[metric] for heading, metric in RANKING.items()}
+    return {**ranking, f"{report.unit} AUC": group.clip["auc"]}
 
 
-def _cell(column: Column, group: EvalGroup, interval: bool) -> str:
-    scale, digits = (100, 1) if column.percent else (1, 3)
-    return estimate_text(column.estimate(group), scale=scale, digits=digits, interval=interval)
+def _decisions(report: EvalReport, group: EvalGroup) -> dict[str, Estimate]:
+    return {heading: group.video[metric] for heading, metric in DECISIONS.items()}
+
+
+def _cell(heading: str, estimate: Estimate, every_interval: bool) -> str:
+    interval = every_interval or heading in WITH_INTERVAL
+    if heading == "log loss":
+        return estimate_text(estimate, scale=1, digits=3, interval=interval)
+    return percent(estimate, interval=interval)
 
 
 def _training(facts: dict[str, str | None]) -> str:
@@ -151,28 +163,16 @@ def _reasons(report: EvalReport) -> str:
     return f" ({reasons}; {of_class[REAL]} real, {of_class[FAKE]} fake; see videos.csv)"
 
 
-def _absences(report: EvalReport) -> list[str]:
-    """The reasons behind each – and each doubtful interval, with the groups that they concern."""
+def _estimates(report: EvalReport) -> list[tuple[str, str, Estimate]]:
+    """(group, heading, estimate) of both tables, column by column."""
     name = group_namer(report)
-    concerned: dict[tuple[str, str, bool], list[str]] = {}
-    for column in (column for columns in _columns(report.unit).values() for column in columns):
-        for group in report.groups:
-            estimate = column.estimate(group)
-            if estimate.note:
-                key = (estimate.note, column.heading, estimate.value is None)
-                concerned.setdefault(key, []).append(name(group))
-    headings: dict[tuple[str, bool, tuple[str, ...]], list[str]] = {}
-    for (note, heading, absent), groups in concerned.items():
-        headings.setdefault((note, absent, tuple(groups)), []).append(heading)
-    return [
-        f"{ABSENT if absent else 'interval of'} {', '.join(columns)}"
-        f"{'' if len(groups) == len(report.groups) else f' ({_some(groups)})'}: {note}"
-        for (note, absent, groups), columns in headings.items()
+    cells = [
+        (name(group), heading, estimate)
+        for group in report.groups
+        for heading, estimate in {**_ranking(report, group), **_decisions(report, group)}.items()
     ]
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    order = [heading for _, heading, _ in cells]
+    return sorted(cells, key=lambda cell: order.index(cell[1]))
 
 
 def _counts(report: EvalReport) -> dict[str, int]:

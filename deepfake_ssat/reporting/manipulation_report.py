@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -13,19 +14,10 @@ from deepfake_ssat.metrics import RESAMPLES
 from deepfake_ssat.protocols.manipulation_table import METRICS, PAPER_METRIC, ManipulationTable, MethodRow
 from deepfake_ssat.protocols.paper import SOURCE
 from deepfake_ssat.protocols.results import FoldResult
+from deepfake_ssat.records import Estimate
+from deepfake_ssat.reporting import style
 from deepfake_ssat.reporting.documents import INTERVALS, Files, document, json_text
-from deepfake_ssat.reporting.style import (
-    BLACK,
-    LEGEND_SIZE,
-    MARKERS,
-    PALETTE,
-    REFERENCE,
-    add_grid,
-    new_figure,
-    plot_estimates,
-    png,
-)
-from deepfake_ssat.reporting.tables import ABSENT, Table, csv_table, markdown, percent
+from deepfake_ssat.reporting.tables import ABSENT, Table, absences, csv_table, markdown, percent
 
 MEAN = "mean"
 CSV_COLUMNS = (
@@ -46,7 +38,9 @@ def tables(table: ManipulationTable) -> list[Table]:
             cells = [percent(row.estimate(metric, column)) for column in table.columns]
             rows.append((row.name, *cells, percent(row.means[metric])))
             if metric == PAPER_METRIC and row.paper:
-                rows.append(_paper_cells(table, row))
+                papers = _paper(table, row).values()
+                shown_papers = [ABSENT if value is None else f"{value:.2f}" for value in papers]
+                rows.append((f"paper: {row.paper.name}", *shown_papers))
         shown.append(Table(f"{title[0].upper()}{title[1:]} (%, [95 % interval])", headings, rows))
     numbers = [
         (row.name, *(_number(row.folds.get(column)) for column in table.columns)) for row in table.rows
@@ -66,7 +60,10 @@ def notes(table: ManipulationTable) -> list[str]:
     ]
     if any(row.paper for row in table.rows):
         lines.append(f"paper: {SOURCE}, on 277 to 279 of the 280 videos")
-    return [*lines, *_gaps(table), *_warnings(table)]
+    every = {name for fold in _folds(table) for name in fold.manipulations}
+    if absent := sorted(every - set(table.columns)):
+        lines.append(f"not held out yet: {', '.join(absent)} (the mean is over the columns that are there)")
+    return [*lines, *absences(_estimates(table)), *_warnings(table)]
 
 
 def files(table: ManipulationTable) -> Files:
@@ -93,7 +90,7 @@ def picture(table: ManipulationTable) -> bytes:
     """A PNG with one panel a metric: points with intervals."""
     folds = _folds(table)
     reals, fakes = ({getattr(fold, name) for fold in folds} for name in ("num_real", "num_fake"))
-    figure = new_figure(
+    figure = style.new_figure(
         max(7.0, 1.0 + len(table.columns) * max(1.3, 0.28 * len(table.rows))),
         2.6 * len(METRICS) + 0.7,
         f"Judged on the manipulation that training held out (split {_splits(table)})\n"
@@ -102,25 +99,25 @@ def picture(table: ManipulationTable) -> bytes:
     panels = figure.subplots(len(METRICS), 1, sharex=True, squeeze=False)[:, 0]
     for axes, (metric, title) in zip(panels, METRICS.items(), strict=True):
         _draw(axes, table, metric)
-        axes.set_ylabel(title.replace(" at the ", "\nat the ") + " (%)", fontsize=LEGEND_SIZE)
+        axes.set_ylabel(title.replace(" at the ", "\nat the ") + " (%)", fontsize=style.LEGEND_SIZE)
     panels[-1].set_xticks(np.arange(len(table.columns) + 1), [*table.columns, MEAN])
     handles, names = panels[list(METRICS).index(PAPER_METRIC)].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=2, fontsize=LEGEND_SIZE)
-    return png(figure)
+    figure.legend(handles, names, loc="outside lower center", ncols=2, fontsize=style.LEGEND_SIZE)
+    return style.png(figure)
 
 
 def _draw(axes: Axes, table: ManipulationTable, metric: str) -> None:
-    add_grid(axes, "y")
-    axes.axhline(50, color=REFERENCE, linestyle="--", linewidth=1)
-    axes.axvline(len(table.columns) - 0.5, color=REFERENCE, linewidth=1)
+    style.add_grid(axes, "y")
+    axes.axhline(50, color=style.REFERENCE, linestyle="--", linewidth=1)
+    axes.axvline(len(table.columns) - 0.5, color=style.REFERENCE, linewidth=1)
     axes.set(xlim=(-0.5, len(table.columns) + 0.5), ylim=(-3, 103))
     offsets = SPREAD * ((np.arange(len(table.rows)) + 0.5) / len(table.rows) - 0.5)
-    for number, (row, offset) in enumerate(zip(table.rows, offsets, strict=True)):
-        colour, marker = PALETTE[number % len(PALETTE)], MARKERS[number % len(MARKERS)]
+    looks = zip(table.rows, offsets, cycle(style.PALETTE), cycle(style.MARKERS))
+    for row, offset, colour, marker in looks:
         estimates = [*(row.estimate(metric, column) for column in table.columns), row.means[metric]]
-        plot_estimates(axes, np.arange(len(estimates)) + offset, estimates, colour, marker, row.name)
+        style.plot_estimates(axes, np.arange(len(estimates)) + offset, estimates, colour, marker, row.name)
         if metric == PAPER_METRIC and row.paper:
-            values = [np.nan if value is None else value for value in _paper_values(table, row)]
+            values = [np.nan if value is None else value for value in _paper(table, row).values()]
             axes.plot(
                 np.arange(len(values)) + offset + 0.05,
                 values,
@@ -128,7 +125,7 @@ def _draw(axes: Axes, table: ManipulationTable, metric: str) -> None:
                 marker=marker,
                 markersize=7,
                 markerfacecolor="none",
-                markeredgecolor=BLACK,
+                markeredgecolor=style.BLACK,
                 label=f"paper: {row.paper.name}",
             )
 
@@ -145,17 +142,13 @@ def _range(numbers: set[int]) -> str:
     return f"{min(numbers)}" if len(numbers) == 1 else f"{min(numbers)} to {max(numbers)}"
 
 
-def _paper_values(table: ManipulationTable, row: MethodRow) -> list[float | None]:
-    """The paper's accuracies in percent where there is a fold to stand beside, and their mean."""
-    assert row.paper is not None
-    values = [row.paper.accuracy(name) if name in row.folds else None for name in table.columns]
-    return [*values, table.paper_mean(row)]
-
-
-def _paper_cells(table: ManipulationTable, row: MethodRow) -> list[str]:
-    assert row.paper is not None
-    values = [ABSENT if value is None else f"{value:.2f}" for value in _paper_values(table, row)]
-    return [f"paper: {row.paper.name}", *values]
+def _paper(table: ManipulationTable, row: MethodRow) -> dict[str, float | None]:
+    """The paper's accuracies in percent, by column that there is a fold for, and their mean; maybe empty."""
+    if row.paper is None:
+        return {}
+    values = {name: row.paper.accuracy(name) if name in row.folds else None for name in table.columns}
+    mean = table.paper_mean(row)
+    return {**values, MEAN: None if mean is None else round(mean, 4)}
 
 
 def _number(fold: FoldResult | None) -> str:
@@ -173,44 +166,27 @@ def _fold_values(fold: FoldResult) -> dict[str, Any]:
 
 def _csv_rows(table: ManipulationTable) -> Iterator[dict[str, Any]]:
     for row in table.rows:
-        papers = (
-            dict(zip((*table.columns, MEAN), _paper_values(table, row), strict=True)) if row.paper else {}
-        )
         for metric in METRICS:
-            named = {"method": row.name, "metric": metric}
-            paper = papers if metric == PAPER_METRIC else {}
-            for name, fold in sorted(row.folds.items()):
+            paper = _paper(table, row) if metric == PAPER_METRIC else {}
+            for name in (*sorted(row.folds), MEAN):
+                fold = row.folds.get(name)
                 yield {
-                    **vars(fold),
-                    **named,
-                    **asdict(fold.metrics[metric]),
+                    **(vars(fold) if fold else {}),
+                    **asdict(fold.metrics[metric] if fold else row.means[metric]),
+                    "method": row.name,
                     "held_out": name,
+                    "metric": metric,
                     "paper_percent": paper.get(name),
                 }
-            mean = paper.get(MEAN)
-            yield {
-                **named,
-                **asdict(row.means[metric]),
-                "held_out": MEAN,
-                "paper_percent": None if mean is None else round(mean, 4),
-            }
 
 
-def _gaps(table: ManipulationTable) -> list[str]:
-    """Manipulations not held out yet, and why values or intervals are missing."""
-    every = {name for fold in _folds(table) for name in fold.manipulations}
-    lines = []
-    if absent := sorted(every - set(table.columns)):
-        lines.append(f"not held out yet: {', '.join(absent)} (the mean is over the columns that are there)")
-    reasons: dict[tuple[str, str], list[str]] = {}
-    for row in table.rows:
-        for metric, title in METRICS.items():
-            for estimate in (row.means[metric], *(fold.metrics[metric] for fold in row.folds.values())):
-                if estimate.note:
-                    what = ABSENT if estimate.value is None else "interval of"
-                    titles = reasons.setdefault((estimate.note, f"{row.name}, {what}"), [])
-                    titles += [title] * (title not in titles)
-    return lines + [f"{what} {', '.join(titles)}: {note}" for (note, what), titles in reasons.items()]
+def _estimates(table: ManipulationTable) -> Iterator[tuple[str, str, Estimate]]:
+    """(method and column, metric, estimate)"""
+    for metric, title in METRICS.items():
+        for row in table.rows:
+            for name, fold in row.folds.items():
+                yield f"{row.name}, {name}", title, fold.metrics[metric]
+            yield f"{row.name}, {MEAN}", title, row.means[metric]
 
 
 def _warnings(table: ManipulationTable) -> list[str]:

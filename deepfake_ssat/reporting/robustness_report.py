@@ -10,29 +10,13 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from deepfake_ssat.evaluation.robustness import METRICS, NONE, PerturbedResult, RobustnessReport
+from deepfake_ssat.protocols.manipulation_table import METRICS as METRIC_TITLES
+from deepfake_ssat.reporting import style
 from deepfake_ssat.reporting.documents import INTERVALS, Files, document, json_text
-from deepfake_ssat.reporting.style import (
-    BLACK,
-    LEGEND_SIZE,
-    LINES,
-    MARKERS,
-    PALETTE,
-    REFERENCE,
-    TITLE_SIZE,
-    add_grid,
-    in_percent,
-    new_figure,
-    png,
-)
-from deepfake_ssat.reporting.tables import ABSENT, Table, csv_table, markdown, percent
+from deepfake_ssat.reporting.tables import ABSENT, Table, absences, csv_table, markdown, percent
 from deepfake_ssat.video.perturbation import KINDS, LEVELS
 
 HEADINGS = {"auc": "video AUC", "accuracy_at_threshold": "acc@val", "accuracy_at_half": "acc@0.5"}
-TITLES = {
-    "auc": "video AUC",
-    "accuracy_at_threshold": "accuracy by video at the validation threshold",
-    "accuracy_at_half": "accuracy by video at 0.5",
-}
 ON = {
     "clips": "the stored face crops, each scored segment for itself",
     "videos": "the source videos, before faces are looked for",
@@ -43,8 +27,8 @@ CSV_COLUMNS = (
 )
 SHIFT = 0.03
 """Levels between the points of one kind and the next, so that equal values do not hide each other."""
-LOWEST = 40.0
-"""Of the axis, in percent, where nothing lies below."""
+LOWEST = 38
+"""Where the axis begins, in percent, unless something lies below."""
 
 
 def tables(report: RobustnessReport) -> list[Table]:
@@ -63,9 +47,11 @@ def notes(report: RobustnessReport) -> list[str]:
     """One line each: what was perturbed, how many videos, the threshold, where levels are from, warnings."""
     clean = report.results[0]
     threshold = ABSENT if report.threshold is None else f"{report.threshold:.4f}"
-    reasons = sorted(
-        {estimate.note for r in report.results for estimate in r.metrics.values() if estimate.note}
-    )
+    estimates = [
+        (f"{result.kind} {result.level}", HEADINGS[metric], result.metrics[metric])
+        for metric in METRICS
+        for result in report.results
+    ]
     sources: dict[str, list[str]] = {}
     for name in report.kinds:
         sources.setdefault(KINDS[name].source, []).append(name)
@@ -77,7 +63,7 @@ def notes(report: RobustnessReport) -> list[str]:
         f"validation threshold (acc@val), chosen on pictures as they are: {threshold}, "
         f"{report.threshold_source}",
         "levels from " + "; ".join(f"{source}: {', '.join(names)}" for source, names in sources.items()),
-        *(f"{ABSENT} or without an interval: {reason}" for reason in reasons),
+        *absences(estimates),
         *(f"warning: {warning}" for warning in report.warnings),
         f"checkpoint: sha256 {report.provenance['checkpoint']['sha256'][:16]}; manifest: sha256 "
         f"{report.provenance['manifest']['sha256'][:16]}; seed {report.seed}",
@@ -108,7 +94,7 @@ def files(report: RobustnessReport) -> Files:
 def robustness_figure(report: RobustnessReport) -> bytes:
     """A PNG: AUC at the left, accuracy at the right, with the interval of the unperturbed as a band."""
     clean = report.results[0]
-    figure = new_figure(
+    figure = style.new_figure(
         10.5,
         5.2,
         f"Perturbed {'face crops' if report.on == 'clips' else 'source videos'}: {clean.num_real} real and "
@@ -117,15 +103,15 @@ def robustness_figure(report: RobustnessReport) -> bytes:
     panels = figure.subplots(1, 2, sharey=True)
     for axes, metric in zip(panels, report.shown_metrics, strict=True):
         _draw(axes, report, metric)
-    panels[0].set(ylabel="%", ylim=(_lowest(report), 102))
+    panels[0].set(ylabel="%", ylim=(min(panels[0].get_ylim()[0], LOWEST), 102))
     # By name: the two panels share the lines, but not every band.
     named = {
         name: handle
         for axes in panels[::-1]
         for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)
     }
-    figure.legend(list(named.values()), list(named), loc="outside right upper", fontsize=LEGEND_SIZE)
-    return png(figure)
+    figure.legend(list(named.values()), list(named), loc="outside right upper", fontsize=style.LEGEND_SIZE)
+    return style.png(figure)
 
 
 def _draw(axes: Axes, report: RobustnessReport, metric: str) -> None:
@@ -134,13 +120,13 @@ def _draw(axes: Axes, report: RobustnessReport, metric: str) -> None:
         label = "95 % interval at level 0"
         axes.axhspan(100 * clean.low, 100 * clean.high, color="#EEEEEE", label=label, zorder=0)
     if metric == "auc":
-        axes.axhline(50, color=REFERENCE, linewidth=1, linestyle=":", label="chance (AUC)")
-    looks = zip(report.kinds, cycle((*PALETTE, BLACK)), MARKERS, cycle(LINES[:3]))
+        axes.axhline(50, color=style.REFERENCE, linewidth=1, linestyle=":", label="chance (AUC)")
+    looks = zip(report.kinds, cycle((*style.PALETTE, style.BLACK)), style.MARKERS, cycle(style.LINES[:3]))
     for number, (kind, colour, marker, line) in enumerate(looks):
         shift = SHIFT * (number - (len(report.kinds) - 1) / 2)
         axes.plot(
             [level + shift for level in (0, *LEVELS)],
-            [in_percent(report.find(kind, level).metrics[metric].value) for level in (0, *LEVELS)],
+            [style.in_percent(report.find(kind, level).metrics[metric].value) for level in (0, *LEVELS)],
             color=colour,
             marker=marker,
             linestyle=line,
@@ -148,21 +134,9 @@ def _draw(axes: Axes, report: RobustnessReport, metric: str) -> None:
             linewidth=1.5,
             label=KINDS[kind].title,
         )
-    axes.set_title(TITLES[metric], fontsize=TITLE_SIZE)
+    axes.set_title(METRIC_TITLES[metric], fontsize=style.TITLE_SIZE)
     axes.set(xlabel="level of perturbation (0: none)", xticks=(0, *LEVELS))
-    add_grid(axes)
-
-
-def _lowest(report: RobustnessReport) -> float:
-    """Where the axis begins: the ten below everything that is drawn, at most LOWEST."""
-    drawn = [
-        100 * value
-        for result in report.results
-        for estimate in (result.metrics[metric] for metric in report.shown_metrics)
-        for value in (estimate.value, estimate.low if result.kind == NONE else None)
-        if value is not None
-    ]
-    return max(min([LOWEST, *(value // 10 * 10 for value in drawn)]), 0.0) - 2
+    style.add_grid(axes)
 
 
 def _every_level(report: RobustnessReport) -> Table:

@@ -88,6 +88,31 @@ def estimate_text(estimate: Estimate | None, *, scale: float, digits: int, inter
     return f"{text} [{scale * estimate.low:.{digits}f}, {scale * estimate.high:.{digits}f}]"
 
 
+def absences(estimates: Iterable[tuple[str, str, Estimate]]) -> list[str]:
+    """Why values or intervals are missing: a line for each reason, with its metrics and whom they concern.
+
+    ``estimates`` are (whose, metric, estimate); nobody is named where it concerns all of them.
+    """
+    everybody: set[str] = set()
+    concerned: dict[tuple[str, str, bool], list[str]] = {}
+    for whose, metric, estimate in estimates:
+        everybody.add(whose)
+        if estimate.note:
+            concerned.setdefault((estimate.note, metric, estimate.value is None), []).append(whose)
+    metrics: dict[tuple[str, bool, tuple[str, ...]], list[str]] = {}
+    for (note, metric, absent), names in concerned.items():
+        metrics.setdefault((note, absent, tuple(names)), []).append(metric)
+    return [
+        f"{ABSENT if absent else 'interval of'} {', '.join(which)}"
+        f"{'' if len(names) == len(everybody) else f' ({_some(names)})'}: {note}"
+        for (note, absent, names), which in metrics.items()
+    ]
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
 def _figures_fit(table: Table, width: int) -> bool:
     """Whether the columns of figures leave room for the names."""
     columns = zip(table.headings, *table.rows, strict=True)

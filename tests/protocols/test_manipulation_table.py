@@ -11,7 +11,8 @@ from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.protocols.manipulation_table import METRICS, manipulation_table
 from deepfake_ssat.protocols.paper import TABLE_8
 from deepfake_ssat.protocols.results import fold_json, read_fold
-from deepfake_ssat.reporting.manipulation_report import files
+from deepfake_ssat.reporting.manipulation_report import files, notes, picture, tables
+from deepfake_ssat.reporting.tables import markdown as page
 from tests.protocols.fold_results import OFFICIAL, fold_result
 
 METHOD = "video_ffpp_ssat_075"
@@ -23,7 +24,7 @@ def official():
 
 
 def markdown(table):
-    return files(table)["table.md"].decode()
+    return page("Cross-manipulation", tables(table), notes(table)).decode()
 
 
 def _lines(table):
@@ -73,8 +74,7 @@ def test_missing_fold_has_no_value_and_no_mean():
     incomplete = table.rows[1]
     assert incomplete.means["auc"].value is None
     text = markdown(table)
-    assert "b, – video AUC" in text
-    assert "the mean needs every column, FaceSwap is missing" in text
+    assert "(b, mean): the mean needs every column, FaceSwap is missing" in text
     assert "not held out yet: Face2Face, NeuralTextures" in text
     assert table.rows[0].means["auc"].value is not None
 
@@ -84,14 +84,14 @@ def test_few_videos_have_values_without_intervals():
     mean = table.rows[0].means["auc"]
     assert (mean.low, mean.high) == (None, None)
     assert mean.value == table.rows[0].folds["Deepfakes"].metrics["auc"].value
-    assert "a, interval of video AUC" in markdown(table)
+    assert "interval of video AUC" in markdown(table)
 
 
 def test_missing_threshold_leaves_its_metric_empty():
     table = manipulation_table({"a": [fold_result("Deepfakes", threshold=None)]})
     assert table.rows[0].means["accuracy_at_threshold"].value is None
     assert table.rows[0].means["accuracy_at_half"].value is not None
-    assert files(table)["table.png"].startswith(b"\x89PNG")
+    assert picture(table).startswith(b"\x89PNG")
 
 
 def test_same_warning_of_several_folds_is_one_line():
@@ -108,9 +108,9 @@ def test_csv_has_a_line_for_every_method_column_and_metric(official):
 
 
 def test_picture_is_drawn_with_and_without_the_paper(official):
-    assert files(official)["table.png"].startswith(b"\x89PNG")
+    assert picture(official).startswith(b"\x89PNG")
     several = {name: [fold_result(m, unofficial="few") for m in OFFICIAL[:2]] for name in ("a", "b", "c")}
-    assert files(manipulation_table(several))["table.png"].startswith(b"\x89PNG")
+    assert picture(manipulation_table(several)).startswith(b"\x89PNG")
 
 
 def test_paper_rows_are_those_of_the_table():

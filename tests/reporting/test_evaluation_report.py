@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from deepfake_ssat.records import FAKE
-from deepfake_ssat.reporting.evaluation_report import files
+from deepfake_ssat.reporting.evaluation_report import report_json, videos_csv
 from tests.reporting.evaluations import DROPPED, drawn_videos, make_report, scored_video
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "evaluate_report.md"
 
 
 def _document(report):
-    return json.loads(files(report)["report.json"])
+    return json.loads(report_json(report))
 
 
 def _keys(value):
@@ -63,7 +63,7 @@ def test_every_key_of_the_report_is_documented():
 
 def test_videos_table_lists_scored_and_dropped_ones():
     videos = [*drawn_videos(1), scored_video("u", None, [0.5, 0.7])]
-    text = files(make_report(videos, dropped=(DROPPED,)))["videos.csv"].decode()
+    text = videos_csv(make_report(videos, dropped=(DROPPED,))).decode()
     lines = list(csv.DictReader(io.StringIO(text)))
     assert [line["status"] for line in lines] == ["scored"] * 4 + ["no_face"]
     assert lines[3]["label"] == ""

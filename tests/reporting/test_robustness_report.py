@@ -53,6 +53,11 @@ def report():
     return RobustnessReport("videos", provenance, 0, 0.5, "a test", tuple(results), ("a doubt",))
 
 
+@pytest.fixture(scope="module")
+def written(report):
+    return files(report)
+
+
 def test_figures_are_those_of_the_videos(report):
     videos = _videos(0.6)
     expected = roc_auc_score([video.label for video in videos], [video.probability for video in videos])
@@ -67,8 +72,8 @@ def test_level_0_is_shared_by_all_kinds(report):
     assert report.find("blur", 0) is report.find("h264", 0)
 
 
-def test_csv_has_a_line_for_each_kind_and_level(report):
-    lines = list(csv.DictReader(io.StringIO(files(report)["perturbed_videos.csv"].decode())))
+def test_csv_has_a_line_for_each_kind_and_level(written):
+    lines = list(csv.DictReader(io.StringIO(written["perturbed_videos.csv"].decode())))
     assert [(line["perturbation"], line["level"], line["value"]) for line in lines[:3]] == [
         ("none", "0", ""),
         ("blur", "1", "7"),
@@ -79,8 +84,8 @@ def test_csv_has_a_line_for_each_kind_and_level(report):
     assert all(float(line["auc_low"]) <= float(line["auc"]) <= float(line["auc_high"]) for line in lines)
 
 
-def test_markdown_shows_auc_by_level_then_every_row_with_n(report):
-    text = files(report)["perturbed_videos.md"].decode()
+def test_markdown_shows_auc_by_level_then_every_row_with_n(report, written):
+    text = written["perturbed_videos.md"].decode()
     auc = f"{100 * report.find('h264', 3).metrics['auc'].value:.1f}"
     glance = next(line for line in text.splitlines() if line.startswith("| h264 (H.264) | "))
     assert glance.split(" | ")[4] == auc
@@ -91,8 +96,8 @@ def test_markdown_shows_auc_by_level_then_every_row_with_n(report):
     assert widths == {8, 9}
 
 
-def test_json_says_why_videos_are_missing(report):
-    document = json.loads(files(report)["perturbed_videos.json"])
+def test_json_says_why_videos_are_missing(written):
+    document = json.loads(written["perturbed_videos.json"])
     result = next(r for r in document["results"] if (r["kind"], r["level"]) == ("blur", 5))
     assert result["dropped"][0]["reason"] == "no_face"
     assert document["kinds"]["h264"]["parameter"] == "CRF"
@@ -128,5 +133,5 @@ def test_one_class_has_no_auc_and_says_so(report):
     assert written["perturbed_clips.png"].startswith(b"\x89PNG")
 
 
-def test_figure_is_a_picture(report):
-    assert files(report)["perturbed_videos.png"].startswith(b"\x89PNG")
+def test_figure_is_a_picture(written):
+    assert written["perturbed_videos.png"].startswith(b"\x89PNG")
