@@ -1,4 +1,4 @@
-"""The records that the layers hand to each other: frozen, numpy only, no behaviour beyond checks.
+"""The records that the layers hand to each other: frozen, numpy only, no behaviour beyond checks and names.
 
 T frames, H W pixels. Boxes are (x0, y0, x1, y1) in pixels of the displayed (rotated) frame.
 """
@@ -18,7 +18,14 @@ REAL, FAKE = 0, 1
 SPLITS = ("train", "val", "test")
 
 
-class Status(str, Enum):
+class Word(str, Enum):
+    """A choice that prints as its word."""
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class Status(Word):
     """What became of one video; only a scored video has a probability."""
 
     SCORED = "scored"
@@ -27,7 +34,7 @@ class Status(str, Enum):
     UNREADABLE = "unreadable"
 
 
-class Verdict(str, Enum):
+class Verdict(Word):
     """What a probability means, by the checkpoint's threshold and uncertain band."""
 
     REAL = "real"
@@ -183,12 +190,14 @@ class FaceVerdict:
 
 @dataclass(frozen=True)
 class VideoVerdict:
-    """What `detect` says of one file; the probability is None unless it was scored."""
+    """What is found of one video, from detector to page; the probability is None unless it was scored."""
 
     path: str
     status: Status
     probability: float | None = None
+    """Of fake, in [0, 1]."""
     verdict: Verdict | None = None
+    """None for an unscored video, and where scores were put together in a way that no threshold is for."""
     faces: tuple[FaceVerdict, ...] = ()
     clips: tuple[ClipScore, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -200,8 +209,8 @@ class VideoVerdict:
 
 
 @dataclass(frozen=True)
-class ScoredVideo:
-    """One video of an evaluation, judged on all its clips."""
+class EvaluatedVideo:
+    """What a manifest says of a video, and the verdict on all its stored clips."""
 
     corpus: str
     video_id: str
@@ -211,10 +220,28 @@ class ScoredVideo:
     compression: str
     people: tuple[str, ...]
     """Its identities and its group, as ``manifest.people`` names them."""
-    probability: float
-    faces: tuple[tuple[int, float, int], ...]
-    """(track, probability, clips) of each face."""
-    clips: tuple[ClipScore, ...]
+    verdict: VideoVerdict
+    """Scored; its path is relative to the corpus root."""
+
+    def __post_init__(self) -> None:
+        if self.verdict.probability is None:
+            raise ValueError(f"{self.name} was not scored: {self.verdict.status.value}")
+
+    @property
+    def name(self) -> str:
+        """``corpus/video_id``, which no other video has."""
+        return f"{self.corpus}/{self.video_id}"
+
+    @property
+    def probability(self) -> float:
+        """The verdict's."""
+        assert self.verdict.probability is not None
+        return self.verdict.probability
+
+    @property
+    def clips(self) -> tuple[ClipScore, ...]:
+        """The verdict's."""
+        return self.verdict.clips
 
 
 @dataclass(frozen=True)
@@ -259,6 +286,8 @@ class EvalReport:
     """Where it comes from, or why there is none."""
     groups: tuple[EvalGroup, ...]
     """All videos first."""
-    videos: tuple[ScoredVideo, ...]
+    videos: tuple[EvaluatedVideo, ...]
     dropped: tuple[DroppedVideo, ...]
     warnings: tuple[str, ...]
+    reused: int = 0
+    """Clips (or frames) that an interrupted run had scored before; no result depends on it."""

@@ -10,7 +10,7 @@ from deepfake_ssat.config import Selection
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.metrics import ErrorBand, Scaling, VideoLogits
 from deepfake_ssat.models.checkpoint import Checkpoint
-from deepfake_ssat.models.decision import Calibration, Decision, ErrorLimit
+from deepfake_ssat.models.decision import AggregationPolicy, Calibration, Decision, ErrorLimit
 from deepfake_ssat.records import FAKE, REAL
 
 
@@ -54,6 +54,7 @@ def fit_decision(
             splits=selection.splits,
             checkpoint_sha256=checkpoint.hash,
         ),
+        aggregation=AggregationPolicy(videos.clip_rule, videos.face_rule),
     )
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from deepfake_ssat import metrics
+from deepfake_ssat.models.checkpoint import Checkpoint
 from deepfake_ssat.models.decision import Calibration, Decision
-from deepfake_ssat.records import FAKE, REAL, DroppedVideo, ScoredVideo
+from deepfake_ssat.records import FAKE, REAL, DroppedVideo, EvaluatedVideo
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,11 @@ class CalibrationReport:
 
     provenance: dict[str, Any]
     """JSON values: command, checkpoint, manifests, selection, rules."""
+    checkpoint: Checkpoint
+    """With the new decision."""
     before: Decision
-    after: Decision
-    videos: Sequence[ScoredVideo]
+    videos: Sequence[EvaluatedVideo]
+    """As they were scored for the fit; their probabilities before and after are below."""
     probabilities_before: np.ndarray
     """(V,) by the decision that the checkpoint had."""
     probabilities_after: np.ndarray
@@ -40,6 +43,13 @@ class CalibrationReport:
     dropped: Sequence[DroppedVideo]
     """Videos of the selection that gave no clip."""
     warnings: Sequence[str]
+    reused: int = 0
+    """Clips (or frames) that an interrupted run had scored before; no result depends on it."""
+
+    @property
+    def after(self) -> Decision:
+        """The new decision."""
+        return self.checkpoint.decision
 
     @property
     def labels(self) -> np.ndarray:

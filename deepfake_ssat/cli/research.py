@@ -16,6 +16,26 @@ Compressions = Annotated[
 Manipulations = Annotated[
     list[str] | None, typer.Option(metavar="NAME", help="Only this one (genuine stay); repeatable.")
 ]
+Config = Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="A file such as configs/*.yaml.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Change one setting, such as optimizer.batch_size=4; repeatable."
+    ),
+]
+Smoke = Annotated[
+    bool, typer.Option("--smoke", help="Made small by its overlay: ends in minutes on two cores.")
+]
+ClipRule = Annotated[
+    str | None,
+    typer.Option(
+        metavar="mean|median|max", help="From a face's clips to its score; default: the checkpoint's."
+    ),
+]
+FaceRule = Annotated[
+    str | None,
+    typer.Option(metavar="max|mean", help="From a video's faces to its score; else the checkpoint's."),
+]
 Batch = Annotated[int | None, typer.Option(min=1, help="Clips scored at a time.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; default: torch's choice.")]
 """Options of several verbs."""
@@ -113,14 +133,21 @@ def preprocess(
         )
 
 
+def config(config: Config, set_: Changes = None, smoke: Smoke = False) -> None:
+    """Print a configuration with all its settings.
+
+    What it says itself, what it takes from its base, and every default: as train stores it in the run folder.
+    """
+    with one_line_errors():
+        from deepfake_ssat.commands.config import run
+
+        raise typer.Exit(run(config, changes=set_ or [], smoke=smoke))
+
+
 def train(
-    config: Annotated[
-        Path, typer.Argument(metavar="CONFIG.yaml", help="A complete file such as configs/*.yaml.")
-    ],
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change one setting: optimizer.batch_size=4."),
-    ] = None,
+    config: Config,
+    set_: Changes = None,
+    smoke: Smoke = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -136,7 +163,7 @@ def train(
     with one_line_errors():
         from deepfake_ssat.commands.train import run
 
-        raise typer.Exit(run(config, changes=set_ or [], out=out))
+        raise typer.Exit(run(config, changes=set_ or [], out=out, smoke=smoke))
 
 
 def evaluate(
@@ -151,12 +178,8 @@ def evaluate(
     corpus: Corpora = None,
     compression: Compressions = None,
     manipulation: Manipulations = None,
-    clip_rule: Annotated[
-        str, typer.Option(metavar="mean|median|max", help="From a face's clips to its score.")
-    ] = "mean",
-    face_rule: Annotated[
-        str, typer.Option(metavar="max|mean", help="From a video's faces to its score.")
-    ] = "max",
+    clip_rule: ClipRule = None,
+    face_rule: FaceRule = None,
     device: Annotated[Device, typer.Option(help="Where the network runs.")] = Device.auto,
     batch: Batch = None,
     threads: Threads = None,
@@ -186,7 +209,6 @@ def evaluate(
     hold when the picture gets worse.
     """
     with one_line_errors():
-        from deepfake_ssat.aggregate import AggregationPolicy
         from deepfake_ssat.commands.evaluate import run
         from deepfake_ssat.config import Selection
         from deepfake_ssat.evaluation.perturbing import perturb_options
@@ -204,7 +226,8 @@ def evaluate(
                 ),
                 device=device.value,
                 batch=batch,
-                policy=AggregationPolicy(clip_rule, face_rule),
+                clip_rule=clip_rule,
+                face_rule=face_rule,
                 threads=threads,
                 seed=seed,
                 perturbing=perturb_options(perturb or [], perturb_on.value, videos_root or []),
@@ -224,6 +247,8 @@ def calibrate(
     corpus: Corpora = None,
     compression: Compressions = None,
     manipulation: Manipulations = None,
+    clip_rule: ClipRule = None,
+    face_rule: FaceRule = None,
     method: Annotated[
         Scaling, typer.Option(help="Temperature and bias (platt), or temperature alone.")
     ] = Scaling.platt,
@@ -263,6 +288,8 @@ def calibrate(
                     compressions=tuple(compression or ()),
                     manipulations=tuple(manipulation or ()),
                 ),
+                clip_rule=clip_rule,
+                face_rule=face_rule,
                 method=method.value,
                 false_alarm_rate=false_alarm_rate,
                 miss_rate=miss_rate,
@@ -275,14 +302,12 @@ def calibrate(
 
 
 def cross_manipulation(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file, such as those in configs/.")],
+    config: Config,
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Where folds and the table go; run again to go on.")
     ],
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of all folds; repeatable."),
-    ] = None,
+    set_: Changes = None,
+    smoke: Smoke = False,
     hold_out: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Only this fold, the others run elsewhere; repeatable."),
@@ -305,6 +330,7 @@ def cross_manipulation(
                 config,
                 out,
                 changes=set_ or [],
+                smoke=smoke,
                 hold_out=hold_out or [],
                 split=split,
                 merge_only=merge_only,
@@ -362,5 +388,70 @@ def cross_dataset(
                 selection=Selection(splits=tuple(split or ["test"]), compressions=tuple(compression or ())),
                 device=device.value,
                 threads=threads,
+            )
+        )
+
+
+def reproduce(
+    table: Annotated[
+        str,
+        typer.Argument(metavar="TABLE", help="Such as table5, one of configs/paper, or a file like them."),
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where runs and the table go; run again to go on.")
+    ],
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The folder with the table's data sets.")
+    ] = None,
+    row: Annotated[
+        list[str] | None, typer.Option("--rows", metavar="NAME", help="Only this row; repeatable.")
+    ] = None,
+    variant: Annotated[
+        list[str] | None, typer.Option("--variants", metavar="NAME", help="Only this variant; repeatable.")
+    ] = None,
+    seed: Annotated[
+        list[int] | None, typer.Option("--seeds", min=0, metavar="N", help="Default: 0; repeatable.")
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of a row in all, its stages in proportion; default: the table's."),
+    ] = None,
+    set_: Changes = None,
+    smoke: Annotated[
+        bool,
+        typer.Option("--smoke", help="Small networks, two epochs, made-up data without --data: minutes."),
+    ] = False,
+    merge_only: Annotated[
+        bool, typer.Option("--merge-only", help="Only make the table of the runs that are in DIR.")
+    ] = False,
+    country: Annotated[
+        str, typer.Option(metavar="CODE", help="Whose electricity, as three letters.")
+    ] = "USA",
+    cpu_watts: Annotated[
+        float | None, typer.Option(min=0.1, help="The processor's rated power, if codecarbon lacks it.")
+    ] = None,
+) -> None:
+    """Run a table of the paper, beside its numbers.
+
+    All rows of a seed come before the next seed. Seeds can run on several machines: copy their folders
+    (DIR/runs/VARIANT/seedN) together and run --merge-only.
+    """
+    with one_line_errors():
+        from deepfake_ssat.commands.reproduce import run
+
+        raise typer.Exit(
+            run(
+                table,
+                data,
+                out,
+                epochs=epochs,
+                seeds=seed or [0],
+                rows=row or [],
+                variants=variant or [],
+                changes=set_ or [],
+                smoke=smoke,
+                merge_only=merge_only,
+                country=country,
+                cpu_watts=cpu_watts,
             )
         )

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from deepfake_ssat.commands.progress import console_progress
 from deepfake_ssat.commands.rendering import show_and_write
 from deepfake_ssat.config import Selection
-from deepfake_ssat.outputs import check_file
-
-if TYPE_CHECKING:
-    from deepfake_ssat.calibration.parts import ChosenPart
-    from deepfake_ssat.calibration.report import CalibrationReport
-    from deepfake_ssat.inference.detector import Detector
 
 VALIDATION = Selection(splits=("val",))
-REPORT_SUFFIX = "_calibration"
 
 
 def run(
@@ -29,6 +19,8 @@ def run(
     manifests: Sequence[Path],
     out: Path,
     selection: Selection = VALIDATION,
+    clip_rule: str | None = None,
+    face_rule: str | None = None,
     method: str = "platt",
     false_alarm_rate: float = 0.05,
     miss_rate: float = 0.05,
@@ -42,81 +34,30 @@ def run(
     Run again after an interruption, it scores only what is missing. Returns 0; raises DeepfakeError for what
     the user can correct, such as videos of people that the model was trained on.
     """
-    from deepfake_ssat.commands.evaluate import load, locked
+    from deepfake_ssat.calibration import calibrate as room
+    from deepfake_ssat.inference.device import use_threads
     from deepfake_ssat.reporting import calibration_report
 
-    check_file(out, [checkpoint] if checkpoint else [])
     console = Console(highlight=False)
-    detector = load(checkpoint, device, threads, decoder=True)
-    folder = report_folder or out.with_name(out.stem + REPORT_SUFFIX)
-    with locked(folder, manifests):
-        report = _calibrate(
-            detector, manifests, selection, method, false_alarm_rate, miss_rate, folder, batch, console
-        )
-        _save(detector, report, out)
-        show_and_write(console, calibration_report, report, folder)
+    use_threads(threads)
+    folder = report_folder or room.report_folder(out)
+    report = room.calibrate(
+        checkpoint,
+        manifests,
+        out,
+        selection=selection,
+        clip_rule=clip_rule,
+        face_rule=face_rule,
+        method=method,
+        false_alarm_rate=false_alarm_rate,
+        miss_rate=miss_rate,
+        report=folder,
+        device=device,
+        batch=batch,
+        progress=console_progress(console),
+    )
+    if report.reused:
+        console.print(f"{report.reused} {report.provenance['scoring']['unit']}s were scored before")
+    show_and_write(console, calibration_report, report, folder)
     console.print(f"written: {out}", markup=False, soft_wrap=True)
     return 0
-
-
-def _calibrate(
-    detector: Detector,
-    manifests: Sequence[Path],
-    selection: Selection,
-    method: str,
-    false_alarm_rate: float,
-    miss_rate: float,
-    folder: Path,
-    batch: int | None,
-    console: Console,
-) -> CalibrationReport:
-    from deepfake_ssat.calibration.fitting import fit_decision
-    from deepfake_ssat.calibration.logits import score_parts, video_logits
-    from deepfake_ssat.calibration.parts import choose_parts, doubts
-    from deepfake_ssat.calibration.report import CalibrationReport
-    from deepfake_ssat.commands.evaluate import BATCH_CLIPS
-    from deepfake_ssat.evaluation.selection import choose_rows
-    from deepfake_ssat.metrics import Scaling
-
-    parts = choose_parts(detector, manifests, selection)
-    size = batch or BATCH_CLIPS[detector.device.type]
-    videos = score_parts(detector, parts, folder, size, console)
-    logits = video_logits(videos)
-    before = detector.checkpoint.decision
-    after = fit_decision(detector.checkpoint, logits, method, false_alarm_rate, miss_rate, parts, selection)
-    return CalibrationReport(
-        provenance=_provenance(detector, parts, selection),
-        before=before,
-        after=after,
-        videos=videos,
-        probabilities_before=logits.probabilities(Scaling(before.temperature, before.bias)),
-        probabilities_after=logits.probabilities(Scaling(after.temperature, after.bias)),
-        dropped=[video for part in parts for video in choose_rows(part.manifest, selection, False).dropped],
-        warnings=doubts(detector, parts),
-    )
-
-
-def _provenance(detector: Detector, parts: Sequence[ChosenPart], selection: Selection) -> dict[str, Any]:
-    from deepfake_ssat.evaluation.scoring import scoring_rule, unit_of
-
-    return {
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-        "checkpoint": {"path": str(detector.path), "sha256": detector.checkpoint.hash},
-        "manifests": [{"path": str(part.manifest.root), "sha256": part.manifest.hash} for part in parts],
-        "selection": selection.model_dump(mode="json"),
-        "scoring": {
-            "unit": unit_of(detector),
-            "rule": scoring_rule(detector),
-            "aggregation": detector.policy.in_words(),
-            "device": str(detector.device),
-            "precision": detector.precision,
-        },
-    }
-
-
-def _save(detector: Detector, report: CalibrationReport, out: Path) -> None:
-    """The checkpoint with the new decision, whole or not at all."""
-    from deepfake_ssat.models.checkpoint import save_checkpoint
-
-    calibrated = replace(detector.checkpoint, decision=report.after)
-    report.provenance["written"] = {"path": str(out), "sha256": save_checkpoint(out, calibrated)}

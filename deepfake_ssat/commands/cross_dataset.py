@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from deepfake_ssat.commands.progress import console_progress
 from deepfake_ssat.commands.rendering import show_and_write
 from deepfake_ssat.config import Selection
 from deepfake_ssat.errors import ConfigError, ManifestError
@@ -36,23 +37,22 @@ def run(
     _check(weights, folders, selection, device)
     make_folder(out, folders.values())
 
-    from deepfake_ssat.commands import evaluate
+    from deepfake_ssat.evaluation.evaluate import evaluate
+    from deepfake_ssat.inference.device import use_threads
     from deepfake_ssat.protocols.dataset_matrix import DatasetMatrix, MatrixCell
-    from deepfake_ssat.reporting import dataset_report
+    from deepfake_ssat.reporting import dataset_report, evaluation_report
+    from deepfake_ssat.reporting.documents import write_files
 
+    use_threads(threads)
     cells = []
     for checkpoint, file in weights.items():
         for manifest, folder in folders.items():
             console.print(f"{checkpoint} on {manifest}", markup=False, soft_wrap=True)
-            report, _ = evaluate.judge(
-                file,
-                folder,
-                out / CELLS_FOLDER / checkpoint / manifest,
-                selection,
-                device,
-                threads=threads,
-                console=console,
+            cell = out / CELLS_FOLDER / checkpoint / manifest
+            report = evaluate(
+                file, folder, cell, selection=selection, device=device, progress=console_progress(console)
             )
+            write_files(cell, evaluation_report.files(report))
             cells.append(MatrixCell(checkpoint, manifest, report))
     matrix = DatasetMatrix(tuple(weights), tuple(folders), tuple(cells))
     show_and_write(console, dataset_report, matrix, out)

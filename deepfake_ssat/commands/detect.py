@@ -11,6 +11,7 @@ from rich.console import Console
 
 from deepfake_ssat.commands.detection_reports import ReportFolder, is_page, report_video
 from deepfake_ssat.commands.progress import show_progress
+from deepfake_ssat.config.extraction import parse_clips
 from deepfake_ssat.errors import ConfigError, DeepfakeError, OutputError
 from deepfake_ssat.outputs import check_different, check_file, is_printed, make_folder, write_file
 from deepfake_ssat.records import Status, VideoVerdict
@@ -70,15 +71,6 @@ def run(
     return ALL_SCORED if all_scored else SOME_NOT_SCORED
 
 
-def parse_clips(text: str) -> int | None:
-    """``all`` is None; anything but a positive number else raises ConfigError."""
-    if text == "all":
-        return None
-    if not text.isdecimal() or int(text) < 1:
-        raise ConfigError(f"--clips {text}: give a number from 1, or all")
-    return int(text)
-
-
 def list_videos(paths: Sequence[Path]) -> list[Path]:
     """The files as given, and the videos in folders at any depth, behind links too, by name, each once.
 
@@ -125,9 +117,10 @@ def _judge(judge: Callable[[Path], VideoVerdict], path: Path, debug: bool) -> Vi
     except Exception as error:
         if debug:
             raise
-        detail = " ".join(f"{type(error).__name__}: {error}".split())
+        detail = " ".join(str(error).split())
         if not isinstance(error, DeepfakeError):
-            detail = f"internal error, please report it ({detail}); --debug shows the traceback"
+            kind = type(error).__name__
+            detail = f"internal error, please report it ({kind}: {detail}); --debug shows the traceback"
         return VideoVerdict(os.fspath(path), Status.UNREADABLE, warnings=(detail,))
 
 

@@ -38,8 +38,8 @@ def report_video(
     annotated: Path | None,
 ) -> VideoVerdict:
     """Judges one file; writes its page and its marked copy where asked."""
-    from deepfake_ssat.explanation import EXPLAINED_CLIPS
     from deepfake_ssat.inference.description import checkpoint_record, settings_record
+    from deepfake_ssat.inference.explanation import EXPLAINED_CLIPS
     from deepfake_ssat.models.checkpoint import file_hash
     from deepfake_ssat.reporting.annotate import annotate_video
     from deepfake_ssat.reporting.page import FileFacts, render_report
@@ -54,7 +54,9 @@ def report_video(
         page = render_report(document, explanation, facts, detector.contract, command=command)
         write_file(report, page)
     if annotated is not None and explanation.marks:
-        annotate_video(path, annotated, explanation.marks, detector.checkpoint.decision.verdict)
+        turn = explanation.verdict.metadata.untagged_turn if explanation.verdict.metadata else 0
+        decide = detector.checkpoint.decision.verdict
+        annotate_video(path, annotated, explanation.marks, decide, turn=turn)
     return explanation.verdict
 
 
@@ -108,9 +110,10 @@ class ReportFolder:
 
     def _fingerprint(self, path: Path) -> dict[str, Any]:
         """What a stored verdict rests on: file, weights, program and what else a score depends on."""
+        from deepfake_ssat.inference.arguments import existing_file
         from deepfake_ssat.inference.description import settings_record
 
-        facts = path.stat()
+        facts = os.stat(existing_file(path, "path"))
         return {
             "path": str(path),
             "size": facts.st_size,

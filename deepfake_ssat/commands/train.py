@@ -5,43 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from rich.console import Console
 
-from deepfake_ssat.config import load_experiment
-from deepfake_ssat.errors import DeepfakeError, TrainingError
-from deepfake_ssat.outputs import make_folder
-
-RUNS_FOLDER = Path("runs")
-LOCK_FILE = ".train.lock"
+from deepfake_ssat.config import RUNS_FOLDER, experiment_name, load_experiment
 
 
-def run(config: Path, changes: Sequence[str] = (), out: Path | None = None) -> int:
+def run(config: Path, changes: Sequence[str] = (), out: Path | None = None, *, smoke: bool = False) -> int:
     """Trains an experiment into a folder (``runs/<name of the config>`` by default); returns 0.
 
     The same command on the same folder goes on with a run that was killed, and says so of a finished one.
     Under torchrun every process calls it. Raises DeepfakeError for what the user can correct.
     """
-    experiment = load_experiment(config, changes)
-    root = out or RUNS_FOLDER / config.stem
+    experiment = load_experiment(config, changes, smoke=smoke)
 
-    from deepfake_ssat.clips.items import error_without_worker_traceback
-    from deepfake_ssat.training.hardware import torchrun_processes
-    from deepfake_ssat.training.reporter import Reporter
-    from deepfake_ssat.training.run_folder import RunFolder
-    from deepfake_ssat.training.session import train
+    from deepfake_ssat.training.experiment import train_experiment
 
-    processes, folder = torchrun_processes(), RunFolder(root)
-    try:
-        if processes.rank:
-            train(experiment, folder, processes, Reporter(None))
-            return 0
-        make_folder(root)
-        with FileLock(root / LOCK_FILE, timeout=0):
-            train(experiment, folder, processes, Reporter(root / "train.log"))
-    except Timeout as error:
-        raise TrainingError(
-            f"{root}: another run is training there; wait for it, or give another --out"
-        ) from error
-    except DeepfakeError as error:
-        raise error_without_worker_traceback(error) from error
+    console = Console(highlight=False, soft_wrap=True)
+    train_experiment(experiment, out or RUNS_FOLDER / experiment_name(config, smoke), console)
     return 0

@@ -1,4 +1,4 @@
-"""Configuration: frozen pydantic models, one file per noun; only ``loading`` reads YAML."""
+"""Configuration: frozen pydantic models, one file per noun; only ``layers`` reads YAML."""
 
 from deepfake_ssat.config.baselines import (
     BranchSettings,
@@ -18,6 +18,7 @@ from deepfake_ssat.config.data import (
     Selection,
 )
 from deepfake_ssat.config.extraction import ExtractionSettings, parse_contract
+from deepfake_ssat.config.layers import RUNS_FOLDER, experiment_name
 from deepfake_ssat.config.loading import dump_experiment, load_experiment
 from deepfake_ssat.config.model import PRESETS, DecoderSettings, EncoderSettings, ModelSettings
 from deepfake_ssat.config.pseudo_fakes import PseudoFakeSettings
@@ -26,6 +27,7 @@ from deepfake_ssat.config.training import Experiment, ObjectiveSettings, Optimiz
 __all__ = [
     "H264",
     "PRESETS",
+    "RUNS_FOLDER",
     "ArrayFile",
     "Augmentation",
     "BranchSettings",
@@ -48,6 +50,7 @@ __all__ = [
     "Selection",
     "TrainerSettings",
     "dump_experiment",
+    "experiment_name",
     "load_experiment",
     "parse_contract",
 ]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from deepfake_ssat.config.pseudo_fakes import PseudoFakeSettings
 
@@ -48,6 +48,12 @@ class FaceClips(_Frozen):
     """Draw real and fake faces equally often; the class weight is then 0.5."""
     pseudo_fakes: PseudoFakes | None = None
     """Made from the genuine clips, in training and validation alike, beside the fakes of the manifest."""
+
+    @field_validator("train", "val", mode="before")
+    @classmethod
+    def _keep_to_its_split(cls, selection: Any, info: ValidationInfo) -> Any:
+        """A selection that names manipulations alone is still of its split, not of the test videos too."""
+        return {"splits": (info.field_name,), **selection} if isinstance(selection, dict) else selection
 
 
 class _Pictures(_Frozen):

@@ -75,8 +75,8 @@ class TrainerSettings(_Frozen):
     epochs: int = Field(100, ge=1)
     precision: Literal["fp32", "bf16"] = "bf16"
     """Autocast of the network; the losses are always computed in fp32."""
-    workers: int = Field(2, ge=0)
-    """Data-loading processes."""
+    workers: int = Field(8, ge=0)
+    """Data-loading processes; as many keep one GPU busy with face clips."""
     threads: int | None = Field(None, ge=1)
     """CPU threads of torch; None leaves its choice."""
     validate_every_epochs: int = Field(1, ge=1)
@@ -89,7 +89,10 @@ class TrainerSettings(_Frozen):
 
 
 class Experiment(_Frozen):
-    """A complete YAML file of configs/: nothing is inherited, nothing is defaulted elsewhere."""
+    """A resolved configuration: every setting, whether a file of configs/ gives it or it is a default here.
+
+    A file holds what differs: from these defaults, or from the one ``base`` that it names.
+    """
 
     seed: int = Field(0, ge=0)
     model: NetworkSettings = Field(discriminator="kind")

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from deepfake_ssat.corpora.files import FRAME_FOLDERS, find, list_folders, list_videos, relative_name, walk
+from deepfake_ssat.corpora.files import FRAME_FOLDERS, find, list_folders, list_videos, relative_name
 from deepfake_ssat.corpora.index import ORIGINAL, CorpusIndex, CorpusOptions, LeftOut
 from deepfake_ssat.errors import CorpusError
 from deepfake_ssat.records import FAKE, REAL, SPLITS, SourceVideo
@@ -103,12 +103,13 @@ def _flat_folders(root: Path) -> Iterator[_Folder]:
 
 def _what_is_missing(root: Path) -> str:
     """Why a folder gives no video at all."""
-    for folder in walk(root):
-        if folder.path.name.lower() in FRAME_FOLDERS:
-            return (
-                f"{root}: {relative_name(folder.path, root)} holds extracted frames; the videos are needed "
-                "(…/videos/*.mp4), because frame files have lost their times and were compressed again"
-            )
+    for folder in _official_folders(root):
+        for frames in (find(folder.path.parent, name) for name in FRAME_FOLDERS):
+            if frames.is_dir():
+                return (
+                    f"{root}: {relative_name(frames, root)} holds extracted frames; the videos are needed "
+                    "(…/videos/*.mp4), because frame files have lost their times and were compressed again"
+                )
     return (
         f"{root}: no FaceForensics++ video; expected original_sequences/youtube/c23/videos/*.mp4 or "
         "manipulated_sequences/<method>/c23/videos/*.mp4 below it, or Kaggle's "

@@ -11,6 +11,7 @@ from pathlib import Path
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.evaluation.stored_clips import StoredClip
 
+CLIP_SCORES_FILE = "clip_scores.csv"
 COLUMNS = (
     "run",
     "corpus",

@@ -10,7 +10,7 @@ import numpy as np
 from deepfake_ssat import metrics
 from deepfake_ssat.evaluation.groups import group_members
 from deepfake_ssat.metrics import ReliabilityBin
-from deepfake_ssat.records import EvalGroup, EvalReport, ScoredVideo
+from deepfake_ssat.records import EvalGroup, EvalReport, EvaluatedVideo
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def reliability(report: EvalReport) -> list[ReliabilityBin]:
     ]
 
 
-def _labels_and_probabilities(videos: Sequence[ScoredVideo]) -> tuple[np.ndarray, np.ndarray]:
+def _labels_and_probabilities(videos: Sequence[EvaluatedVideo]) -> tuple[np.ndarray, np.ndarray]:
     return (
         np.array([video.label for video in videos], dtype=int),
         np.array([video.probability for video in videos], dtype=float),

@@ -8,13 +8,13 @@ from functools import partial
 import numpy as np
 
 from deepfake_ssat import metrics
-from deepfake_ssat.records import FAKE, REAL, Estimate, EvalGroup, ScoredVideo
+from deepfake_ssat.records import FAKE, REAL, Estimate, EvalGroup, EvaluatedVideo
 
 LOW_RATE, HIGH_RATE = 0.01, 0.05
 Metric = Callable[..., float | None]
 
 
-def measure_groups(videos: Sequence[ScoredVideo], threshold: float | None, seed: int) -> list[EvalGroup]:
+def measure_groups(videos: Sequence[EvaluatedVideo], threshold: float | None, seed: int) -> list[EvalGroup]:
     """Metrics of all labelled videos, of each corpus and compression, and of each manipulation in it.
 
     A manipulation's fakes stand against all genuine videos of the same corpus and compression. A part that is
@@ -32,8 +32,8 @@ def measure_groups(videos: Sequence[ScoredVideo], threshold: float | None, seed:
 
 
 def group_members(
-    videos: Sequence[ScoredVideo], corpus: str, compression: str, manipulation: str
-) -> list[ScoredVideo]:
+    videos: Sequence[EvaluatedVideo], corpus: str, compression: str, manipulation: str
+) -> list[EvaluatedVideo]:
     """The labelled videos of a group: empty names take everything, manipulations filter the fakes only."""
     everything = not (corpus or compression or manipulation)
     return [
@@ -46,7 +46,7 @@ def group_members(
 
 
 def _measure(
-    name: tuple[str, str, str], videos: Sequence[ScoredVideo], threshold: float | None, seed: int
+    name: tuple[str, str, str], videos: Sequence[EvaluatedVideo], threshold: float | None, seed: int
 ) -> EvalGroup:
     corpus, compression, manipulation = name
     labels = np.array([video.label for video in videos], dtype=int)
@@ -143,7 +143,7 @@ def _without_threshold(labels: np.ndarray) -> Estimate:
     return Estimate(None, note="there is no validation threshold" if len(labels) else "no labelled video")
 
 
-def _clip_auc(videos: Sequence[ScoredVideo], seed: int) -> Estimate:
+def _clip_auc(videos: Sequence[EvaluatedVideo], seed: int) -> Estimate:
     """Each clip has its video's label; the interval resamples whole videos."""
     members = np.repeat(np.arange(len(videos)), np.array([len(video.clips) for video in videos], dtype=int))
     labels = np.array([video.label for video in videos], dtype=int)[members]

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepfake_ssat.commands.progress import show_progress
 from deepfake_ssat.errors import ConfigError, VideoError
-from deepfake_ssat.evaluation.perturbed_clips import PerturbedScoring
-from deepfake_ssat.evaluation.source_videos import JudgedSource, SourceTask, judge_source
-from deepfake_ssat.inference.detector import Detector, load_detector
+from deepfake_ssat.evaluation.evaluation import Evaluation
+from deepfake_ssat.evaluation.perturbed_clips import run_key, score_file
+from deepfake_ssat.evaluation.source_videos import SourceTask, judge_source
+from deepfake_ssat.inference.detector import load_detector
+from deepfake_ssat.inference.verdict import unscored_verdict
 from deepfake_ssat.pool import Outcome, map_in_processes
-from deepfake_ssat.records import ClipScore, ManifestRow, Status
+from deepfake_ssat.records import Box, ClipScore, ManifestRow, Status, VideoVerdict
 from deepfake_ssat.video.perturbation import Perturbation
 
 MOST_PROCESSES = {"cpu": 8, "cuda": 4}
@@ -61,26 +62,28 @@ class Sources:
 
 
 def judge_perturbed_videos(
+    evaluation: Evaluation,
     videos: Sequence[Rows],
     sources: Sources,
     perturbations: Sequence[Perturbation | None],
-    scoring: PerturbedScoring,
-) -> Iterator[tuple[Perturbation | None, list[JudgedSource]]]:
-    """What becomes of every video under each perturbation (None: as it is), in the order given.
+    processes: int | None = None,
+) -> Iterator[tuple[Perturbation | None, list[VideoVerdict]]]:
+    """The verdict on every video under each perturbation (None: as it is), in the order given.
 
-    Results are written video by video. A process that dies, or a bug, ends the run; what is written stays.
+    ``processes`` judge them, by default one a CPU core as far as the memory allows. Results are written video
+    by video. A process that dies, or a bug, ends the run; what is written stays.
     """
-    files = {each: JudgedFile(scoring.file(each, ".jsonl"), scoring.run) for each in perturbations}
+    files = {each: JudgedFile(evaluation, each) for each in perturbations}
     missing = [
-        (each, SourceTask(sources.paths[_key(rows)], rows, each, scoring.seed))
+        (each, SourceTask(sources.paths[_key(rows)], rows, each, evaluation.seed))
         for each in perturbations
         for rows in videos
-        if _key(rows) not in files[each].judged
+        if _key(rows) not in files[each].verdicts
     ]
     total = len(videos) * len(perturbations)
-    with show_progress(scoring.console, "perturbed videos", "video", total) as advance:
+    with evaluation.progress("perturbed videos", "video", total) as advance:
         advance(total - len(missing))
-        for outcome in _outcomes([task for _, task in missing], scoring):
+        for outcome in _outcomes(evaluation, [task for _, task in missing], processes):
             each, task = missing[outcome.task]
             if outcome.traceback:
                 raise RuntimeError(f"{task.path}, perturbed by {each}:\n{outcome.traceback}")
@@ -88,21 +91,23 @@ def judge_perturbed_videos(
                 raise VideoError(
                     f"{task.path}, perturbed by {each}: {outcome.failure}; the same command goes on from here"
                 )
-            files[each].append(_key(task.rows), outcome.value)
+            files[each].append(task.rows, outcome.value)
             advance(note=str(each or "as they are"))
     for each in perturbations:
-        yield each, [files[each].judged[_key(rows)] for rows in videos]
+        yield each, [files[each].verdicts[_key(rows)] for rows in videos]
 
 
-def _outcomes(tasks: Sequence[SourceTask], scoring: PerturbedScoring) -> Iterator[Outcome]:
+def _outcomes(
+    evaluation: Evaluation, tasks: Sequence[SourceTask], processes: int | None
+) -> Iterator[Outcome]:
     """In this process where one is enough."""
-    device = scoring.detector.device.type
-    processes = min(scoring.threads or os.cpu_count() or 1, MOST_PROCESSES[device], len(tasks))
+    device = evaluation.detector.device.type
+    processes = min(processes or os.cpu_count() or 1, MOST_PROCESSES[device], len(tasks))
     if processes > 1:
-        yield from map_in_processes(PrepareJudging(scoring.detector.path, device), tasks, processes)
+        yield from map_in_processes(PrepareJudging(evaluation.detector.path, device), tasks, processes)
         return
     for number, task in enumerate(tasks):
-        yield Outcome(number, judge_source(scoring.detector, task))
+        yield Outcome(number, judge_source(evaluation.detector, task))
 
 
 @dataclass(frozen=True)
@@ -112,57 +117,74 @@ class PrepareJudging:
     checkpoint: Path
     device: str
 
-    def __call__(self) -> Callable[[SourceTask], JudgedSource]:
+    def __call__(self) -> Callable[[SourceTask], VideoVerdict]:
         """One thread per process: the processes are the parallelism."""
         import cv2
         import torch
 
         torch.set_num_threads(1)
         cv2.setNumThreads(1)
-        detector: Detector = load_detector(self.checkpoint, self.device)
+        detector = load_detector(self.checkpoint, self.device)
         return lambda task: judge_source(detector, task)
 
 
 class JudgedFile:
-    """Results of one perturbation, a line of JSON a video, written as they come."""
+    """The verdicts under one perturbation, a line of JSON a video, written as they come.
 
-    def __init__(self, path: Path, run: str) -> None:
+    A line holds the scored clips and the faces' boxes; what becomes of them is the evaluation's policy.
+    """
+
+    def __init__(self, evaluation: Evaluation, perturbation: Perturbation | None) -> None:
         """Takes over complete lines; raises ConfigError for those of another run."""
-        self.judged: dict[tuple[str, str], JudgedSource] = {}
-        self._path, self._run = path, run
-        path.parent.mkdir(parents=True, exist_ok=True)
-        data = path.read_bytes() if path.is_file() else b""
+        self.verdicts: dict[tuple[str, str], VideoVerdict] = {}
+        """By corpus and video."""
+        self._evaluation, self._run = evaluation, run_key(evaluation)
+        self._path = score_file(evaluation, perturbation, ".jsonl")
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        data = self._path.read_bytes() if self._path.is_file() else b""
         complete = data.rfind(b"\n") + 1
         for line in data[:complete].splitlines():
             self._take(line)
-        with path.open("ab") as file:
+        with self._path.open("ab") as file:
             file.truncate(complete)
 
-    def append(self, video: tuple[str, str], judged: JudgedSource) -> None:
+    def append(self, rows: Rows, verdict: VideoVerdict) -> None:
         """Adds one, which a kill after this call does not lose."""
-        clips = [(c.track_id, c.start_seconds, c.end_seconds, c.probability) for c in judged.clips]
-        names = {"run": self._run, "corpus": video[0], "video_id": video[1]}
-        line = {**names, "status": judged.status.value, "detail": judged.detail, "clips": clips}
+        line = {
+            "run": self._run,
+            "corpus": rows[0].corpus,
+            "video_id": rows[0].video_id,
+            "path": rows[0].source,
+            "status": verdict.status.value,
+            "detail": "" if verdict.status is Status.SCORED else verdict.warnings[0],
+            "clips": [(c.track_id, c.start_seconds, c.end_seconds, c.probability) for c in verdict.clips],
+            "boxes": [(face.track_id, face.box) for face in verdict.faces],
+        }
+        data = json.dumps(line).encode()
         with self._path.open("ab") as file:
-            file.write(json.dumps(line).encode() + b"\n")
-        self.judged[video] = judged
+            file.write(data + b"\n")
+        self._take(data)
 
     def _take(self, line: bytes) -> None:
         try:
             values = json.loads(line)
-            run = values["run"]
-            clips = tuple(ClipScore(*clip) for clip in values["clips"])
-            judged = JudgedSource(Status(values["status"]), values["detail"], clips)
-            self.judged[values["corpus"], values["video_id"]] = judged
+            run, key = values["run"], (values["corpus"], values["video_id"])
+            path, status, detail = values["path"], Status(values["status"]), values["detail"]
+            clips = [ClipScore(*clip) for clip in values["clips"]]
+            boxes: dict[int, Box] = {track: (x0, y0, x1, y1) for track, (x0, y0, x1, y1) in values["boxes"]}
         except (ValueError, KeyError, TypeError) as error:
             raise ConfigError(
-                f"{self._path} is damaged ({error}); delete it, or give another --out"
+                f"{self._path} is damaged, or of an older version ({error}); delete it, or give another --out"
             ) from error
         if run != self._run:
             raise ConfigError(
                 f"{self._path} holds scores of another checkpoint, manifest, seed or precision (run {run}, "
                 f"this is {self._run}); give another --out, or delete its folder"
             )
+        if status is Status.SCORED:
+            self.verdicts[key] = self._evaluation.judge(path, clips, boxes)
+        else:
+            self.verdicts[key] = unscored_verdict(path, status, [detail])
 
 
 def _key(rows: Rows) -> tuple[str, str]:

@@ -1,30 +1,28 @@
-"""``evaluate --perturb``: every kind and level, on stored clips or source videos, as table and figure.
+"""Every kind and level of perturbation, on stored clips or source videos: what is asked for, and its scores.
 
-Layout in the output folder: ``perturbed_<clips|videos>/`` (scores by kind and level, where an interrupted run
-goes on) and ``perturbed_<clips|videos>.{md,csv,json,png}``.
+Scores lie in the evaluation's folder, in ``perturbed_<clips|videos>/``; an interrupted run goes on from them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from deepfake_ssat.config import Selection
 from deepfake_ssat.errors import ConfigError
-from deepfake_ssat.evaluation.perturbed_clips import PerturbedScoring, score_perturbed_clips
+from deepfake_ssat.evaluation.evaluation import Evaluation, evaluated_video
+from deepfake_ssat.evaluation.perturbed_clips import score_perturbed_clips
 from deepfake_ssat.evaluation.perturbed_videos import Sources, judge_perturbed_videos
 from deepfake_ssat.evaluation.robustness import RobustnessReport, measure_perturbed
-from deepfake_ssat.evaluation.scoring import scored_video
 from deepfake_ssat.evaluation.selection import choose_rows
-from deepfake_ssat.evaluation.source_videos import JudgedSource
 from deepfake_ssat.manifest import Manifest
-from deepfake_ssat.records import DroppedVideo, EvalReport, ManifestRow, ScoredVideo
+from deepfake_ssat.records import DroppedVideo, EvalReport, EvaluatedVideo, ManifestRow, VideoVerdict
 from deepfake_ssat.video.perturbation import KINDS, LEVELS, Perturbation
 
 ALL = "all"
 On = Literal["clips", "videos"]
-Measured = tuple[Perturbation | None, list[ScoredVideo], list[DroppedVideo]]
+Measured = tuple[Perturbation | None, list[EvaluatedVideo], list[DroppedVideo]]
 """None: the pictures as they are."""
 
 
@@ -90,44 +88,47 @@ def make_plan(options: PerturbOptions, manifest: Manifest, selection: Selection)
     return PerturbPlan(options.on, perturbations, videos, sources)
 
 
-def perturb(plan: PerturbPlan, report: EvalReport, scoring: PerturbedScoring) -> RobustnessReport:
-    """Scores what is missing, measures every kind and level.
+def measure_robustness(
+    evaluation: Evaluation, plan: PerturbPlan, report: EvalReport, processes: int | None = None
+) -> RobustnessReport:
+    """Scores what is missing, and measures every kind and level.
 
     ``report`` is the evaluation of the same videos as they are: its threshold is used throughout.
     """
-    measured = _on_clips(plan, report, scoring) if plan.sources is None else _on_videos(plan, scoring)
+    own = replace(evaluation, folder=evaluation.folder / f"perturbed_{plan.on}")
+    measured = _on_videos(own, plan, processes) if plan.sources else _on_clips(own, plan, report)
     return RobustnessReport(
         on=plan.on,
         provenance=report.provenance,
-        seed=scoring.seed,
+        seed=evaluation.seed,
         threshold=report.threshold,
         threshold_source=report.threshold_source,
         results=tuple(
-            measure_perturbed(perturbation, videos, dropped, report.threshold, scoring.seed)
+            measure_perturbed(perturbation, videos, dropped, report.threshold, evaluation.seed)
             for perturbation, videos, dropped in measured
         ),
         warnings=report.warnings,
     )
 
 
-def _on_clips(plan: PerturbPlan, report: EvalReport, scoring: PerturbedScoring) -> Iterator[Measured]:
+def _on_clips(evaluation: Evaluation, plan: PerturbPlan, report: EvalReport) -> Iterator[Measured]:
     known = {(video.corpus, video.video_id): video for video in report.videos}
     yield None, [known[rows[0].corpus, rows[0].video_id] for rows in plan.videos], []
     rows = [row for video in plan.videos for row in video]
-    for perturbation, videos in score_perturbed_clips(rows, plan.perturbations, scoring):
+    for perturbation, videos in score_perturbed_clips(evaluation, rows, plan.perturbations):
         yield perturbation, videos, []
 
 
-def _on_videos(plan: PerturbPlan, scoring: PerturbedScoring) -> Iterator[Measured]:
+def _on_videos(evaluation: Evaluation, plan: PerturbPlan, processes: int | None) -> Iterator[Measured]:
     assert plan.sources is not None
     every = (None, *plan.perturbations)
-    for perturbation, judged in judge_perturbed_videos(plan.videos, plan.sources, every, scoring):
-        pairs = list(zip(plan.videos, judged, strict=True))
-        videos = [scored_video(rows, one.clips, scoring.policy) for rows, one in pairs if one.clips]
-        yield perturbation, videos, [_dropped(rows[0], one) for rows, one in pairs if not one.clips]
+    for each, verdicts in judge_perturbed_videos(evaluation, plan.videos, plan.sources, every, processes):
+        pairs = list(zip(plan.videos, verdicts, strict=True))
+        videos = [evaluated_video(rows, verdict) for rows, verdict in pairs if verdict.clips]
+        yield each, videos, [_dropped(rows[0], verdict) for rows, verdict in pairs if not verdict.clips]
 
 
-def _dropped(row: ManifestRow, judged: JudgedSource) -> DroppedVideo:
+def _dropped(row: ManifestRow, verdict: VideoVerdict) -> DroppedVideo:
     return DroppedVideo(
         corpus=row.corpus,
         video_id=row.video_id,
@@ -135,7 +136,7 @@ def _dropped(row: ManifestRow, judged: JudgedSource) -> DroppedVideo:
         split=row.split,
         label=row.label,
         manipulation=row.manipulation,
-        reason=judged.status,
-        detail=judged.detail,
+        reason=verdict.status,
+        detail=verdict.warnings[0],
         compression=row.compression,
     )

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from deepfake_ssat.evaluation.groups import video_estimates
-from deepfake_ssat.records import FAKE, REAL, DroppedVideo, Estimate, ScoredVideo
+from deepfake_ssat.records import FAKE, REAL, DroppedVideo, Estimate, EvaluatedVideo
 from deepfake_ssat.video.perturbation import KINDS, Perturbation
 
 NONE = "none"
@@ -65,7 +65,7 @@ class RobustnessReport:
 
 def measure_perturbed(
     perturbation: Perturbation | None,
-    videos: Sequence[ScoredVideo],
+    videos: Sequence[EvaluatedVideo],
     dropped: Sequence[DroppedVideo],
     threshold: float | None,
     seed: int,

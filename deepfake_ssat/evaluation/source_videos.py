@@ -10,13 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from deepfake_ssat.errors import VideoError
+from deepfake_ssat.faces.choice import SAME_FACE, overlap
 from deepfake_ssat.inference.detector import Detector
-from deepfake_ssat.records import FAKE, ClipScore, FaceClip, ManifestRow, Status
+from deepfake_ssat.inference.verdict import scored_verdict, unscored_verdict
+from deepfake_ssat.records import FAKE, ClipScore, FaceClip, ManifestRow, Status, VideoVerdict
 from deepfake_ssat.video import VideoReader, open_video
 from deepfake_ssat.video.perturbation import Perturbation, PerturbedReader, generator_for
-
-SAME_FACE = 0.3
-"""Overlap (intersection over union) of a track's mean box with a row's, over the frames that they share."""
 
 
 @dataclass(frozen=True)
@@ -30,34 +29,29 @@ class SourceTask:
     seed: int
 
 
-@dataclass(frozen=True)
-class JudgedSource:
-    """What came of it; clips of the manifest's faces only."""
-
-    status: Status
-    detail: str
-    clips: tuple[ClipScore, ...] = ()
-
-
-def judge_source(detector: Detector, task: SourceTask) -> JudgedSource:
-    """A video that cannot be read or shows no face is a result, as in ``Detector.detect``."""
+def judge_source(detector: Detector, task: SourceTask) -> VideoVerdict:
+    """The verdict on the manifest's faces; a video without a score has the reason as its first warning."""
     places: dict[int, list[FacePlace]] = defaultdict(list)
 
     def note(clip: FaceClip, _: ClipScore) -> None:
         first, last = int(clip.frame_indices[0]), int(clip.frame_indices[-1])
         places[clip.track_id].append(FacePlace(first, last, clip.boxes.mean(axis=0)))
 
+    name = str(task.path)
     try:
         with open_video(task.path) as plain:
-            verdict = detector.judge(str(task.path), _perturbed(plain, task), on_clip=note)
+            verdict = detector.judge(name, _perturbed(plain, task), on_clip=note)
     except VideoError as error:
-        return JudgedSource(Status.UNREADABLE, str(error))
-    if verdict.status is not Status.SCORED:
-        return JudgedSource(verdict.status, verdict.warnings[0])
-    kept = tracks_of_rows(places, task.rows) if task.rows[0].label == FAKE else set(places)
+        return unscored_verdict(name, Status.UNREADABLE, [str(error)])
+    if verdict.status is not Status.SCORED or task.rows[0].label != FAKE:
+        return verdict
+    kept = tracks_of_rows(places, task.rows)
     if not kept:
-        return JudgedSource(Status.NO_FACE, "no face was found where the manifest has one")
-    return JudgedSource(Status.SCORED, "", tuple(clip for clip in verdict.clips if clip.track_id in kept))
+        return unscored_verdict(name, Status.NO_FACE, ["no face was found where the manifest has one"])
+    decision = detector.checkpoint.decision
+    clips = [clip for clip in verdict.clips if clip.track_id in kept]
+    boxes = {face.track_id: face.box for face in verdict.faces}
+    return scored_verdict(name, clips, boxes, decision.aggregation, decision)
 
 
 def _perturbed(plain: VideoReader, task: SourceTask) -> VideoReader:
@@ -91,10 +85,4 @@ def _is_at(places: Iterable[FacePlace], row: ManifestRow) -> bool:
     shared = [
         place.box for place in places if place.first_frame < end and place.last_frame >= row.first_frame
     ]
-    return bool(shared) and _overlap(np.mean(shared, axis=0), np.array(row.box)) >= SAME_FACE
-
-
-def _overlap(box: np.ndarray, other: np.ndarray) -> float:
-    sides = np.minimum(box[2:], other[2:]) - np.maximum(box[:2], other[:2])
-    both = float(np.prod(np.maximum(sides, 0)))
-    return both / (float(np.prod(box[2:] - box[:2])) + float(np.prod(other[2:] - other[:2])) - both)
+    return bool(shared) and overlap(tuple(np.mean(shared, axis=0).tolist()), row.box) >= SAME_FACE

@@ -16,7 +16,7 @@ from deepfake_ssat.clips.storage import ClipWriter
 from deepfake_ssat.config import ExtractionSettings
 from deepfake_ssat.corpora.files import is_picture
 from deepfake_ssat.errors import ManifestError, VideoError
-from deepfake_ssat.extraction.journal import Extraction, StoredClip
+from deepfake_ssat.extraction.journal import ClipFile, Extraction
 from deepfake_ssat.extraction.masks import TrackPlaces, find_changed
 from deepfake_ssat.records import FaceClip, Status
 from deepfake_ssat.video import VideoReader, open_video
@@ -121,7 +121,7 @@ def _extract(
     settings: ExtractionSettings,
     num_clips: int | None,
 ) -> Extraction:
-    """The clips of all tracks; of a fake whose changed face is known, only those of that face."""
+    """The clips of the tracks that count; of a fake whose changed face is known, only those of that face."""
     warnings: list[str] = []
     metadata = reader.metadata
     faces = TrackPlaces(metadata.width, metadata.height)
@@ -132,16 +132,20 @@ def _extract(
         for clip in extraction:
             writer.write(clip)
             faces.add(clip)
-    clips, status, detail = writer.stored, extraction.status, extraction.detail
+    status, detail, kept = extraction.status, extraction.detail, extraction.counting_tracks
+    faces.keep(kept)
     changed = find_changed(faces, task.path, task.mask_path, task.original_path, warnings)
-    if clips and changed is not None:
-        clips = [clip for clip in clips if clip.track_id in changed]
-        if not clips:
+    if kept and changed is not None:
+        kept &= changed
+        if not kept:
             status, detail = Status.NO_FACE, "no face lies under the bright region of the mask"
+    stored = sorted(writer.stored, key=lambda clip: clip.file)
     return Extraction(
         status=status,
         detail=detail,
-        clips=tuple(sorted(clips, key=lambda clip: clip.file)),
+        clips=tuple(clip for clip in stored if clip.track_id in kept),
+        left_out=tuple(clip for clip in stored if clip.track_id not in kept),
+        is_changed_known=changed is not None,
         warnings=tuple(dict.fromkeys([*reader.warnings, *extraction.warnings, *warnings])),
         num_frames=extraction.num_frames,
         video_seconds=round(extraction.num_frames / fps, 3),
@@ -160,9 +164,9 @@ class _OpenFile:
     boxes: list[np.ndarray] = field(default_factory=list)
     landmarks: list[np.ndarray] = field(default_factory=list)
 
-    def stored(self) -> StoredClip:
+    def stored(self) -> ClipFile:
         x0, y0, x1, y1 = np.concatenate(self.boxes).mean(axis=0).tolist()
-        return StoredClip(
+        return ClipFile(
             file=self.name,
             track_id=self.track_id,
             first_frame=self.frames[0],
@@ -182,7 +186,7 @@ class TrackWriter:
     """
 
     def __init__(self, folder: Path, fps: float, stride: int) -> None:
-        self.stored: list[StoredClip] = []
+        self.stored: list[ClipFile] = []
         """Finished files; complete after leaving the context."""
         self._folder = folder
         self._fps = fps

@@ -24,10 +24,10 @@ class LooseCrop:
     pixels: np.ndarray
     """(H, W, 3) uint8."""
     left: float
-    """Of its first column, in frame pixels."""
+    """Of its first column, in frame pixels, as the squares are."""
     top: float
     scale: float
-    """Its pixels per frame pixel, at most 1."""
+    """Its pixels per frame pixel."""
 
 
 def crop_square(box: np.ndarray, margin: float) -> np.ndarray:
@@ -36,18 +36,23 @@ def crop_square(box: np.ndarray, margin: float) -> np.ndarray:
     return np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2, side])
 
 
-def cut_loosely(frame: np.ndarray, square: np.ndarray, crop_size: int) -> LooseCrop:
-    """A copy of the frame around a square, as far as the frame reaches."""
+def cut_loosely(frame: np.ndarray, square: np.ndarray, crop_size: int, detail: float = 1.0) -> LooseCrop:
+    """A copy of the frame around a square, as far as the frame reaches.
+
+    ``detail`` is how many pixels the picture has per frame pixel (of the squares).
+    """
     height, width = frame.shape[:2]
-    half = square[2] * LOOSENESS / 2
-    left, right = _span(square[0], half, width)
-    top, bottom = _span(square[1], half, height)
+    center_x, center_y, side = square * detail
+    half = side * LOOSENESS / 2
+    left, right = _span(center_x, half, width)
+    top, bottom = _span(center_y, half, height)
     part = frame[top:bottom, left:right]
-    scale = min(1.0, SPARE_RESOLUTION * crop_size / square[2])
+    scale = min(1.0, SPARE_RESOLUTION * crop_size / side)
     if scale == 1.0:
-        return LooseCrop(part.copy(), left, top, 1.0)
+        return LooseCrop(part.copy(), left / detail, top / detail, detail)
     size = (max(round(part.shape[1] * scale), 1), max(round(part.shape[0] * scale), 1))
-    return LooseCrop(cv2.resize(part, size, interpolation=cv2.INTER_AREA), left, top, scale)
+    shrunk = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+    return LooseCrop(shrunk, left / detail, top / detail, scale * detail)
 
 
 def cut_finally(loose: LooseCrop, square: np.ndarray, crop_size: int) -> np.ndarray:

@@ -8,14 +8,12 @@ import torch
 
 from deepfake_ssat.config import ExtractionSettings
 from deepfake_ssat.faces.assemble import ClipAssembler
+from deepfake_ssat.faces.choice import tracks_that_count
 from deepfake_ssat.faces.mtcnn import FaceDetector
 from deepfake_ssat.faces.scan import FaceScanner, Sighting
 from deepfake_ssat.faces.windows import frames_in_windows, window_starts
 from deepfake_ssat.records import FaceClip, Status
 from deepfake_ssat.video import VideoFrame, VideoReader
-
-MOST_SURPLUS = 1.25
-"""Frames of a video in those that its header announces, before the windows count as badly spread."""
 
 MAX_DETECTORS = 4
 """Kept for sources of other sizes; thousands of photos of all sizes must not fill the memory."""
@@ -54,15 +52,34 @@ class FaceExtraction:
         self.num_frames = 0
         """Decoded so far: one more than the last frame's true index."""
         self.num_clips = 0
+        self._tracks: set[int] = set()
+        """Those with a clip."""
         self._reader = reader
         self._settings = settings
-        self._scanner = FaceScanner(settings, detector)
-        self._assembler = ClipAssembler(settings)
+        self._detector = detector
         self._num_windows = clips
+        self._turn = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._scanner = FaceScanner(self._settings, self._detector)
+        self._assembler = ClipAssembler(self._settings)
         self._starts: list[int] | None = None
 
     def __iter__(self) -> Iterator[FaceClip]:
-        """Each clip as soon as its frames were read; read them to the end before asking for the status."""
+        """Each clip as soon as its frames were read; read them to the end before asking for the status.
+
+        A video that gives none, but whose frames show faces when they are turned, is read again turned.
+        """
+        yield from self._clips()
+        if self.num_clips == 0:
+            self._turn = self._scanner.find_turn()
+        if self._turn:
+            self._reader.turn(self._turn)
+            self._begin()
+            yield from self._clips()
+
+    def _clips(self) -> Iterator[FaceClip]:
         frames = self._counted(iter(self._reader))
         span = (self._settings.frames - 1) * self._settings.frame_stride + 1
         self._starts = self._window_starts(span)
@@ -99,21 +116,29 @@ class FaceExtraction:
         return f"no face of at least {size} pixels was found in {self.num_frames} frames{where}"
 
     @property
+    def counting_tracks(self) -> set[int]:
+        """The tracks that count as the video's faces, by ``faces.choice``: no others are to be judged."""
+        return tracks_that_count([self._scanner.records[track] for track in self._tracks])
+
+    @property
     def warnings(self) -> list[str]:
-        """What makes this extraction less than it should be."""
-        announced = self._reader.metadata.num_frames
-        if not self._starts or announced is None:
-            return []
-        if self.num_frames <= self._starts[-1]:
-            return [
+        """What makes this extraction less than it should be, and what was left out of it."""
+        warnings = []
+        if self._turn:
+            warnings.append(
+                f"no face was found upright: the pictures were turned by {self._turn}° clockwise, where "
+                "there are faces"
+            )
+        if self._starts and self.num_frames <= self._starts[-1]:
+            warnings.append(
                 f"the video ended after {self.num_frames} frames, before the last window that was planned"
-            ]
-        if self.num_frames > MOST_SURPLUS * announced:
-            return [
-                f"the video has {self.num_frames} frames where {announced} were announced: its later part "
-                "was not looked at; try all clips"
-            ]
-        return []
+            )
+        if doubtful := len(self._tracks - self.counting_tracks):
+            warnings.append(
+                f"{doubtful} of {len(self._tracks)} face tracks left out: "
+                "doubtful, small or brief beside others"
+            )
+        return warnings
 
     def _window_starts(self, span: int) -> list[int] | None:
         """None where everything is to be read: when asked for, or when the length is not known or small."""
@@ -135,4 +160,5 @@ class FaceExtraction:
     def _counted_clips(self, clips: Iterator[FaceClip]) -> Iterator[FaceClip]:
         for clip in clips:
             self.num_clips += 1
+            self._tracks.add(clip.track_id)
             yield clip

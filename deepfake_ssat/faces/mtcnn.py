@@ -144,15 +144,20 @@ class FaceDetector:
 
 
 def _pyramid(frames: Sequence[np.ndarray], first_scale: float) -> list[tuple[float, np.ndarray]]:
-    """(scale, level (F, h, w, 3) uint8) from large to small, while P-net's cell fits in."""
+    """(scale, level (F, h, w, 3) uint8) from large to small; in the last P-net's cell fills the frame."""
     height, width = frames[0].shape[:2]
+    last_scale = CELL / min(height, width)
+    scales = [first_scale]
+    while scales[-1] * PYRAMID_FACTOR >= last_scale:
+        scales.append(scales[-1] * PYRAMID_FACTOR)
+    if scales[-1] > last_scale:
+        scales.append(last_scale)
     levels: list[tuple[float, np.ndarray]] = []
-    scale, above = first_scale, frames
-    while min(height, width) * scale >= CELL:
+    above = frames
+    for scale in scales:
         size = (int(width * scale + 1), int(height * scale + 1))
         above = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR) for frame in above])
         levels.append((scale, above))
-        scale *= PYRAMID_FACTOR
     return levels
 
 

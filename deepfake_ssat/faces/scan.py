@@ -5,7 +5,7 @@ No frame is held longer than it takes to find the faces on both sides of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -13,10 +13,12 @@ import numpy as np
 
 from deepfake_ssat.config import ExtractionSettings
 from deepfake_ssat.faces.appearance import describe
+from deepfake_ssat.faces.choice import TrackRecord
 from deepfake_ssat.faces.crops import LooseCrop, crop_square, cut_loosely
 from deepfake_ssat.faces.mtcnn import FaceDetector
 from deepfake_ssat.faces.shots import SUSPICIOUS, difference, find_cuts, thumbnail
 from deepfake_ssat.faces.tracks import FORGET_FRAMES, Tracker
+from deepfake_ssat.faces.turning import TurnFinder
 from deepfake_ssat.records import FaceDetection
 from deepfake_ssat.video import VideoFrame
 
@@ -25,6 +27,8 @@ HELD_BYTES = 60_000_000
 MAX_BATCH = 8
 """Frames that go through the networks together."""
 THUMBNAIL_SOURCE = 64
+SAME_SHAPE = 0.02
+"""Difference of aspects that is rounding."""
 
 
 @dataclass(frozen=True)
@@ -59,20 +63,34 @@ class FaceScanner:
         self._settings = settings
         self._detector = detector
         self._tracker = Tracker()
+        self._pixel_size = 1.0
+        """Frame pixels per pixel of the searched picture."""
+        self._turns = TurnFinder(lambda picture: self._usable(self._detector.detect([picture])[0]))
+
+    def find_turn(self) -> int:
+        """Degrees clockwise by which frames without a face must be turned to show one; 0 if none helps."""
+        return self._turns.find()
+
+    @property
+    def records(self) -> Mapping[int, TrackRecord]:
+        """What was seen of each track so far."""
+        return self._tracker.records
 
     def scan(
         self, frames: Iterable[VideoFrame], patience: int | None = FORGET_FRAMES
     ) -> Iterator[list[Sighting]]:
         """Consecutive frames -> the faces of each, in order; a frame without a face gives an empty list.
 
-        ``patience``: after how many frames away a face is forgotten; None for never. A missing frame ends all
-        runs, since nothing is interpolated over it.
+        ``patience``: after how many frames away a face is forgotten; None for never. Nothing is interpolated
+        over a missing frame, nor over a change of the picture's size; one of its shape is a cut.
         """
         held: list[VideoFrame] = []
         anchor: _Seen | None = None
         for frame in frames:
-            if held and frame.index != held[-1].index + 1:
+            if held and (frame.index != held[-1].index + 1 or frame.own_size != held[-1].own_size):
                 yield from self._flush(held, anchor, patience, last=True)[0]
+                if not _same_shape(held[-1], frame):
+                    self._tracker.forget()
                 held, anchor = [], None
             held.append(frame)
             if len(held) > self._batch(frame) * self._settings.detect_every:
@@ -147,13 +165,11 @@ class FaceScanner:
         self, frame: VideoFrame, picture: np.ndarray, detections: list[FaceDetection], patience: int | None
     ) -> dict[int, tuple[np.ndarray, np.ndarray]]:
         """Detections in the shrunk picture -> faces by track, in frame pixels; small and doubtful ones go."""
-        settings, scale = self._settings, frame.width / picture.shape[1]
-        kept = [
-            detection
-            for detection in detections
-            if detection.confidence >= settings.min_confidence
-            and scale * max(np.subtract(detection.box[2:], detection.box[:2])) >= settings.min_face_size
-        ]
+        scale = frame.width / picture.shape[1]
+        self._pixel_size = scale * frame.detail
+        kept = self._usable(detections)
+        if not kept:
+            self._turns.note(picture)
         looks = [describe(picture, detection.box) for detection in kept]
         scaled = [
             FaceDetection(_times(detection.box, scale), detection.landmarks * scale, detection.confidence)
@@ -164,6 +180,17 @@ class FaceScanner:
             number: (np.array(detection.box), detection.landmarks.astype(np.float64))
             for number, detection in zip(numbers, scaled, strict=True)
         }
+
+    def _usable(self, detections: list[FaceDetection]) -> list[FaceDetection]:
+        """Those that are sure and large enough, in stored pixels."""
+        settings = self._settings
+        return [
+            detection
+            for detection in detections
+            if detection.confidence >= settings.min_confidence
+            and self._pixel_size * max(np.subtract(detection.box[2:], detection.box[:2]))
+            >= settings.min_face_size
+        ]
 
     def _sightings(
         self, held: Sequence[VideoFrame], seen: dict[int, _Seen], *, last: bool
@@ -190,7 +217,7 @@ class FaceScanner:
         sightings = []
         for track, (box, landmarks) in faces.items():
             square = crop_square(box, self._settings.margin)
-            loose = cut_loosely(pixels, square, self._settings.crop_size)
+            loose = cut_loosely(pixels, square, self._settings.crop_size, frame.detail)
             sightings.append(Sighting(track, frame.index, frame.seconds, box, landmarks, square, loose))
         return sightings
 
@@ -198,6 +225,13 @@ class FaceScanner:
 def frame_bytes(frame: VideoFrame) -> int:
     """About what a decoded frame holds: 4:2:0 has 1.5 bytes a pixel."""
     return frame.width * frame.height * 3 // 2
+
+
+def _same_shape(before: VideoFrame, after: VideoFrame) -> bool:
+    """Whether two frames have the same aspect, so that what they show lies at the same places."""
+    width, height = before.own_size or (before.width, before.height)
+    other_width, other_height = after.own_size or (after.width, after.height)
+    return abs(width * other_height - other_width * height) <= SAME_SHAPE * width * other_height
 
 
 def _times(box: tuple[float, float, float, float], scale: float) -> tuple[float, float, float, float]:

@@ -39,5 +39,5 @@ def settings_record(detector: Detector, clips: int | None) -> dict[str, Any]:
         "backend": detector.scorer.name,
         "device": str(detector.device),
         "precision": detector.precision,
-        "aggregation": {"clips": detector.policy.clips, "faces": detector.policy.faces},
+        "aggregation": asdict(detector.checkpoint.decision.aggregation),
     }

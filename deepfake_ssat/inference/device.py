@@ -16,3 +16,9 @@ def resolve_device(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device is cuda, but torch finds no GPU here; choose cpu or auto")
     return torch.device(name)
+
+
+def use_threads(threads: int | None) -> None:
+    """So many CPU threads for this process; None is torch's own choice."""
+    if threads is not None:
+        torch.set_num_threads(threads)

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from deepfake_ssat.aggregate import AggregationPolicy, aggregate_clips
-from deepfake_ssat.models.decision import Decision
-from deepfake_ssat.records import (
-    ClipScore,
-    FaceClip,
-    FaceVerdict,
-    Status,
-    VideoMetadata,
-    VideoVerdict,
-)
+from deepfake_ssat.models.decision import AggregationPolicy, Decision
+from deepfake_ssat.records import Box, ClipScore, FaceClip, FaceVerdict, Status, VideoMetadata, VideoVerdict
 
 FEW_CLIPS = 2
 """A face judged on fewer clips than this is warned about."""
@@ -24,72 +16,79 @@ SMALL_FACE = 80.0
 """Pixels: faces below are enlarged almost threefold for the network, and compression has erased detail."""
 
 
-@dataclass
-class TrackSummary:
-    """What is kept of one face while its clips stream by: O(clips) numbers, no pixels."""
+class VideoScores:
+    """What is kept of a video while its clips stream by: O(clips) numbers, no pixels."""
 
-    clips: list[ClipScore] = field(default_factory=list)
-    box_sums: np.ndarray = field(default_factory=lambda: np.zeros(4))
-    num_frames: int = 0
+    def __init__(self) -> None:
+        self.clips: list[ClipScore] = []
+        self._box_sums: dict[int, np.ndarray] = defaultdict(lambda: np.zeros(4))
+        self._num_frames: dict[int, int] = defaultdict(int)
 
-    def add(self, clip: FaceClip, score: ClipScore) -> None:
-        """One more scored clip of this face."""
+    def add(self, clip: FaceClip, probability: float) -> ClipScore:
+        """One more clip with its probability of fake; returns it with its place in the video."""
+        score = ClipScore(clip.track_id, float(clip.seconds[0]), float(clip.seconds[-1]), probability)
         self.clips.append(score)
-        self.box_sums += clip.boxes.sum(axis=0)
-        self.num_frames += len(clip.boxes)
+        self._box_sums[clip.track_id] += clip.boxes.sum(axis=0)
+        self._num_frames[clip.track_id] += len(clip.boxes)
+        return score
 
     @property
-    def box(self) -> tuple[float, float, float, float]:
-        """The mean over all analysed frames."""
-        x0, y0, x1, y1 = (self.box_sums / self.num_frames).tolist()
-        return x0, y0, x1, y1
-
-
-def clip_score(clip: FaceClip, probability: float) -> ClipScore:
-    """A clip's probability of fake with its place in the video."""
-    return ClipScore(clip.track_id, float(clip.seconds[0]), float(clip.seconds[-1]), probability)
+    def boxes(self) -> dict[int, Box]:
+        """By track, the mean over all analysed frames."""
+        found: dict[int, Box] = {}
+        for track, sums in self._box_sums.items():
+            x0, y0, x1, y1 = (sums / self._num_frames[track]).tolist()
+            found[track] = (x0, y0, x1, y1)
+        return found
 
 
 def scored_verdict(
     path: str,
-    tracks: dict[int, TrackSummary],
-    decision: Decision,
+    clips: Iterable[ClipScore],
+    boxes: Mapping[int, Box],
     policy: AggregationPolicy,
-    warnings: Iterable[str],
-    metadata: VideoMetadata,
+    decision: Decision | None,
+    warnings: Iterable[str] = (),
+    metadata: VideoMetadata | None = None,
 ) -> VideoVerdict:
-    """The verdict of a video with at least one scored clip."""
-    clips = [score for summary in tracks.values() for score in summary.clips]
-    clips.sort(key=lambda score: (score.start_seconds, score.track_id))
-    probability, by_face = aggregate_clips(clips, policy)
-    faces = tuple(
-        FaceVerdict(
-            track_id=track_id,
-            start_seconds=min(score.start_seconds for score in tracks[track_id].clips),
-            end_seconds=max(score.end_seconds for score in tracks[track_id].clips),
-            box=tracks[track_id].box,
-            probability=face_probability,
-            num_clips=num_clips,
+    """The verdict of a video with at least one scored clip; ``boxes`` are its faces', by track.
+
+    Without a decision, as where none was made for scores that are put together by this policy, there is a
+    probability and no verdict.
+    """
+    ordered = sorted(clips, key=lambda clip: (clip.start_seconds, clip.track_id))
+    faces = []
+    for track, probability in policy.face_probabilities(ordered).items():
+        own = [clip for clip in ordered if clip.track_id == track]
+        faces.append(
+            FaceVerdict(
+                track_id=track,
+                start_seconds=min(clip.start_seconds for clip in own),
+                end_seconds=max(clip.end_seconds for clip in own),
+                box=boxes[track],
+                probability=probability,
+                num_clips=len(own),
+            )
         )
-        for track_id, face_probability, num_clips in sorted(by_face)
-    )
+    probability = policy.video_probability(face.probability for face in faces)
     return VideoVerdict(
         path=path,
         status=Status.SCORED,
         probability=probability,
-        verdict=decision.verdict(probability),
-        faces=faces,
-        clips=tuple(clips),
-        warnings=tuple(dict.fromkeys([*warnings, *doubts(faces)])),
+        verdict=decision.verdict(probability) if decision else None,
+        faces=tuple(faces),
+        clips=tuple(ordered),
+        warnings=tuple(dict.fromkeys([*warnings, *doubts(faces, policy)])),
         metadata=metadata,
     )
 
 
-def doubts(faces: Sequence[FaceVerdict]) -> list[str]:
+def doubts(faces: Sequence[FaceVerdict], policy: AggregationPolicy) -> list[str]:
     """Why a score may deserve less trust than its number says."""
     found = []
     if len(faces) > 1:
-        found.append(f"{len(faces)} faces were judged; the video's probability is the highest of them")
+        which = {"max": "the highest of them", "mean": "the mean over them"}[policy.faces]
+        found.append(f"{len(faces)} faces were judged; the video's probability is {which}")
     for face in faces:
         side = max(face.box[2] - face.box[0], face.box[3] - face.box[1])
         if side < SMALL_FACE:

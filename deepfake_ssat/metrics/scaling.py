@@ -41,13 +41,35 @@ class VideoLogits:
     """(F,): the first clip of each face."""
     video_starts: np.ndarray
     """(V,): the first face of each video."""
+    clip_rule: str = "mean"
+    """How a face's clips are put together: mean, median or max, as ``detect`` does it."""
+    face_rule: str = "max"
+    """How a video's faces are put together: max or mean."""
 
     def probabilities(self, scaling: Scaling) -> np.ndarray:
-        """(V,): the mean over a face's clips, the highest of a video's faces, as ``detect`` puts them."""
+        """(V,): of fake."""
         clips = expit(self.logits / scaling.temperature + scaling.bias)
-        num_clips = np.diff(self.face_starts, append=len(self.logits))
-        faces = np.add.reduceat(clips, self.face_starts) / num_clips
-        return np.maximum.reduceat(faces, self.video_starts)
+        faces = _SEGMENT_RULES[self.clip_rule](clips, self.face_starts)
+        return _SEGMENT_RULES[self.face_rule](faces, self.video_starts)
+
+
+def _mean(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """(N,) -> (S,): of each segment, which goes from its start to the next one's."""
+    return np.add.reduceat(values, starts) / np.diff(starts, append=len(values))
+
+
+def _median(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """(N,) -> (S,)."""
+    lengths = np.diff(starts, append=len(values))
+    ordered = values[np.lexsort((values, np.repeat(np.arange(len(starts)), lengths)))]
+    return (ordered[starts + (lengths - 1) // 2] + ordered[starts + lengths // 2]) / 2
+
+
+_SEGMENT_RULES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "mean": _mean,
+    "median": _median,
+    "max": np.maximum.reduceat,
+}
 
 
 def fit_temperature(videos: VideoLogits) -> Scaling:

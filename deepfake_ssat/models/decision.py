@@ -1,18 +1,59 @@
-"""From logits to a probability of fake and from that to a verdict, and what the verdict's limits rest on.
+"""From logits to clips', faces' and videos' probabilities of fake, from these to a verdict, and its limits.
 
 B batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean, median
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
+from deepfake_ssat.errors import CheckpointError, ConfigError
+from deepfake_ssat.records import FAKE, REAL, ClipScore, Verdict
 
-from deepfake_ssat.errors import CheckpointError
-from deepfake_ssat.records import FAKE, REAL, Verdict
+if TYPE_CHECKING:
+    from torch import Tensor
+
+CLIP_RULES: dict[str, Callable[[Sequence[float]], float]] = {"mean": fmean, "median": median, "max": max}
+FACE_RULES: dict[str, Callable[[Sequence[float]], float]] = {"max": max, "mean": fmean}
+
+
+@dataclass(frozen=True)
+class AggregationPolicy:
+    """How scores are put together: the paper's mean over all clips, then the most suspicious face."""
+
+    clips: str = "mean"
+    """Over a face's clips: mean, median or max."""
+    faces: str = "max"
+    """Over a video's faces: max or mean."""
+
+    def __post_init__(self) -> None:
+        for name, rules in (("clips", CLIP_RULES), ("faces", FACE_RULES)):
+            if getattr(self, name) not in rules:
+                raise ConfigError(
+                    f"{name} policy {getattr(self, name)!r} is not known: use {', '.join(rules)}"
+                )
+
+    def changed(self, clip_rule: str | None, face_rule: str | None) -> AggregationPolicy:
+        """With other rules where some are given."""
+        return AggregationPolicy(clip_rule or self.clips, face_rule or self.faces)
+
+    def in_words(self) -> str:
+        """For results: ``mean over a face's clips, max over a video's faces``."""
+        return f"{self.clips} over a face's clips, {self.faces} over a video's faces"
+
+    def face_probabilities(self, clips: Iterable[ClipScore]) -> dict[int, float]:
+        """Clip scores of one video -> the probability of each face, by track."""
+        by_track: dict[int, list[float]] = {}
+        for clip in clips:
+            by_track.setdefault(clip.track_id, []).append(clip.probability)
+        return {track: float(CLIP_RULES[self.clips](by_track[track])) for track in sorted(by_track)}
+
+    def video_probability(self, faces: Iterable[float]) -> float:
+        """The probabilities of a video's faces, at least one, -> the video's."""
+        return float(FACE_RULES[self.faces](list(faces)))
 
 
 @dataclass(frozen=True)
@@ -72,6 +113,8 @@ class Decision:
     """Added to that before the sigmoid."""
     calibration: Calibration | None = None
     """None: training chose the threshold and the band, on the videos that it validated on."""
+    aggregation: AggregationPolicy = field(default_factory=AggregationPolicy)
+    """How the probabilities come about that threshold and band were chosen for."""
 
     def __post_init__(self) -> None:
         ordered = 0.0 <= self.uncertain_low <= self.threshold <= self.uncertain_high <= 1.0
@@ -80,6 +123,11 @@ class Decision:
                 f"{self}: needs 0 <= uncertain_low <= threshold <= uncertain_high <= 1, temperature > 0 and "
                 "a finite bias"
             )
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether any video chose it: else threshold and band are the round numbers of every new model."""
+        return self != Decision(aggregation=self.aggregation)
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """(B, 2) -> (B,): of fake."""
@@ -93,9 +141,14 @@ class Decision:
 
 
 def parse_decision(values: dict[str, Any]) -> Decision:
-    """The inverse of ``asdict``; older files have no bias and no calibration."""
-    stored = values.get("calibration")
-    return Decision(**{**values, "calibration": _calibration(stored) if stored else None})
+    """The inverse of ``asdict``; older files have no bias, no calibration and no aggregation."""
+    calibration = values.get("calibration")
+    try:
+        aggregation = AggregationPolicy(**values.get("aggregation", {}))
+    except ConfigError as error:
+        raise ValueError(str(error)) from error
+    parsed = {"calibration": _calibration(calibration) if calibration else None, "aggregation": aggregation}
+    return Decision(**{**values, **parsed})
 
 
 def _calibration(values: dict[str, Any]) -> Calibration:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from deepfake_ssat.commands import evaluate
+from deepfake_ssat.commands.evaluate import write_report
+from deepfake_ssat.commands.progress import console_progress
 from deepfake_ssat.config import FaceClips
 from deepfake_ssat.errors import ConfigError
+from deepfake_ssat.evaluation.evaluate import evaluate
+from deepfake_ssat.inference.device import use_threads
 from deepfake_ssat.manifest import Manifest
 from deepfake_ssat.outputs import write_file
 from deepfake_ssat.protocols.folds import Fold, settings_hash
@@ -24,6 +24,7 @@ from deepfake_ssat.protocols.results import (
     fold_json,
     read_fold,
 )
+from deepfake_ssat.provenance import typed_command
 from deepfake_ssat.records import REAL, EvalReport
 from deepfake_ssat.training.run_folder import RunFolder
 from deepfake_ssat.version import __version__
@@ -63,9 +64,15 @@ def judge_fold(
 ) -> FoldResult:
     """Evaluates the best weights of a trained fold on what it held out, and writes its record."""
     weights = RunFolder(fold.training).best
-    report, _ = evaluate.judge(
-        weights, manifest.root, fold.evaluation, fold.judged, threads=threads, console=console
+    use_threads(threads)
+    report = evaluate(
+        weights,
+        manifest.root,
+        fold.evaluation,
+        selection=fold.judged,
+        progress=console_progress(console),
     )
+    write_report(report, fold.evaluation)
     whole = report.groups[0]
     result = FoldResult(
         method=method,
@@ -87,7 +94,7 @@ def judge_fold(
         videos=_judged_videos(report),
         warnings=(*_doubts(fold), *report.warnings),
         facts={
-            "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            "command": typed_command(),
             "version": __version__,
             "weights": report.provenance["checkpoint"]["metrics"],
             "scoring": report.provenance["scoring"],
@@ -99,7 +106,7 @@ def judge_fold(
 
 def _judged_videos(report: EvalReport) -> tuple[JudgedVideo, ...]:
     return tuple(
-        JudgedVideo(f"{video.corpus}/{video.video_id}", video.label, video.probability)
+        JudgedVideo(video.name, video.label, video.probability)
         for video in report.videos
         if video.label is not None
     )

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
-from av.audio.stream import AudioStream
-from av.container import InputContainer, OutputContainer
-from av.error import FFmpegError
-from av.packet import Packet
+from av.container import OutputContainer
+from av.video.stream import VideoStream
 
 from deepfake_ssat.errors import OutputError
-from deepfake_ssat.explanation import FrameMark
+from deepfake_ssat.inference.explanation import FrameMark
 from deepfake_ssat.outputs import whole_file
-from deepfake_ssat.records import Verdict
+from deepfake_ssat.records import Verdict, VideoMetadata
+from deepfake_ssat.reporting.sound import copied_sound
 from deepfake_ssat.video import open_video
 
 CONTAINERS = {
@@ -48,40 +47,50 @@ def annotate_video(
     marks: Mapping[int, Sequence[FrameMark]],
     verdict_of: Callable[[float], Verdict],
     on_progress: Callable[[int], None] | None = None,
+    turn: int = 0,
 ) -> list[str]:
-    """Writes ``target`` (whole or not at all) from ``source``; the reader's warnings are returned.
+    """Writes ``target`` (whole or not at all) from ``source``; returned are warnings about both.
 
     Frames outside analysed clips are copied without marks. Sound is copied, not encoded again, where the
-    target's container can hold it. ``on_progress`` is called with the number of frames written.
+    target's container can hold it, and stays in step with the pictures. ``turn`` is the clockwise turn that
+    the marks were found under. ``on_progress`` is called with the number of frames written.
     """
     muxer = CONTAINERS[target.suffix.lower()]
     with (
         whole_file(target) as unfinished,
-        open_video(source) as reader,
+        open_video(source, turn) as reader,
         av.open(str(unfinished), "w", format=muxer) as output,
     ):
-        video = output.add_stream("libx264", rate=Fraction(reader.metadata.fps).limit_denominator(1001))
-        video.width, video.height = (
-            side - side % 2 for side in (reader.metadata.width, reader.metadata.height)
-        )
-        video.pix_fmt, video.options = "yuv420p", QUALITY
-        video.codec_context.time_base = TIME_BASE
-        with av.open(str(source)) as sound_source:
-            sound, sound_packets = _copied_sound(sound_source, output)
-            for number, frame in enumerate(reader):
-                pixels = draw_marks(frame.rgb(), marks.get(frame.index, ()), verdict_of)
-                picture = av.VideoFrame.from_ndarray(
-                    np.ascontiguousarray(pixels[: video.height, : video.width]), format="rgb24"
-                )
-                picture.pts, picture.time_base = round(frame.seconds / TIME_BASE), TIME_BASE
-                output.mux(video.encode(picture))
+        video = _picture_track(output, reader.metadata)
+        with copied_sound(source, output) as sound:
+            last = -1
+            for number, frame in enumerate(reader, start=1):
+                sound.copy_until(frame.seconds)
+                pixels = frame.convert(frame.width, frame.height)  # All of one size, whatever their own.
+                drawn = draw_marks(pixels, marks.get(frame.index, ()), verdict_of)
+                last = max(round(frame.seconds / TIME_BASE), last + 1)
+                output.mux(video.encode(_picture(drawn[: video.height, : video.width], last)))
                 if on_progress:
-                    on_progress(number + 1)
+                    on_progress(number)
             output.mux(video.encode(None))
-            for packet in sound_packets:
-                packet.stream = sound
-                output.mux(packet)
-        return list(reader.warnings)
+            sound.copy_until(float("inf"))
+        return [*reader.warnings, *sound.warnings]
+
+
+def _picture_track(output: OutputContainer, metadata: VideoMetadata) -> VideoStream:
+    """H.264 of the displayed size, cut to even sides."""
+    track = output.add_stream("libx264", rate=Fraction(metadata.fps).limit_denominator(1001))
+    track.width, track.height = (side - side % 2 for side in (metadata.width, metadata.height))
+    track.pix_fmt, track.options = "yuv420p", QUALITY
+    track.codec_context.time_base = TIME_BASE
+    return track
+
+
+def _picture(pixels: np.ndarray, time_stamp: int) -> av.VideoFrame:
+    """(H, W, 3) uint8 at a time in ``TIME_BASE``."""
+    picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+    picture.pts, picture.time_base = time_stamp, TIME_BASE
+    return picture
 
 
 def draw_marks(
@@ -112,26 +121,3 @@ def draw_marks(
             cv2.LINE_AA,
         )
     return drawn
-
-
-def _copied_sound(
-    source: InputContainer, output: OutputContainer
-) -> tuple[AudioStream | None, Iterator[Packet]]:
-    """A stream like the source's first sound track, and its packets; nothing where it cannot be copied."""
-    if not source.streams.audio or source.streams.audio[0].codec_context is None:
-        return None, iter(())
-    try:
-        stream = output.add_stream_from_template(source.streams.audio[0])
-    except (FFmpegError, ValueError):
-        return None, iter(())
-    return stream, _readable_packets(source, source.streams.audio[0])
-
-
-def _readable_packets(source: InputContainer, stream: AudioStream) -> Iterator[Packet]:
-    """Packets with a time, up to the first that is damaged."""
-    try:
-        for packet in source.demux(stream):
-            if packet.dts is not None:
-                yield packet
-    except FFmpegError:
-        return

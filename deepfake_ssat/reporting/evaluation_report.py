@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
-from deepfake_ssat.records import FAKE, REAL, DroppedVideo, Estimate, EvalGroup, EvalReport, ScoredVideo
+from deepfake_ssat.records import FAKE, REAL, DroppedVideo, Estimate, EvalGroup, EvalReport, EvaluatedVideo
 from deepfake_ssat.reporting.documents import INTERVALS, Files, document, identity, json_text
 from deepfake_ssat.reporting.evaluation_figures import reliability_figure, roc_figure, scores_figure
 from deepfake_ssat.reporting.group_names import group_namer, names_of_all, video_cells
@@ -191,12 +191,12 @@ def _group_values(group: EvalGroup, unit: str) -> dict[str, Any]:
     return {**values, unit: measured}
 
 
-def _scored_values(video: ScoredVideo) -> dict[str, Any]:
+def _scored_values(video: EvaluatedVideo) -> dict[str, Any]:
     return {
         **vars(video),
         "status": "scored",
         "probability": f"{video.probability:.9g}",
-        "faces": ";".join(f"{track}:{probability:.6f}" for track, probability, _ in video.faces),
+        "faces": ";".join(f"{face.track_id}:{face.probability:.6f}" for face in video.verdict.faces),
         "clips": len(video.clips),
         "people": ";".join(video.people),
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from deepfake_ssat.explanation import ClipExplanation
+from deepfake_ssat.inference.explanation import ClipExplanation
 
 STRIP_FRAMES = 6
 SIDE = 120

@@ -15,7 +15,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from deepfake_ssat.config import ExtractionSettings
-from deepfake_ssat.explanation import Explanation
+from deepfake_ssat.inference.explanation import Explanation
 from deepfake_ssat.records import Status, Verdict, VideoMetadata
 from deepfake_ssat.reporting.filmstrips import filmstrip, png, thumbnail
 from deepfake_ssat.reporting.score_timeline import timeline_svg
@@ -198,7 +198,7 @@ def _not_analysed(
         f"Faces smaller than {contract.min_face_size:g} pixels, and faces seen for less than "
         f"{contract.frames * contract.frame_stride} frames in a row."
     )
-    return lines
+    return [*lines, *explanation.notes]
 
 
 def _policy(document: Mapping[str, Any]) -> str:

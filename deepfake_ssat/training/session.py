@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,6 +10,7 @@ from deepfake_ssat.config import Experiment
 from deepfake_ssat.errors import CheckpointError
 from deepfake_ssat.models.checkpoint import load_checkpoint
 from deepfake_ssat.models.kinds import build_network, load_initial
+from deepfake_ssat.provenance import typed_command
 from deepfake_ssat.training.data import Examples, load_examples
 from deepfake_ssat.training.hardware import Processes, choose_precision, training_device
 from deepfake_ssat.training.reporter import Reporter
@@ -72,7 +70,7 @@ def _start_lines(
     begun = f", going on at epoch {position.epoch + 1}, step {position.step}" if position.step else ""
     unit = "clips" if examples.contract else "pictures"
     return [
-        f"{_command_line()}",
+        f"{typed_command()}",
         f"run folder {folder.root}{begun}",
         f"objective {experiment.objective.name}; {processes.count} process(es) on {hardware}; "
         f"{len(examples.train)} training and {len(examples.val)} validation {unit}",
@@ -82,7 +80,7 @@ def _start_lines(
 def _provenance(experiment: Experiment, examples: Examples, processes: Processes) -> dict[str, Any]:
     """JSON values that a checkpoint carries: how it came about, and whom it has seen."""
     return {
-        "command": _command_line(),
+        "command": typed_command(),
         "version": __version__,
         "torch": str(torch.__version__),
         "config": experiment.model_dump(mode="json"),
@@ -106,9 +104,3 @@ def _seen(experiment: Experiment, examples: Examples) -> dict[str, list[str]] | 
         for split, names in (before or {}).items():
             seen.setdefault(split, set()).update(names)
     return {split: sorted(names) for split, names in seen.items()} or None
-
-
-def _command_line() -> str:
-    """The command as it was typed."""
-    program = Path(sys.argv[0]).name
-    return shlex.join(["deepfake-ssat" if program == "__main__.py" else program, *sys.argv[1:]])

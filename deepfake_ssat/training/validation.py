@@ -12,11 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch.distributed
 
-from deepfake_ssat.aggregate import AggregationPolicy, aggregate_clips
 from deepfake_ssat.clips.dataset import FaceClipDataset
 from deepfake_ssat.clips.images import ImageDataset
 from deepfake_ssat.metrics import accuracy, auc
-from deepfake_ssat.models.decision import Decision
+from deepfake_ssat.models.decision import AggregationPolicy, Decision
 from deepfake_ssat.records import ClipScore
 from deepfake_ssat.training.decision import choose_decision
 from deepfake_ssat.training.module import BatchScores
@@ -100,7 +99,9 @@ def _of_faces(
         video = examples.item_videos[item]
         clips[video].append(ClipScore(examples.tracks[item], 0.0, 0.0, float(probability)))
         video_labels[video] = int(label)
-    video_scores = np.array([aggregate_clips(scores, POLICY)[0] for scores in clips.values()])
+    video_scores = np.array(
+        [POLICY.video_probability(POLICY.face_probabilities(scores).values()) for scores in clips.values()]
+    )
     truth = np.array([video_labels[video] for video in clips])
     found = {
         "val_clip_auc": auc(labels, probabilities),

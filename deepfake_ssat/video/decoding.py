@@ -54,7 +54,7 @@ def _frames_of(
         return []
     if packet.size:
         clock.place(packet)
-        if packet.is_corrupt:
+        if packet.is_corrupt and not clock.is_spliced(packet.pts):
             log.packet_failed(_seconds(clock, packet.pts))
         if packet.pts is not None and not packet.is_discard:
             order.announce(packet.pts)
@@ -66,7 +66,7 @@ def _frames_of(
         log.packet_failed(_seconds(clock, packet.pts))
         return []
     for frame in frames:
-        if frame.is_corrupt:
+        if frame.is_corrupt and not clock.is_spliced(frame.pts):
             log.frame_flawed(_seconds(clock, frame.pts))
     return frames
 

@@ -25,7 +25,7 @@ class DecodedFrame(NamedTuple):
 
 
 def deinterlaced(frames: Iterator[DecodedFrame]) -> Iterator[DecodedFrame]:
-    """The same frames; from the first that is flagged as interlaced on through FFmpeg's bwdif.
+    """The same frames; from the first that is flagged as interlaced on through FFmpeg's yadif, as in players.
 
     It makes one picture of each flagged frame and leaves others as they are.
     """
@@ -57,8 +57,8 @@ class _Deinterlacer:
             f"video_size={first.width}x{first.height}:pix_fmt={first.format.name}:time_base={time_base}"
             f":colorspace={first.colorspace}:range={first.color_range}",
         )
-        bwdif = self._graph.add("bwdif", "mode=send_frame:deint=interlaced")
-        self._graph.link_nodes(source, bwdif, self._graph.add("buffersink")).configure()
+        yadif = self._graph.add("yadif", "mode=send_frame:deint=interlaced")
+        self._graph.link_nodes(source, yadif, self._graph.add("buffersink")).configure()
 
     def takes(self, picture: av.VideoFrame) -> bool:
         """Whether the picture is of the graph's kind."""

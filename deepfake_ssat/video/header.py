@@ -1,4 +1,4 @@
-"""What is known of a video before it is decoded: from its header, and from its packets where that is wrong."""
+"""What is known of a video before it is decoded: from its header, or its packets where that is wrong."""
 
 from __future__ import annotations
 

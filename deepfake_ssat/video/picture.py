@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -33,6 +34,13 @@ class PictureReader:
     def __iter__(self) -> Iterator[VideoFrame]:
         """The picture."""
         yield VideoFrame(0, 0.0, self.metadata.width, self.metadata.height, self._convert)
+
+    def turn(self, degrees: int) -> None:
+        """Turn the picture clockwise by so many more degrees."""
+        self._pixels = np.ascontiguousarray(np.rot90(self._pixels, -degrees // 90))
+        height, width = self._pixels.shape[:2]
+        turn = (self.metadata.untagged_turn + degrees) % 360
+        self.metadata = replace(self.metadata, width=width, height=height, rotation=turn, untagged_turn=turn)
 
     def close(self) -> None:
         """The file was closed when its picture was loaded."""

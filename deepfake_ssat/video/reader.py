@@ -10,6 +10,7 @@ from typing import Protocol
 
 from deepfake_ssat.errors import VideoError
 from deepfake_ssat.records import VideoMetadata
+from deepfake_ssat.video.animation import AnimationReader, is_animated_webp
 from deepfake_ssat.video.frame import VideoFrame
 from deepfake_ssat.video.pyav_reader import PyavReader
 
@@ -49,7 +50,7 @@ def open_video(path: str | os.PathLike[str], turn: int = 0) -> VideoReader:
     """
     path = Path(path)
     _check_file(path)
-    return PyavReader(path, turn)
+    return AnimationReader(path, turn) if is_animated_webp(path) else PyavReader(path, turn)
 
 
 def _check_file(path: Path) -> None:

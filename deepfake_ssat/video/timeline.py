@@ -1,4 +1,4 @@
-"""One clock for sound and picture, as a player shows it: 0 at the start of the file, and never running back."""
+"""One clock for sound and picture, as a player shows it: 0 at the start, and never running back."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from av.stream import Stream
 from deepfake_ssat.video.survey import Run, StreamSurvey
 
 MICROSECONDS = 1_000_000
+BESIDE_JOIN = range(-2, 1)
+"""Packets that FFmpeg can take for damaged where a transport stream was joined, counted from the first new one."""
 
 
 @dataclass(frozen=True)
@@ -30,32 +32,39 @@ class Timeline:
     def of(self, stream: Stream) -> StreamClock:
         """The clock of one stream, to be used on all its packets in file order."""
         tick = stream.time_base or Fraction(1)
-        return StreamClock(float(tick), round(self.start / tick), list(self.shifts.get(stream.index, ())))
+        return StreamClock(tick, -round(self.start / tick), self.shifts.get(stream.index, ()))
 
 
 class StreamClock:
-    """Turns the time stamps of one stream's packets into seconds on the file's clock."""
+    """Puts the packets of one stream in their places on the file's clock."""
 
-    def __init__(self, tick_seconds: float, start: int, shifts: list[tuple[int, float]]) -> None:
-        self._tick_seconds = tick_seconds
-        self._start = start
-        self._shifts = shifts
+    def __init__(self, tick: Fraction, offset: int, shifts: Sequence[tuple[int, float]]) -> None:
+        self._tick_seconds = float(tick)
+        self._offset = offset
+        self._later = [(number, offset + round(seconds / tick)) for number, seconds in shifts]
+        self._joins = {number + k for number, _ in shifts[1:] for k in BESIDE_JOIN}
+        self._spliced: set[int | None] = set()
         self._num_packets = 0
-        self._shift = 0
 
     def place(self, packet: Packet) -> None:
-        """Moves the next packet to its place in the line, and with it the frames that are decoded from it."""
-        while self._shifts and self._shifts[0][0] <= self._num_packets:
-            self._shift = round(self._shifts.pop(0)[1] / self._tick_seconds)
+        """Moves the time stamps of the next packet, and so those of the frames that are decoded from it."""
+        while self._later and self._later[0][0] <= self._num_packets:
+            self._offset = self._later.pop(0)[1]
+        if packet.pts is not None:
+            packet.pts += self._offset
+        if packet.dts is not None:
+            packet.dts += self._offset
+        if self._num_packets in self._joins:
+            self._spliced.add(packet.pts)
         self._num_packets += 1
-        if self._shift and packet.pts is not None:
-            packet.pts += self._shift
-        if self._shift and packet.dts is not None:
-            packet.dts += self._shift
 
-    def seconds(self, pts: int) -> float:
+    def is_spliced(self, stamp: int | None) -> bool:
+        """Whether a placed packet, or its frame, lies where recordings were joined: it only seems damaged."""
+        return stamp in self._spliced
+
+    def seconds(self, stamp: int) -> float:
         """Of a time stamp of a packet that was placed, or of its frame."""
-        return (pts - self._start) * self._tick_seconds
+        return stamp * self._tick_seconds
 
 
 def make_timeline(container: InputContainer, streams: Mapping[int, StreamSurvey], picture: int) -> Timeline:

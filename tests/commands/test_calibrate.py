@@ -13,6 +13,7 @@ from deepfake_ssat.cli import app
 from deepfake_ssat.commands import calibrate, evaluate, model
 from deepfake_ssat.config import ExtractionSettings, Selection
 from deepfake_ssat.errors import ConfigError, ContractError, ManifestError
+from deepfake_ssat.evaluation import evaluate as evaluation
 from deepfake_ssat.inference.detector import load_detector
 from deepfake_ssat.inference.onnx_export import ProbabilityOfFake, noise_clips
 from deepfake_ssat.manifest import people
@@ -41,9 +42,7 @@ def checkpoint(tmp_path_factory, manifest):
     path = write_checkpoint(
         tmp_path_factory.mktemp("model") / "best.safetensors", contract=CONTRACT, provenance={"seen": SEEN}
     )
-    report, _ = evaluate.judge(
-        path, manifest.root, tmp_path_factory.mktemp("first"), Selection(splits=("val",)), device="cpu"
-    )
+    report = evaluation.evaluate(path, manifest.root, selection=Selection(splits=("val",)), device="cpu")
     loaded = load_checkpoint(path)
     if report.groups[0].video["auc"].value < 0.5:
         state = loaded.model.state_dict()
@@ -163,6 +162,19 @@ def test_temperature_alone_leaves_the_bias(checkpoint, manifest, tmp_path):
     assert decision.calibration.method == "temperature"
 
 
+def test_rules_become_the_new_decisions(checkpoint, manifest, tmp_path):
+    path = tmp_path / "new.safetensors"
+    report = _calibrate(checkpoint, [manifest], path, clip_rule="median", face_rule="mean")
+    aggregation = load_checkpoint(path).decision.aggregation
+    assert (aggregation.clips, aggregation.faces) == ("median", "mean")
+    assert report["scoring"]["aggregation"] == "median over a face's clips, mean over a video's faces"
+    found = evaluation.evaluate(path, manifest.root, selection=Selection(splits=("val",)), device="cpu")
+    assert found.threshold == load_checkpoint(path).decision.threshold
+    stored = {line["video_id"]: float(line["probability"]) for line in _lines(_folder(path) / "videos.csv")}
+    measured = {video.video_id: video.probability for video in found.videos if video.label is not None}
+    assert measured == pytest.approx(stored, abs=2e-5)
+
+
 def test_calibrating_again_starts_from_the_logits(out, checkpoint, manifest, tmp_path):
     _calibrate(out, [manifest], tmp_path / "again.safetensors")
     first, second = load_checkpoint(out).decision, load_checkpoint(tmp_path / "again.safetensors").decision
@@ -256,7 +268,7 @@ def test_command_line_refuses_in_one_line(checkpoint, manifest):
     runner = CliRunner()
     result = runner.invoke(app, ["calibrate", str(checkpoint), str(manifest.root), "--out", str(checkpoint)])
     assert result.exit_code == 2
-    assert "is the checkpoint itself" in result.output
+    assert "itself; give another path to write to" in result.output
     assert len(result.output.splitlines()) == 1
     result = runner.invoke(
         app, ["calibrate", str(checkpoint), str(manifest.root), "--out", "x", "--false-alarm-rate", "0.9"]

@@ -95,7 +95,9 @@ def test_table_has_every_fold_and_says_that_the_data_are_not_the_papers(out):
 
 def test_finished_folds_are_not_run_again(out, config, monkeypatch):
     monkeypatch.setattr("deepfake_ssat.commands.train.run", lambda *_: pytest.fail("trained again"))
-    monkeypatch.setattr("deepfake_ssat.commands.evaluate.judge", lambda *_: pytest.fail("judged again"))
+    monkeypatch.setattr(
+        "deepfake_ssat.protocols.judging.evaluate", lambda *_, **__: pytest.fail("judged again")
+    )
     assert cross_manipulation.run(config, out) == 0
 
 

@@ -15,10 +15,10 @@ import pytest
 from filelock import FileLock
 from sklearn.metrics import roc_auc_score
 
-from deepfake_ssat.aggregate import AggregationPolicy
 from deepfake_ssat.commands import evaluate
 from deepfake_ssat.config import ExtractionSettings, Selection
 from deepfake_ssat.errors import ConfigError, ContractError, ManifestError, OutputError
+from deepfake_ssat.evaluation.evaluation import LOCK_FILE
 from deepfake_ssat.inference.detector import Detector, load_detector
 from deepfake_ssat.manifest import people
 from deepfake_ssat.models.checkpoint import Decision
@@ -155,7 +155,7 @@ def test_keys_of_the_report_are_documented(out):
 
 
 def test_printed_table_fits_and_names_the_policy(checkpoint, manifest, tmp_path, capsys):
-    _run(checkpoint, manifest, tmp_path, policy=AggregationPolicy("max", "mean"))
+    _run(checkpoint, manifest, tmp_path, clip_rule="max", face_rule="mean")
     text = capsys.readouterr().out
     assert "max over a face's clips, mean over a video's faces" in " ".join(text.split())
     lines = text.splitlines()
@@ -166,7 +166,7 @@ def test_second_run_scores_nothing_again(checkpoint, manifest, tmp_path, capsys,
     first = _run(checkpoint, manifest, tmp_path)
     monkeypatch.setattr(Detector, "score", lambda *_: pytest.fail("scored again"))
     assert _run(checkpoint, manifest, tmp_path) == first
-    assert "50 of 50 clips were scored before" in capsys.readouterr().out
+    assert "50 clips were scored before" in capsys.readouterr().out
 
 
 def test_killed_run_goes_on_to_the_same_result(checkpoint, manifest, out, tmp_path):
@@ -205,7 +205,7 @@ def test_folder_of_another_checkpoint_is_refused(checkpoint, manifest, out, tmp_
 
 
 def test_two_runs_do_not_share_a_folder(checkpoint, manifest, tmp_path):
-    with FileLock(tmp_path / evaluate.LOCK_FILE), pytest.raises(ConfigError, match="another evaluate writes"):
+    with FileLock(tmp_path / LOCK_FILE), pytest.raises(ConfigError, match="another evaluate writes"):
         evaluate.run(checkpoint, manifest.root, tmp_path, device="cpu")
 
 

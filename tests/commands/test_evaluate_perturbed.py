@@ -15,9 +15,10 @@ from deepfake_ssat.config import ExtractionSettings
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.evaluation import perturbed_videos
 from deepfake_ssat.evaluation.perturbing import PerturbOptions, perturb_options
-from deepfake_ssat.evaluation.source_videos import FacePlace, JudgedSource, tracks_of_rows
+from deepfake_ssat.evaluation.source_videos import FacePlace, tracks_of_rows
 from deepfake_ssat.faces import extract
 from deepfake_ssat.inference.detector import Detector, load_detector
+from deepfake_ssat.inference.verdict import unscored_verdict
 from deepfake_ssat.models.checkpoint import Decision
 from deepfake_ssat.records import FAKE, Status
 from deepfake_ssat.video.perturbation import KINDS, LEVELS, Perturbation, generator_for, perturb_clip
@@ -228,7 +229,7 @@ def test_video_that_loses_its_face_is_counted_with_its_reason(
 
     def blind(detector, task):
         if task.perturbation == Perturbation("blur", 5) and task.rows[0].video_id.endswith("test1"):
-            return JudgedSource(Status.NO_FACE, "no face was found")
+            return unscored_verdict("x.mp4", Status.NO_FACE, ["no face was found"])
         return judge(detector, task)
 
     monkeypatch.setattr(perturbed_videos, "judge_source", blind)

@@ -13,9 +13,10 @@ import torch
 from filelock import FileLock
 from safetensors.torch import load_file
 
-from deepfake_ssat.commands.train import LOCK_FILE, run
+from deepfake_ssat.commands.train import run
 from deepfake_ssat.errors import CheckpointError, ConfigError, ManifestError, TrainingError
 from deepfake_ssat.models.checkpoint import load_checkpoint
+from deepfake_ssat.training.experiment import LOCK_FILE
 from deepfake_ssat.training.run_folder import RunFolder
 from tests.manifests import make_manifest, tiny_videos
 from tests.training.runs import tiny_values, write_config

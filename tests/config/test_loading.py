@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -9,6 +11,103 @@ from tests.training.runs import tiny_values, write_config
 @pytest.fixture
 def file(tmp_path):
     return write_config(tmp_path / "tiny.yaml", tiny_values(tmp_path / "clips"))
+
+
+def write(folder, name, text):
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_text(text)
+    return folder / name
+
+
+@pytest.fixture
+def family(tmp_path):
+    """A base below which a file lies, with an overlay beside each of them."""
+    write_config(tmp_path / "base.yaml", tiny_values(tmp_path / "clips"))
+    with (tmp_path / "base.yaml").open("a") as text:
+        text.write("smoke: small/clips.yaml\n")
+    write(tmp_path, "small/clips.yaml", "trainer: {epochs: 1}\noptimizer: {warmup_epochs: 0}\n")
+    return write(
+        tmp_path,
+        "deep/own.yaml",
+        "base: ../base.yaml\ninit: runs/base/checkpoints/best.safetensors\n"
+        "optimizer: {batch_size: 5}\ndata: {train: {manipulations: [FaceSwap]}}\n",
+    )
+
+
+def test_file_says_what_differs_from_its_base(family, tmp_path):
+    own, base = load_experiment(family), load_experiment(tmp_path / "base.yaml")
+    assert own.optimizer == base.optimizer.model_copy(update={"batch_size": 5})
+    assert own.model == base.model
+    assert own.data.manifest == base.data.manifest
+    assert own.data.val_clips_per_face == 2
+
+
+def test_selection_without_splits_keeps_to_its_own(family):
+    data = load_experiment(family, ["data.val.compressions=[c23]"]).data
+    assert (data.train.splits, data.val.splits) == (("train",), ("val",))
+    assert data.train.manipulations == ("FaceSwap",)
+
+
+def test_section_of_another_kind_takes_nothing_from_the_base(tmp_path):
+    write_config(tmp_path / "base.yaml", tiny_values(tmp_path / "clips"))
+    model = "model: {kind: frame_classifier, frames: 1, frames_used: 1}\nobjective: {name: scratch}\n"
+    file = write(
+        tmp_path,
+        "own.yaml",
+        f"base: base.yaml\n{model}data: {{kind: npz, path: x.npz, train_on_val: true}}\n",
+    )
+    assert load_experiment(file).data.model_dump(exclude_defaults=True) == {
+        "path": Path("x.npz"),
+        "train_on_val": True,
+    }
+
+
+def test_smoke_overlay_of_the_base_makes_it_small_and_changes_have_the_last_word(family):
+    small = load_experiment(family, smoke=True)
+    assert (small.trainer.epochs, small.optimizer.batch_size) == (1, 5)
+    assert str(small.init) == "runs/smoke_base/checkpoints/best.safetensors"
+    changed = load_experiment(family, ["trainer.epochs=2", "init=runs/a/b"], smoke=True)
+    assert (changed.trainer.epochs, str(changed.init)) == (2, "runs/a/b")
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "answer"),
+    [
+        (
+            "base.yaml",
+            "optimizer: {bach_size: 1}\n",
+            r"base\.yaml: optimizer\.bach_size is no key; did you mean b",
+        ),
+        ("deep/own.yaml", "trianer: {}\n", r"own\.yaml: trianer is no key; did you mean trainer"),
+        ("deep/own.yaml", "bse: x\n", r"own\.yaml: bse is no key; did you mean base"),
+        ("small/clips.yaml", "model: {depht: 1}\n", r"clips\.yaml: model\.depht is no key"),
+        ("small/clips.yaml", "base: nowhere.yaml\n", r"clips\.yaml: its base nowhere\.yaml is not there"),
+        (
+            "base.yaml",
+            "base: deep/own.yaml\n",
+            r"base\.yaml: its base leads back to it \(own\.yaml -> base\.yaml -> own",
+        ),
+        ("base.yaml", "base: [a]\n", r"base\.yaml: base is \['a'\], it must be one file"),
+        ("deep/own.yaml", "smoke: gone.yaml\n", r"own\.yaml: its smoke gone\.yaml is not there"),
+    ],
+)
+def test_wrong_key_is_answered_with_the_file_that_holds_it(family, tmp_path, file, text, answer):
+    path = tmp_path / file
+    before = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump({**before, **yaml.safe_load(text)}))
+    with pytest.raises(ConfigError, match=answer) as error:
+        load_experiment(family, smoke=True)
+    assert "\n" not in str(error.value)
+
+
+def test_wrong_change_is_answered_with_the_change(family):
+    with pytest.raises(ConfigError, match=r"^--set optimizer\.speed=1: optimizer\.speed is no key"):
+        load_experiment(family, ["optimizer.speed=1"])
+
+
+def test_file_without_an_overlay_has_no_smoke_run(file):
+    with pytest.raises(ConfigError, match=r"tiny\.yaml: names no smoke overlay; add smoke: FILE"):
+        load_experiment(file, smoke=True)
 
 
 def test_experiment_survives_its_own_yaml(file, tmp_path):
@@ -37,7 +136,10 @@ def test_exponent_without_a_point_is_a_number(file):
             "optimizer.batchsize=4",
             r"optimizer\.batchsize is no key; did you mean batch_size\? \(valid: accumul",
         ),
-        ("optimiser.eps=1", r"optimiser is no key; did you mean optimizer\? \(valid: augmentation, data"),
+        (
+            "optimiser.eps=1",
+            r"optimiser is no key; did you mean optimizer\? \(valid: augmentation, base, data",
+        ),
         ("data.manifets=x", r"data\.manifets is no key; did you mean manifest\?"),
         ("data.train.spilts=[a]", r"data\.train\.spilts is no key; did you mean splits\?"),
         ("data.clips_per_face=0", r"data\.clips_per_face: must be greater than or equal to 1 \(given: 0\)"),
@@ -57,6 +159,7 @@ def test_exponent_without_a_point_is_a_number(file):
         ("optimizer.warmup_epochs=2", r"warmup_epochs 2 leaves nothing of trainer\.epochs 2"),
         ("seed", r"--set seed: write section\.key=value"),
         ("seed.deep=3", r"--set seed\.deep=3: seed is a value, not a section"),
+        ("smoke=x.yaml", r"--set smoke=x\.yaml: smoke is a key of files alone"),
         ("seed=[", r"--set seed=\[: the value is not YAML"),
     ],
 )

@@ -5,8 +5,8 @@ import pytest
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from deepfake_ssat.aggregate import AggregationPolicy, aggregate_clips
 from deepfake_ssat.metrics import Scaling, VideoLogits, fit_platt, fit_temperature, scaling_loss
+from deepfake_ssat.models.decision import CLIP_RULES, FACE_RULES, AggregationPolicy
 from deepfake_ssat.records import ClipScore
 
 
@@ -66,7 +66,10 @@ def test_true_temperature_and_bias_are_found_again():
     assert found.bias == pytest.approx(-0.8, abs=0.04)
 
 
-def test_videos_are_put_together_as_detect_puts_them():
+@pytest.mark.parametrize("clip_rule", CLIP_RULES)
+@pytest.mark.parametrize("face_rule", FACE_RULES)
+def test_videos_are_put_together_as_detect_puts_them(clip_rule, face_rule):
+    policy = AggregationPolicy(clip_rule, face_rule)
     generator = np.random.default_rng(2)
     logits, face_starts, video_starts, expected = [], [], [], []
     scaling = Scaling(2.5, -0.3)
@@ -78,8 +81,9 @@ def test_videos_are_put_together_as_detect_puts_them():
             clips = generator.normal(0, 4, generator.integers(1, 6))
             logits.extend(clips)
             scores += [ClipScore(track, 0, 0, float(expit(clip / 2.5 - 0.3))) for clip in clips]
-        expected.append(aggregate_clips(scores, AggregationPolicy())[0])
-    videos = VideoLogits(np.zeros(20, int), np.array(logits), np.array(face_starts), np.array(video_starts))
+        expected.append(policy.video_probability(policy.face_probabilities(scores).values()))
+    starts = (np.array(face_starts), np.array(video_starts))
+    videos = VideoLogits(np.zeros(20, int), np.array(logits), *starts, clip_rule, face_rule)
     assert videos.probabilities(scaling) == pytest.approx(expected, abs=1e-12)
 
 

@@ -11,8 +11,10 @@ from deepfake_ssat.records import (
     ClipScore,
     DroppedVideo,
     EvalReport,
-    ScoredVideo,
+    EvaluatedVideo,
+    FaceVerdict,
     Status,
+    VideoVerdict,
 )
 
 PROVENANCE = {
@@ -35,11 +37,11 @@ def scored_video(
     manipulation: str = "",
     compression: str = "c23",
     corpus: str = "ffpp",
-) -> ScoredVideo:
+) -> EvaluatedVideo:
     """One video of one face with the given clip scores."""
     clips = tuple(ClipScore(0, n * 0.64, n * 0.64 + 0.6, score) for n, score in enumerate(scores))
     mean = float(np.mean(scores))
-    return ScoredVideo(
+    return EvaluatedVideo(
         corpus=corpus,
         video_id=f"{name}/{compression}",
         label=label,
@@ -47,9 +49,13 @@ def scored_video(
         split="test",
         compression=compression,
         people=(f"{corpus}/{name}",),
-        probability=mean,
-        faces=((0, mean, len(clips)),),
-        clips=clips,
+        verdict=VideoVerdict(
+            path=f"{name}.mp4",
+            status=Status.SCORED,
+            probability=mean,
+            faces=(FaceVerdict(0, 0.0, clips[-1].end_seconds, (10, 10, 90, 90), mean, len(clips)),),
+            clips=clips,
+        ),
     )
 
 
@@ -58,7 +64,7 @@ def drawn_videos(
     compressions: tuple[str, ...] = ("c23",),
     manipulations: tuple[str, ...] = ("Deepfakes", "NeuralTextures"),
     seed: int = 0,
-) -> list[ScoredVideo]:
+) -> list[EvaluatedVideo]:
     """Overlapping scores, three clips a video."""
     generator = np.random.default_rng(seed)
     return [
@@ -76,7 +82,7 @@ def drawn_videos(
 
 
 def make_report(
-    videos: list[ScoredVideo],
+    videos: list[EvaluatedVideo],
     threshold: float | None = 0.47,
     dropped: tuple[DroppedVideo, ...] = (),
     warnings: tuple[str, ...] = (),

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from deepfake_ssat.errors import VideoError
-from deepfake_ssat.explanation import FrameMark
+from deepfake_ssat.inference.explanation import FrameMark
 from deepfake_ssat.records import Verdict
 from deepfake_ssat.reporting.annotate import annotate_video, draw_marks
 from deepfake_ssat.video import open_video

@@ -9,9 +9,10 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from deepfake_ssat.evaluation.robustness import RobustnessReport, measure_perturbed
-from deepfake_ssat.records import FAKE, REAL, ClipScore, DroppedVideo, ScoredVideo, Status
+from deepfake_ssat.records import FAKE, REAL, DroppedVideo, Status
 from deepfake_ssat.reporting.robustness_report import files
 from deepfake_ssat.video.perturbation import LEVELS, Perturbation
+from tests.reporting.evaluations import scored_video
 
 LOST = DroppedVideo("tiny", "c23/x", "x.mp4", "test", FAKE, "Deepfakes", Status.NO_FACE, "no face was found")
 
@@ -19,17 +20,10 @@ LOST = DroppedVideo("tiny", "c23/x", "x.mp4", "test", FAKE, "Deepfakes", Status.
 def _videos(noise, per_class=8):
     generator = np.random.default_rng(3)
     return [
-        ScoredVideo(
-            corpus="tiny",
-            video_id=f"{label}/{number}",
-            label=label,
-            manipulation="Deepfakes" if label else "original",
-            split="test",
-            compression="c23",
-            people=(),
-            probability=float(np.clip(0.35 + 0.3 * label + noise * generator.standard_normal(), 0, 1)),
-            faces=(),
-            clips=(ClipScore(0, 0.0, 1.0, 0.5),) * 2,
+        scored_video(
+            f"{label}/{number}",
+            label,
+            [float(np.clip(0.35 + 0.3 * label + noise * generator.standard_normal(), 0, 1))] * 2,
         )
         for label in (REAL, FAKE)
         for number in range(per_class)

@@ -8,6 +8,7 @@ import sys
 import wave
 import weakref
 from contextlib import suppress
+from fractions import Fraction
 from itertools import islice
 
 import av
@@ -16,9 +17,11 @@ import pytest
 from av.error import FFmpegError
 
 from deepfake_ssat.errors import VideoError
-from deepfake_ssat.video import open_video, pyav_reader
+from deepfake_ssat.video import container as limits
+from deepfake_ssat.video import decoding, open_video
 from deepfake_ssat.video.damage import DamageLog, DisplayOrder
 from deepfake_ssat.video.pyav_reader import PyavReader
+from deepfake_ssat.video.timeline import Timeline
 from tests.video.damaging import cut_in_half, packet_places, scramble_middle, zero_last_packets
 from tests.videos import coded_frames, encoder_or_skip, read_code, write_video
 
@@ -205,8 +208,8 @@ class StumblingContainer:
         self.container = container
         self.stumbled = False
 
-    def demux(self, stream):
-        packets = self.container.demux(stream)
+    def demux(self, streams):
+        packets = self.container.demux(streams)
         if not self.stumbled:
             yield from islice(packets, 3)
             self.stumbled = True
@@ -219,8 +222,8 @@ def test_track_that_starts_midway_does_not_end_the_reading(tmp_path):
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         stumbling, log = StumblingContainer(container), DamageLog()
-        clock, order = pyav_reader.Clock.of(stream), DisplayOrder()
-        frames = list(pyav_reader._decode(stumbling, stream, "AUTO", clock, log, order))  # pyright: ignore
+        clock, order = Timeline(Fraction(0)).of(stream), DisplayOrder()
+        frames = list(decoding.decode(stumbling, stream, "AUTO", clock, log, order))  # pyright: ignore
     assert stumbling.stumbled
     assert len(frames) == 10
     assert not log.seen
@@ -239,7 +242,7 @@ def test_one_bad_last_packet_is_noticed(tmp_path, bf):
 def test_frames_of_a_damaged_file_do_not_depend_on_the_number_of_cores(tmp_path, monkeypatch, threads):
     path = write_video(tmp_path / "zeroed.mp4", noisy_frames(60), options={"bf": "2"})
     zero_last_packets(path, 5)
-    monkeypatch.setattr(pyav_reader.os, "cpu_count", lambda: threads)
+    monkeypatch.setattr(decoding.os, "cpu_count", lambda: threads)
     indices, *_ = read_all(path)
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
@@ -302,7 +305,6 @@ def gigantic_frame(path):
     path.write_bytes(data)
 
 
-@pytest.mark.parametrize("reader", ["pyav", "decord"])
 @pytest.mark.parametrize(
     ("make", "name", "reason"),
     [
@@ -316,21 +318,21 @@ def gigantic_frame(path):
         (audio_only, "sound.wav", "no picture track"),
         (playlist, "list.m3u8", "text or a playlist"),
         (all_packets_zeroed, "zeroed.mp4", "not one frame"),
-        (gigantic_frame, "gigantic.png", "not one frame"),
+        (gigantic_frame, "gigantic.png", "is a picture"),
     ],
 )
-def test_what_is_no_video_is_refused_in_one_line(tmp_path, make, name, reason, reader):
+def test_what_is_no_video_is_refused_in_one_line(tmp_path, make, name, reason):
     path = tmp_path / name
     make(path)
     with pytest.raises(VideoError, match=reason) as caught:
-        open_video(path, reader)
+        open_video(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_too_large_frames_are_refused(tmp_path, monkeypatch):
     path = write_video(tmp_path / "large.mp4", coded_frames(2))
-    monkeypatch.setattr(pyav_reader, "MAX_PIXELS", 64 * 96 - 1)
+    monkeypatch.setattr(limits, "MAX_PIXELS", 64 * 96 - 1)
     with pytest.raises(VideoError, match="96x64, at most 6,143 pixels"):
         open_video(path)
 
@@ -338,16 +340,10 @@ def test_too_large_frames_are_refused(tmp_path, monkeypatch):
 def test_endless_failures_end_the_reading(tmp_path, monkeypatch):
     path = write_video(tmp_path / "zeroed.mp4", coded_frames(60), options={"bf": "0"})
     zero_last_packets(path, 50)
-    monkeypatch.setattr(pyav_reader, "MAX_FAILURES_IN_A_ROW", 20)
+    monkeypatch.setattr(limits, "MAX_FAILURES_IN_A_ROW", 20)
     indices, _, _, warnings = read_all(path)
     assert indices == list(range(10))
     assert "reading stopped there" in warnings[0]
-
-
-def test_unknown_reader_is_refused(tmp_path):
-    path = write_video(tmp_path / "video.mp4", coded_frames(2))
-    with pytest.raises(VideoError, match="choose pyav or decord"):
-        open_video(path, "opencv")  # pyright: ignore[reportArgumentType]
 
 
 def test_frames_can_be_read_only_once(tmp_path):
@@ -383,7 +379,7 @@ def test_many_target_sizes_do_not_pile_up_converters(tmp_path):
         frame = next(iter(reader))
         for longest_side in range(20, 60):
             assert frame.rgb(longest_side).shape[1] == longest_side
-        assert len(reader._reformatters) <= 4
+        assert len(reader._converter._reformatters) <= 4
 
 
 def test_damage_prints_nothing(tmp_path):

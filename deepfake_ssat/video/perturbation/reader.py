@@ -41,6 +41,11 @@ class PerturbedReader:
         for picture in perturb_frames(pictures(), self._perturbation, self._generator, self.metadata.fps):
             yield replace(waiting.popleft(), convert=partial(_shrink, picture))
 
+    def turn(self, degrees: int) -> None:
+        """Begin again, turned; the perturbation draws new numbers."""
+        self._reader.turn(degrees)
+        self.metadata = self._reader.metadata
+
     def close(self) -> None:
         """Let go of the file."""
         self._reader.close()

@@ -1,0 +1,93 @@
+"""Every clip of a manifest's videos scored and measured: all of ``evaluate`` but its words and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from deepfake_ssat.config import Selection
+from deepfake_ssat.evaluation.account import doubts, provenance
+from deepfake_ssat.evaluation.evaluation import Evaluation, open_evaluation
+from deepfake_ssat.evaluation.groups import measure_groups
+from deepfake_ssat.evaluation.selection import choose_rows
+from deepfake_ssat.evaluation.threshold import needs_validation, threshold_and_source
+from deepfake_ssat.progress import Progress, silent
+from deepfake_ssat.records import EvalReport, EvaluatedVideo, ManifestRow
+
+TEST_SPLIT = Selection(splits=("test",))
+
+
+def evaluate(
+    checkpoint: Path | str | None,
+    manifest: Path | str,
+    out: Path | str | None = None,
+    *,
+    selection: Selection = TEST_SPLIT,
+    clip_rule: str | None = None,
+    face_rule: str | None = None,
+    device: str = "auto",
+    batch: int | None = None,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> EvalReport:
+    """Scores every clip of the selected videos of a manifest, and measures.
+
+    The checkpoint is the package's own where it is None. ``out`` is a folder in which clip scores are kept
+    as they come: called again after an interruption, it scores only what is missing; without one nothing is
+    written. ``clip_rule`` (mean, median or max over a face's clips) and ``face_rule`` (max or mean over a
+    video's faces) are the checkpoint's unless given; its threshold holds for its own rules only. ``batch``
+    clips are scored at a time, ``seed`` is the bootstrap's. Raises DeepfakeError for what the user can
+    correct, such as clips cut otherwise than the checkpoint's.
+    """
+    if out is None:
+        with TemporaryDirectory(prefix="deepfake-ssat-") as folder:
+            return evaluate(
+                checkpoint,
+                manifest,
+                folder,
+                selection=selection,
+                clip_rule=clip_rule,
+                face_rule=face_rule,
+                device=device,
+                batch=batch,
+                seed=seed,
+                progress=progress,
+            )
+    with open_evaluation(
+        checkpoint,
+        manifest,
+        Path(out),
+        clip_rule=clip_rule,
+        face_rule=face_rule,
+        device=device,
+        batch=batch,
+        seed=seed,
+        progress=progress,
+    ) as evaluation:
+        return measure(evaluation, selection)
+
+
+def measure(evaluation: Evaluation, selection: Selection = TEST_SPLIT) -> EvalReport:
+    """The report on the selected videos; validation videos are scored too where they choose the threshold."""
+    chosen = choose_rows(evaluation.manifest, selection, with_validation=needs_validation(evaluation))
+    scored, reused = evaluation.score(chosen.all)
+    videos, validation = _of(chosen.evaluated, scored), _of(chosen.validation, scored)
+    threshold, source = threshold_and_source(evaluation, validation)
+    return EvalReport(
+        provenance=provenance(evaluation, selection),
+        unit=evaluation.unit,
+        threshold=threshold,
+        threshold_source=source,
+        groups=tuple(measure_groups(videos, threshold, evaluation.seed)),
+        videos=tuple(videos),
+        dropped=tuple(chosen.dropped),
+        warnings=tuple(doubts(evaluation, videos, validation)),
+        reused=reused,
+    )
+
+
+def _of(rows: Sequence[ManifestRow], videos: Sequence[EvaluatedVideo]) -> list[EvaluatedVideo]:
+    """The videos that these rows are of."""
+    names = {(row.corpus, row.video_id) for row in rows}
+    return [video for video in videos if (video.corpus, video.video_id) in names]

@@ -1,0 +1,57 @@
+"""What stands behind a verdict, as arrays that a report draws and a notebook can read.
+
+T frames, H W pixels; a heat map has (t, h, w) cells: one value per token of the network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from deepfake_ssat.records import Box, ClipScore, VideoVerdict
+
+EXPLAINED_CLIPS = 4
+"""How many clips an explanation shows unless asked otherwise."""
+
+
+@dataclass(frozen=True)
+class ClipExplanation:
+    """One analysed clip, with where the classifier looked and what the decoder failed to predict."""
+
+    score: ClipScore
+    frame_indices: np.ndarray
+    """(T,) int: true indices in the video."""
+    seconds: np.ndarray
+    """(T,) float."""
+    pixels: np.ndarray
+    """(T, H, W, 3) uint8: the face crops that the model read."""
+    evidence: np.ndarray
+    """(t, h, w) float32 >= 0: Grad-CAM of the fake class, logit per cell."""
+    reconstruction_error: np.ndarray | None
+    """(t, h, w) float32: root mean squared error in [0, 1] of each cell, hidden several times; None for a
+    model without a decoder."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A verdict and the clips that weigh most in it."""
+
+    verdict: VideoVerdict
+    clips: tuple[ClipExplanation, ...]
+    """The most suspicious first."""
+    thumbnails: dict[int, np.ndarray]
+    """Per track one face crop (H, W, 3) uint8."""
+    marks: dict[int, tuple[FrameMark, ...]]
+    """By true frame index: every face that was analysed there."""
+    notes: tuple[str, ...] = ()
+    """What could not be shown, and why."""
+
+
+@dataclass(frozen=True)
+class FrameMark:
+    """One face in one analysed frame, with the score of the clip it belongs to."""
+
+    track_id: int
+    box: Box
+    probability: float

@@ -1,0 +1,37 @@
+"""From clips to faces to videos: every rule against a hand calculation."""
+
+import pytest
+
+from deepfake_ssat.errors import ConfigError
+from deepfake_ssat.models.decision import AggregationPolicy
+from deepfake_ssat.records import ClipScore
+
+SCORES = [ClipScore(track, 0.0, 1.0, p) for track, p in [(3, 0.9), (1, 0.1), (1, 0.3), (3, 0.1), (1, 0.8)]]
+
+
+def test_video_is_the_highest_mean_over_a_face():
+    faces = AggregationPolicy().face_probabilities(SCORES)
+    assert list(faces.items()) == [(1, pytest.approx(0.4)), (3, pytest.approx(0.5))]
+    assert AggregationPolicy().video_probability(faces.values()) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("clips", "faces", "expected"),
+    [("median", "max", 0.5), ("max", "max", 0.9), ("max", "mean", 0.85), ("mean", "mean", 0.45)],
+)
+def test_policy_is_followed(clips, faces, expected):
+    policy = AggregationPolicy(clips, faces)
+    found = policy.video_probability(policy.face_probabilities(SCORES).values())
+    assert found == pytest.approx(expected)
+
+
+def test_rules_that_are_not_given_stay():
+    policy = AggregationPolicy("median", "mean")
+    assert policy.changed(None, None) == policy
+    assert policy.changed("max", None) == AggregationPolicy("max", "mean")
+    assert policy.changed(None, "max") == AggregationPolicy("median", "max")
+
+
+def test_unknown_policy_names_the_known_ones():
+    with pytest.raises(ConfigError, match="mean, median, max"):
+        AggregationPolicy(clips="sum")
