@@ -141,7 +141,7 @@ class Detector:
         pictures (H, W, 3) one by one, of one size, with their ``fps`` or their times in ``seconds``. One by
         one all of them are looked at, as nobody knows how many will come. A video that cannot be read, shows
         no face or is too short gets that status and no probability. ``on_clip`` sees each clip with its score
-        as it passes; clips are not kept. Raises MissingFileError for a file that is not there, and ConfigError
+        as it passes; clips are not kept. Raises MissingFileError for a file that is not there, ConfigError
         for what is not as described.
         """
         check_clips(clips)

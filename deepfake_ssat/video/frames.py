@@ -5,8 +5,8 @@ H W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import count
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, count
 from types import TracebackType
 
 import cv2
@@ -33,34 +33,49 @@ class FrameReader:
         seconds: Iterable[float] | None = None,
     ) -> None:
         self.warnings: list[str] = []
-        self._timed = _timed(frames, _times(fps, seconds), as_many=fps is None)
-        self._first = next(self._timed, None)
-        if self._first is None:
+        self._frames, self._fps, self._seconds = frames, fps, seconds
+        self._turn = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        times = _times(self._fps, self._seconds)
+        self._timed = _timed(self._frames, times, self._turn, as_many=self._fps is None)
+        first = next(self._timed, None)
+        if first is None:
             raise VideoError("there is no frame; give at least one")
-        self._second = next(self._timed, None)
-        height, width = self._first[0].shape[:2]
-        num_frames = len(frames) if isinstance(frames, np.ndarray) else None
-        if fps is None:
-            fps = 1.0 / (self._second[1] - self._first[1]) if self._second else 1.0
+        second = next(self._timed, None)
+        self._waiting = [first] if second is None else [first, second]
+        height, width = first[0].shape[:2]
+        fps = self._fps or (1.0 / (second[1] - first[1]) if second else 1.0)
+        num_frames = len(self._frames) if isinstance(self._frames, (Sequence, np.ndarray)) else None
         self.metadata = VideoMetadata(
             fps=fps,
             num_frames=num_frames,
             width=width,
             height=height,
-            rotation=0,
+            rotation=self._turn,
             codec="frames",
             duration_seconds=num_frames / fps if num_frames else None,
+            untagged_turn=self._turn,
         )
 
     def __iter__(self) -> Iterator[VideoFrame]:
         """The frames once, in order."""
-        index = count()
-        for timed in (self._first, self._second):
-            if timed is not None:
-                yield _frame(next(index), *timed)
-        self._first = self._second = None
-        for timed in self._timed:
-            yield _frame(next(index), *timed)
+        for index, (pixels, seconds) in enumerate(chain(self._waiting, self._timed)):
+            yield _frame(index, pixels, seconds)
+
+    def turn(self, degrees: int) -> None:
+        """Begin again at the first frame, every picture turned clockwise by so many more degrees.
+
+        Raises VideoError for frames that come one by one: they are gone.
+        """
+        if any(isinstance(given, Iterator) for given in (self._frames, self._seconds)):
+            raise VideoError(
+                f"faces are found only with the frames turned by {degrees}° clockwise, and frames that come one "
+                "by one cannot be read again; turn them first"
+            )
+        self._turn = (self._turn + degrees) % 360
+        self._begin()
 
     def close(self) -> None:
         """There is no file to let go of."""
@@ -75,9 +90,9 @@ class FrameReader:
 
 
 def _timed(
-    frames: Iterable[np.ndarray], times: Iterator[float], as_many: bool
+    frames: Iterable[np.ndarray], times: Iterator[float], turn: int, as_many: bool
 ) -> Iterator[tuple[np.ndarray, float]]:
-    """Raises ConfigError at the first frame or time that cannot be used."""
+    """Frames turned clockwise, with their times; raises ConfigError at the first that cannot be used."""
     before, size = -np.inf, None
     for number, frame in enumerate(frames):
         pixels, time = np.asarray(frame), next(times, None)
@@ -97,7 +112,7 @@ def _timed(
                 f"frame {number} is at {time} s, the one before at {before} s; times must ascend"
             )
         before = time
-        yield pixels, float(time)
+        yield np.ascontiguousarray(np.rot90(pixels, -turn // 90)), float(time)
     if as_many and next(times, None) is not None:
         raise ConfigError("seconds has more times than there are frames; give one a frame")
 

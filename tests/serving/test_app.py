@@ -10,10 +10,12 @@ from starlette.testclient import TestClient
 
 from deepfake_ssat.config.service import ServiceLimits
 from deepfake_ssat.errors import CheckpointError
-from deepfake_ssat.serving import uploads, worker
+from deepfake_ssat.serving import app, sandbox, uploads, worker
 from deepfake_ssat.serving.app import ServiceSettings, create_app
 from tests.videos import write_video
 
+PROBED = set()
+"""(content, limits) of the uploads that were found good."""
 BYTES = {"Content-Type": "application/octet-stream"}
 
 
@@ -34,6 +36,22 @@ def video(tmp_path_factory):
     frames = np.random.default_rng(0).integers(0, 255, (8, 48, 64, 3), dtype=np.uint8)
     write_video(path, frames)
     return path.read_bytes()
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    """No long pauses, and a child looks at the same upload under the same limits once for all tests."""
+
+    def check(path, limits):
+        upload = path.read_bytes(), limits
+        if upload not in PROBED:
+            real_check(path, limits)
+            PROBED.add(upload)
+
+    real_check = app.check
+    monkeypatch.setattr(app, "check", check)
+    monkeypatch.setattr(worker, "IDLE_SECONDS", 0.02)
+    monkeypatch.setattr(sandbox, "POLL_SECONDS", 0.02)
 
 
 @pytest.fixture
@@ -281,10 +299,9 @@ def test_folders_of_uploads_that_a_crash_cut_off_are_removed(tmp_path):
 
 
 def test_results_are_deleted_after_a_while(tmp_path, video):
-    app = create_app(settings(tmp_path, keep_hours=1))
-    with TestClient(app) as client:
+    with TestClient(create_app(settings(tmp_path, keep_hours=1))) as client:
         job = wait(client, submit(client, video).json()["id"])
-        app.state.service.workers.clean(now=time.time() + 3601)
+        client.app.state.service.workers.clean(now=time.time() + 3601)
         assert client.get(f"/api/v1/jobs/{job['id']}").status_code == 404
         assert not (tmp_path / "jobs" / job["id"]).exists()
 

@@ -52,7 +52,11 @@ def write_sizes(path: Path, stretches: Sequence[Sequence[np.ndarray]], fps: int 
         for frames in stretches:
             encoder = av.CodecContext.create("mjpeg", "w")
             encoder.height, encoder.width = frames[0].shape[:2]
-            encoder.pix_fmt, encoder.time_base, encoder.options = "yuvj420p", Fraction(1, fps), {"qscale": "2"}
+            encoder.pix_fmt, encoder.time_base, encoder.options = (
+                "yuvj420p",
+                Fraction(1, fps),
+                {"qscale": "2"},
+            )
             for picture in frames:
                 frame = VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuvj420p")
                 frame.pts, frame.time_base = number, Fraction(1, fps)
@@ -80,7 +84,9 @@ def write_with_sound(
         video.codec_context.time_base = TICK
         sound = container.add_stream(codecs[1], rate=SAMPLE_RATE, layout="mono")
         for start in range(0, round(sound_seconds * SAMPLE_RATE), 1024):
-            tone = np.sin(np.arange(start, start + 1024) * 2 * np.pi * 440 / SAMPLE_RATE).astype(np.float32)[None]
+            tone = np.sin(np.arange(start, start + 1024) * 2 * np.pi * 440 / SAMPLE_RATE).astype(np.float32)[
+                None
+            ]
             samples = av.AudioFrame.from_ndarray(tone, format="fltp", layout="mono")
             samples.sample_rate, samples.pts = SAMPLE_RATE, start
             samples.time_base = Fraction(1, SAMPLE_RATE)
@@ -117,7 +123,12 @@ def write_hdr(path: Path, codes: np.ndarray, transfer: int, num_frames: int = 3)
         stream.height, stream.width = codes.shape[1:]
         stream.pix_fmt = "yuv444p10le"
         context = stream.codec_context
-        context.color_trc, context.color_primaries, context.colorspace, context.color_range = transfer, 9, 9, 1
+        context.color_trc, context.color_primaries, context.colorspace, context.color_range = (
+            transfer,
+            9,
+            9,
+            1,
+        )
         for number in range(num_frames):
             frame = VideoFrame(codes.shape[2], codes.shape[1], "yuv444p10le")
             for plane, values in zip(frame.planes, codes, strict=True):

@@ -33,6 +33,24 @@ def test_single_frame_is_a_video():
         assert [frame.seconds for frame in reader] == [3.0]
 
 
+def test_frames_that_are_kept_can_be_read_again_turned():
+    for frames, seconds in ((FRAMES, [0, 1, 2, 3, 4]), (list(FRAMES), np.arange(5))):
+        reader = FrameReader(frames, seconds=seconds)
+        next(iter(reader))
+        reader.turn(90)
+        assert (reader.metadata.width, reader.metadata.height, reader.metadata.untagged_turn) == (6, 8, 90)
+        turned = [frame.rgb() for frame in reader]
+        assert all(np.array_equal(a, np.rot90(b, 3)) for a, b in zip(turned, FRAMES, strict=True))
+        reader.turn(270)
+        assert np.array_equal(next(iter(reader)).rgb(), FRAMES[0])
+
+
+def test_frames_that_are_gone_cannot_be_turned():
+    for reader in (FrameReader(iter(FRAMES), fps=25), FrameReader(FRAMES, seconds=iter(range(5)))):
+        with pytest.raises(VideoError, match="turned by 180° clockwise, and frames that come one"):
+            reader.turn(180)
+
+
 def test_frames_are_not_read_ahead():
     given = []
 
