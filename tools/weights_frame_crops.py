@@ -1,4 +1,4 @@
-"""Face crops for the frame model: frames of FaceForensics++ videos with their fakes, of genuine clips, and photos.
+"""Face crops for the frame model: FaceForensics++ frames with their fakes, genuine clips, photos.
 
     python tools/weights_frame_crops.py OUT DATA [DATA ...]
 
@@ -151,11 +151,9 @@ class _Cutter:
     def _cut_fake(self, path: Path, row: CropRow) -> None:
         squares = np.load(self._out / _beside(row.original, "squares"))
         wanted = {int(frame): square for frame, *square in squares}
-        crops = []
         with open_video(path) as reader:
-            for frame in reader:
-                if frame.index in wanted:
-                    crops.append(_crop(frame.rgb(), np.array(wanted[frame.index])))
+            chosen = (frame for frame in reader if frame.index in wanted)
+            crops = [_crop(frame.rgb(), np.array(wanted[frame.index])) for frame in chosen]
         # A fake may be some frames shorter than its original.
         self._finish(row, crops)
 

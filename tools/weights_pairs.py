@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -24,7 +23,7 @@ from deepfake_ssat.video.perturbation.h264 import reencode
 PARTS = {"dfdc": 0.6, "ffpp": 0.2, "pseudo": 0.2}
 """How often a pair comes from where."""
 LOOSE, TIGHT = (0.98, 1.18), (0.86, 1.0)
-"""Sides of the part that training sees, in face boxes: of our own crops, and of DFDC's, which end at the box."""
+"""Sides of what training sees, in face boxes: of our own crops, and of DFDC's, which end at the box."""
 STRETCH = 0.78
 """DFDC's crops are boxes made square: up to so much narrower than high before that."""
 BACKGROUND_PART, DONOR_PART, PHOTO_PART = 0.35, 0.5, 0.4
@@ -80,7 +79,7 @@ class FfppPairs:
         self._folder = folder
         self.fakes = [row for row in rows if row.kind == "ffpp" and row.original and row.split == split]
         methods = [row.method.split()[0] for row in self.fakes]
-        # The rarer methods more often than their videos alone would give, but not as often as the common ones.
+        # Rarer methods more often than their videos alone would give, but not as often as the common ones.
         chances = np.array([methods.count(method) ** -0.5 for method in methods])
         self._chances = chances / chances.sum()
 
@@ -231,7 +230,9 @@ def _draw_light(generator: np.random.Generator) -> Degradation:
     levels = 255 * (np.arange(256)[:, None] / 255) ** gamma * gain + offset + tint
     table = np.clip(levels, 0, 255).astype(np.uint8)[None]
     if generator.random() < 0.05:
-        return lambda picture: cv2.LUT(np.repeat(picture.mean(-1, keepdims=True), 3, -1).astype(np.uint8), table)
+        return lambda picture: cv2.LUT(
+            np.repeat(picture.mean(-1, keepdims=True), 3, -1).astype(np.uint8), table
+        )
     return lambda picture: cv2.LUT(picture, table)
 
 
