@@ -3,6 +3,7 @@ import sqlite3
 import threading
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -259,6 +260,8 @@ def test_busy_database_is_answered_with_try_later(client, monkeypatch):
 
     monkeypatch.setattr(client.app.state.service.store, "find", locked)
     assert client.get("/api/v1/jobs/0123").status_code == 503
+    monkeypatch.setattr(app.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    assert client.get("/api/v1/jobs/0123").status_code == 507
 
 
 def test_jobs_are_asked_for_by_their_ids_and_never_listed(client, video):
