@@ -334,9 +334,7 @@ def test_pre_training_is_run_once_for_the_rows_that_start_from_it(tmp_path):
 
 
 def test_made_up_cifar_is_read_as_the_official_files(tmp_path):
-    table = load_paper_table(find_paper_table("table12"))
-    folder = reproduce._made_up_data(table, tmp_path, smoke=True)
-    for one in make_plan(table, Choice(data=folder, out=tmp_path, epochs=2, smoke=True)):
+    for one in reproduce.plan_reproduction("table12", None, tmp_path, smoke=True).trainings:
         classes = one.experiment.model.num_classes
         for split in ("train", "val", "test"):
             pictures = image_dataset(one.experiment.data, split, 32, None, 0)
