@@ -1,6 +1,7 @@
 # make demo: set up, then train a small model on face videos made here and judge two fresh ones.
 # make test: set up, then lint, types, layers and the tests.
 # make test-oldest, make test-newest: the tests with other versions than those of constraints.txt.
+# make reproduce-smoke: every table of the paper, small and on made-up data.
 # make constraints: the newest versions become those of constraints.txt, if the tests pass with them.
 PYTHON ?= python3
 VENV := .venv
@@ -9,7 +10,7 @@ STAMP := $(VENV)/.installed
 OLDEST := $(VENV)-oldest
 NEWEST := $(VENV)-newest
 
-.PHONY: demo test test-quick test-oldest test-newest constraints lint format setup
+.PHONY: demo test test-quick test-oldest test-newest reproduce-smoke constraints lint format setup
 
 demo: setup
 	$(BIN)/python tools/demo.py
@@ -35,6 +36,11 @@ test-newest:
 
 constraints: test-newest
 	$(NEWEST)/bin/python tools/freeze_constraints.py
+
+reproduce-smoke: setup
+	for table in configs/paper/*.yaml; do \
+		$(BIN)/deepfake-ssat reproduce $$table --smoke --out smoke_runs/$$(basename $$table .yaml) || exit 1; \
+	done
 
 lint: setup
 	$(BIN)/ruff check .

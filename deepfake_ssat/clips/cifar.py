@@ -13,7 +13,7 @@ from deepfake_ssat.config import Cifar
 from deepfake_ssat.errors import ConfigError, CorpusError
 
 _SIDE = 32
-_LAYOUTS: dict[str, tuple[tuple[str, ...], str, str, bytes, bytes]] = {
+LAYOUTS: dict[str, tuple[tuple[str, ...], str, str, bytes, bytes]] = {
     "cifar-10-batches-py": (
         tuple(f"data_batch_{number}" for number in range(1, 6)),
         "test_batch",
@@ -65,7 +65,7 @@ def read_cifar(source: Cifar, split: str) -> Pictures:
     Raises ConfigError where the files are missing, CorpusError where one is damaged or not plain data.
     """
     folder, layout = _find_layout(source.root)
-    train_files, test_file, names_file, label_key, names_key = _LAYOUTS[layout]
+    train_files, test_file, names_file, label_key, names_key = LAYOUTS[layout]
     files = [test_file] if split == "test" else train_files
     batches = [_read_batch(folder / name, label_key) for name in files]
     images = np.concatenate([images for images, _ in batches])
@@ -91,13 +91,13 @@ def _find_layout(root: Path) -> tuple[Path, str]:
     """The folder with the files, ``root`` or below it, and which of the two sets it is."""
     found = [
         (folder, layout)
-        for layout, (train_files, *_) in _LAYOUTS.items()
+        for layout, (train_files, *_) in LAYOUTS.items()
         for folder in (root, root / layout)
         if (folder / train_files[0]).is_file()
     ]
     if len(found) != 1:
         holds = "both sets" if found else "neither"
-        raise ConfigError(f"data.root {root} must hold {' or '.join(_LAYOUTS)}, it holds {holds}")
+        raise ConfigError(f"data.root {root} must hold {' or '.join(LAYOUTS)}, it holds {holds}")
     return found[0]
 
 

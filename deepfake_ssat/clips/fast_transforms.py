@@ -1,7 +1,7 @@
 """Albumentations transforms whose own ``images`` path is slow, with the same outcome in less time.
 
 T frames, H W pixels, C channels. Each keeps the parent's parameters and random draws, and replaces only how
-they are applied to the frames of a clip; ``tools/bench_augment.py`` prints the times of both.
+they are applied to the frames of a clip; ``tools/benchmarks/augment.py`` prints the times of both.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Writes and reads one clip file: lossless RGB H.264 in MP4, small, seekable, opened by ordinary players.
 
 T frames, H W pixels. Lossless, because compression would add traces of its own; a key frame every 16 frames
-and no B-frames, so that any 16 frames cost at most 31 decoded ones. `tools/bench_storage.py` compares the
-candidates.
+and no B-frames, so that any 16 frames cost at most 31 decoded ones. `tools/benchmarks/storage.py`
+compares the candidates.
 """
 
 from __future__ import annotations

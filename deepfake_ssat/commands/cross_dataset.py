@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -10,7 +10,7 @@ from rich.console import Console
 from deepfake_ssat.commands.progress import console_progress
 from deepfake_ssat.commands.rendering import show_and_write
 from deepfake_ssat.config import Selection
-from deepfake_ssat.errors import ConfigError, ManifestError
+from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.outputs import make_folder
 
 CELLS_FOLDER = "cells"
@@ -31,18 +31,18 @@ def run(
     Raises DeepfakeError, before anything is scored, where a data set has none of the videos, or clips cut
     otherwise than a checkpoint's.
     """
-    console = Console(highlight=False)
-    weights = named_paths(checkpoints, "--checkpoint")
-    folders = named_paths(manifests, "--manifest")
-    _check(weights, folders, selection, device)
-    make_folder(out, folders.values())
-
     from deepfake_ssat.evaluation.evaluate import evaluate
     from deepfake_ssat.inference.device import use_threads
+    from deepfake_ssat.protocols.cross_dataset import require_judgeable
     from deepfake_ssat.protocols.dataset_matrix import DatasetMatrix, MatrixCell
     from deepfake_ssat.reporting import dataset_report, evaluation_report
     from deepfake_ssat.reporting.documents import write_files
 
+    console = Console(highlight=False)
+    weights = named_paths(checkpoints, "--checkpoint")
+    folders = named_paths(manifests, "--manifest")
+    require_judgeable(weights, folders, selection, device)
+    make_folder(out, folders.values())
     use_threads(threads)
     cells = []
     for checkpoint, file in weights.items():
@@ -87,23 +87,3 @@ def _own_name(path: Path) -> str:
     if path.suffix == ".csv":
         return path.parent.name
     return path.stem if path.suffix == ".safetensors" else path.name
-
-
-def _check(
-    weights: Mapping[str, Path], folders: Mapping[str, Path], selection: Selection, device: str
-) -> None:
-    from deepfake_ssat.inference.detector import load_detector
-    from deepfake_ssat.manifest import load_manifest, select
-
-    contracts = {}
-    for name, folder in folders.items():
-        manifest = load_manifest(folder)
-        contracts[name] = manifest.contract
-        try:
-            select(manifest.rows, selection)
-        except ManifestError as error:
-            raise ManifestError(f"data set {name}: {error}") from error
-    for checkpoint, file in weights.items():
-        ours = load_detector(file, device).contract
-        for name, contract in contracts.items():
-            ours.require_same(contract, ours=f"checkpoint {checkpoint}", theirs=f"data set {name}")

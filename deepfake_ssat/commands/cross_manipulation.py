@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from deepfake_ssat.commands.progress import console_progress
 from deepfake_ssat.commands.rendering import show_and_write
-from deepfake_ssat.config import load_experiment
-from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.outputs import make_folder
 
 if TYPE_CHECKING:
-    from deepfake_ssat.config import Experiment
+    from deepfake_ssat.protocols.cross_manipulation import CrossManipulation
     from deepfake_ssat.protocols.results import FoldResult
-
-TEST = "test"
+    from deepfake_ssat.records import EvalReport
 
 
 def run(
     config: Path,
     out: Path,
     changes: Sequence[str] = (),
+    *,
+    smoke: bool = False,
     hold_out: Sequence[str] = (),
-    split: str = TEST,
+    split: str = "test",
     merge_only: bool = False,
 ) -> int:
     """Trains and judges every fold that is not finished, then writes one table over all; returns 0.
@@ -35,67 +35,42 @@ def run(
     Under torchrun, which takes one ``hold_out``, every process trains and the first one judges. Raises
     DeepfakeError for what the user can correct, such as a folder with folds of another experiment.
     """
-    console = Console(highlight=False)
-    experiment = load_experiment(config, changes)
-    if merge_only or _run_folds(config, experiment, changes, out, hold_out, split, console):
-        _merge(config, experiment, out, console)
+    from deepfake_ssat.protocols.cross_manipulation import plan_cross_manipulation, table_of
+    from deepfake_ssat.reporting import manipulation_report
+    from deepfake_ssat.training.hardware import torchrun_processes
+
+    console, told = Console(highlight=False), Console(highlight=False, soft_wrap=True)
+    is_first = not torchrun_processes().rank
+    if not merge_only:
+        protocol = plan_cross_manipulation(
+            config, out, changes=changes, smoke=smoke, hold_out=hold_out, split=split
+        )
+        make_folder(out, [protocol.manifest.root])
+        _run_folds(protocol, is_first, told)
+    if is_first:
+        table = table_of(config, out, changes=changes, smoke=smoke)
+        show_and_write(console, manipulation_report, table, out)
     return 0
 
 
-def _run_folds(
-    config: Path,
-    experiment: Experiment,
-    changes: Sequence[str],
-    out: Path,
-    hold_out: Sequence[str],
-    split: str,
-    console: Console,
-) -> bool:
-    """Runs what is missing; returns whether this process is the one that writes."""
-    from deepfake_ssat.commands import train
-    from deepfake_ssat.manifest import load_manifest
-    from deepfake_ssat.protocols.folds import plan_folds, require_face_clips, settings_of
-    from deepfake_ssat.protocols.judging import is_finished, judge_fold
+def _run_folds(protocol: CrossManipulation, is_first: bool, console: Console) -> None:
     from deepfake_ssat.training.hardware import torchrun_processes
 
-    data = require_face_clips(experiment, config)
-    make_folder(out, [data.manifest])
-    manifest = load_manifest(data.manifest)
-    folds = plan_folds(manifest, data, split, hold_out, out)
-    settings = settings_of(experiment, folds[0].pool)
-    missing = [fold for fold in folds if not is_finished(fold, settings, manifest)]
-    processes = torchrun_processes()
-    # Processes that have trained together once cannot be relied on to find each other for another training.
-    if processes.count > 1 and len(folds) > 1:
-        raise ConfigError(
-            f"{processes.count} processes train one fold at a time; give one --hold-out of "
-            f"{', '.join(fold.held_out for fold in folds)}"
-        )
+    missing = protocol.missing()
+    protocol.require_one_fold(torchrun_processes())
     for fold in missing:
-        if not processes.rank:
+        if is_first:
             _say(console, f"{fold.held_out} held out, training on {', '.join(fold.trained_on)}")
-        train.run(config, [*changes, *fold.changes(data)], fold.training)
-        if not processes.rank:
-            result = judge_fold(
-                fold, config.stem, settings, manifest, data, experiment.trainer.threads, console
-            )
-            _say(console, _fold_line(result))
-    return not processes.rank
+        protocol.train(fold, console)
+        if is_first:
+            _say(console, _fold_line(protocol.judge(fold, _keep_report, console_progress(console))))
 
 
-def _merge(config: Path, experiment: Experiment, out: Path, console: Console) -> None:
-    from deepfake_ssat.protocols.folds import comparable_config
-    from deepfake_ssat.protocols.manipulation_table import manipulation_table
-    from deepfake_ssat.protocols.merging import read_folds, require_settings
-    from deepfake_ssat.reporting import manipulation_report
+def _keep_report(report: EvalReport, folder: Path) -> None:
+    from deepfake_ssat.reporting import evaluation_report
+    from deepfake_ssat.reporting.documents import write_files
 
-    folds = read_folds(out)
-    if not folds:
-        raise ConfigError(f"{out}: holds no finished fold; run the command without --merge-only first")
-    for file, fold in folds.items():
-        require_settings(file, fold, comparable_config(experiment), f"{config}")
-    table = manipulation_table({config.stem: list(folds.values())})
-    show_and_write(console, manipulation_report, table, out)
+    write_files(folder, evaluation_report.files(report))
 
 
 def _fold_line(fold: FoldResult) -> str:
@@ -107,4 +82,4 @@ def _fold_line(fold: FoldResult) -> str:
 
 
 def _say(console: Console, line: str) -> None:
-    console.print(line, markup=False, soft_wrap=True)
+    console.print(line, markup=False)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-TABLE_WIDTH = 100
-"""Columns of the printed table where there is no terminal to ask."""
+from deepfake_ssat.commands.rendering import show_and_write
+from deepfake_ssat.outputs import make_folder
 
 
 def run(
@@ -36,7 +36,7 @@ def run(
     from deepfake_ssat.reporting import paper_report
     from deepfake_ssat.reporting.documents import write_files
 
-    console = Console(highlight=False)
+    console, told = Console(highlight=False), Console(highlight=False, soft_wrap=True)
     if merge_only:
         path = find_paper_table(table)
         report = report_of(path.stem, load_paper_table(path), out, data)
@@ -52,10 +52,10 @@ def run(
             changes=changes,
             smoke=smoke,
         )
+        make_folder(out, [reproduction.choice.data])
         for number, training in enumerate(reproduction.trainings, start=1):
-            line = f"{number} of {len(reproduction.trainings)}: {training.place}"
-            console.print(line, markup=False, soft_wrap=True)
-            reproduction.run(training, Meter(country, cpu_watts))
+            told.print(f"{number} of {len(reproduction.trainings)}: {training.place}", markup=False)
+            reproduction.run(training, Meter(country, cpu_watts), told)
             write_files(out, paper_report.files(reproduction.report()))
         report = reproduction.report()
     show_and_write(console, paper_report, report, out)

@@ -164,16 +164,18 @@ def _read_chain(path: Path, above: tuple[Path, ...]) -> list[ConfigFile]:
 
 def _read_file(path: Path) -> ConfigFile:
     values = read_sections(path)
-    named: dict[str, Path | None] = {BASE: None, SMOKE: None}
-    for key in named:
-        if (name := values.pop(key, None)) is None:
-            continue
-        if not isinstance(name, str):
-            raise ConfigError(f"{path}: {key} is {name!r}, it must be one file, relative to this one")
-        named[key] = path.parent / name
-        if not named[key].is_file():
-            raise ConfigError(f"{path}: its {key} {name} is not there; paths of {key} start at this file")
-    return ConfigFile(path, values, named[BASE], named[SMOKE])
+    base, smoke = (_named_file(path, key, values.pop(key, None)) for key in (BASE, SMOKE))
+    return ConfigFile(path, values, base, smoke)
+
+
+def _named_file(path: Path, key: str, name: Any) -> Path | None:
+    if name is None:
+        return None
+    if not isinstance(name, str):
+        raise ConfigError(f"{path}: {key} is {name!r}, it must be one file, relative to this one")
+    if not (path.parent / name).is_file():
+        raise ConfigError(f"{path}: its {key} {name} is not there; paths of {key} start at this file")
+    return path.parent / name
 
 
 def _merge(values: dict[str, Any], own: dict[str, Any]) -> None:

@@ -45,7 +45,7 @@ class Stage(_Frozen):
     config: Path | None = None
     """Relative to the table's file; the table's own unless given."""
     set: Changes = ()
-    epochs: int | None = Field(None, ge=1)
+    epochs: Annotated[int, Field(ge=1)] | None = None
     """Out of the table's; all of them unless given."""
 
 
@@ -61,6 +61,8 @@ class TableRow(_Frozen):
     paper: float | None = None
     """Top-1 in percent; None where the paper has no such row."""
     paper_gflops: str = ""
+    data: dict[str, Path] = {}
+    """Where a column has data of its own; beside the table's, or in their place."""
     config: Path | None = None
     set: Changes = ()
     stages: tuple[Stage, ...] = ()
@@ -71,6 +73,11 @@ class TableRow(_Frozen):
         if self.stages and (self.config or self.set):
             raise ValueError("config and set are of a row without stages; give them to its stages")
         return self
+
+    @property
+    def label(self) -> str:
+        """What a reader calls it."""
+        return f"{self.column} {self.title}".strip()
 
     @property
     def trainings(self) -> tuple[Stage, ...]:
@@ -92,7 +99,7 @@ class PaperTable(_Frozen):
     source: str
     config: Path
     """Of the rows, relative to the table's file."""
-    data: dict[str, Path]
+    data: dict[str, Path] = {}
     """The keys that say where the data are, and what they are called below --data."""
     epochs: int = Field(ge=1)
     """Of a row in all, its stages together; --epochs shortens every stage in proportion."""
@@ -104,6 +111,15 @@ class PaperTable(_Frozen):
     """What ``at`` of the rows is, for the axis of a figure."""
     departures: tuple[str, ...] = ()
     """What is done otherwise than the paper says, one line each."""
+
+    def data_of(self, row: TableRow) -> dict[str, Path]:
+        """The keys of a row that say where its data are, and what they are called below --data."""
+        return {**self.data, **row.data}
+
+    @property
+    def files(self) -> list[Path]:
+        """All data, below --data."""
+        return list(dict.fromkeys(name for row in self.rows for name in self.data_of(row).values()))
 
     @field_validator("variants", "rows")
     @classmethod

@@ -2,7 +2,7 @@
 
 The frames go through an OpenCV pyramid in uint8, each level made from the one above, and candidates are cut
 out by OpenCV as well: around the small networks, that is where the time goes. The pyramid is coarser than
-facenet-pytorch's and fewer overlapping proposals pass, which tools/bench_faces.py shows to cost no recall.
+facenet-pytorch's and fewer overlapping proposals pass, which costs no recall (tools/benchmarks/faces.py).
 
 F frames, H W pixels, N candidates. Boxes are (x0, y0, x1, y1) in pixels of the given frames.
 """

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 QkvBias = Literal["qkv", "qv", "none"]
 
 LONG_SEQUENCE = 1024
-"""Tokens from which, on CPUs in bf16, one head at a time beats all at once (tools/bench_model.py)."""
+"""Tokens from which, on CPUs in bf16, one head at a time beats all at once (tools/benchmarks/model.py)."""
 
 
 class SelfAttention(nn.Module):

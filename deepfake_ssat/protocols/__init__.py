@@ -1,1 +1,1 @@
-"""The parts of ``cross-manipulation`` and ``cross-dataset``: folds, their records, the official data."""
+"""Several trainings or checkpoints: cross-manipulation, cross-dataset, comparison, tables of the paper."""

@@ -17,6 +17,7 @@ from deepfake_ssat import metrics
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.metrics import PairedDifference
 from deepfake_ssat.protocols.manipulation_table import METRICS
+from deepfake_ssat.protocols.recipes import RecipeDifference, recipe_differences, recipe_doubts
 from deepfake_ssat.protocols.runs import JudgedRun
 from deepfake_ssat.records import FAKE, REAL, Estimate
 
@@ -87,11 +88,14 @@ class Comparison:
     videos: tuple[CommonVideos, ...]
     summaries: tuple[MethodSummary, ...]
     differences: tuple[MethodDifference, ...]
+    recipes: tuple[RecipeDifference, ...]
+    """Of the runs whose results say how they were trained."""
     warnings: tuple[str, ...]
 
 
 def compare_methods(columns: Columns) -> Comparison:
     """Raises ConfigError where runs share no videos of both classes, or label one differently."""
+    recipes = recipe_differences(columns)
     common = [_common(column, methods) for column, methods in columns.items()]
     summaries, differences = [], []
     for videos in common:
@@ -108,7 +112,8 @@ def compare_methods(columns: Columns) -> Comparison:
         videos=tuple(common),
         summaries=tuple(summaries),
         differences=tuple(_concluded(differences, common)),
-        warnings=tuple(_doubts(columns)),
+        recipes=tuple(recipes),
+        warnings=(*recipe_doubts(recipes), *_doubts(columns)),
     )
 
 

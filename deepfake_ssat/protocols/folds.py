@@ -12,17 +12,11 @@ from typing import Any
 from deepfake_ssat.config import Experiment, FaceClips, Selection
 from deepfake_ssat.errors import CheckpointError, ConfigError
 from deepfake_ssat.manifest import Manifest, select
+from deepfake_ssat.models.checkpoint import file_hash
+from deepfake_ssat.protocols.settings import deciding_settings
 from deepfake_ssat.records import FAKE, REAL, ManifestRow
 
 FOLDS_FOLDER = "folds"
-HARDWARE_SETTINGS = (
-    "workers",
-    "threads",
-    "log_every_steps",
-    "checkpoint_every_steps",
-    "reconstruction_samples",
-)
-"""Settings of the trainer that may differ between the machines that run folds."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +44,13 @@ class Fold:
         """The output folder of ``evaluate``."""
         return self.root / "evaluation"
 
-    def changes(self, data: FaceClips) -> list[str]:
-        """What this fold changes in the configuration, as ``--set`` writes it."""
+    def of(self, experiment: Experiment) -> Experiment:
+        """The experiment on what this fold trains on and validates with."""
+        data = experiment.data
+        assert isinstance(data, FaceClips)
         only = {"manipulations": self.trained_on}
-        return [
-            f"data.{split}={json.dumps(selection.model_dump(mode='json') | only)}"
-            for split, selection in (("train", data.train), ("val", data.val))
-        ]
+        kept = {split: getattr(data, split).model_copy(update=only) for split in ("train", "val")}
+        return experiment.model_copy(update={"data": data.model_copy(update=kept)})
 
 
 def require_face_clips(experiment: Experiment, config: Path) -> FaceClips:
@@ -97,8 +91,6 @@ def settings_of(experiment: Experiment, pool: Sequence[str]) -> dict[str, Any]:
     values = comparable_config(experiment)
     values["init_sha256"] = None
     if experiment.init is not None:
-        from deepfake_ssat.models.checkpoint import file_hash
-
         try:
             values["init_sha256"] = file_hash(experiment.init)
         except OSError as error:
@@ -110,13 +102,10 @@ def settings_of(experiment: Experiment, pool: Sequence[str]) -> dict[str, Any]:
 
 def comparable_config(experiment: Experiment) -> dict[str, Any]:
     """The part of ``settings_of`` that the configuration alone decides."""
-    values = experiment.model_dump(mode="json")
-    del values["init"], values["data"]["manifest"]
+    values = deciding_settings(experiment.model_dump(mode="json", exclude={"init"}))
     for split in ("train", "val"):
         del values["data"][split]["manipulations"]
-    for name in HARDWARE_SETTINGS:
-        del values["trainer"][name]
-    return values
+    return {"seed": experiment.seed, **values}
 
 
 def settings_hash(settings: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.protocols.folds import FOLDS_FOLDER
 from deepfake_ssat.protocols.results import FOLD_FILE, FoldResult, read_fold
+from deepfake_ssat.training.run_folder import leaves
 
 REMEDY = "give another --out, or remove that fold's folder to run it again"
 
@@ -34,8 +35,6 @@ def require_same(file: Path, fold: FoldResult, other: FoldResult, theirs: str) -
 
 def require_settings(file: Path, fold: FoldResult, settings: dict[str, Any], theirs: str) -> None:
     """The same for the settings alone, as far as ``settings`` has them."""
-    from deepfake_ssat.training.run_folder import leaves
-
     here, there = dict(leaves(fold.settings)), dict(leaves(settings))
     for key, value in there.items():
         if here.get(key) != value:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from deepfake_ssat.config import ArrayFile, Experiment, FaceClips, load_experiment
-from deepfake_ssat.config.paper import PaperTable
+from deepfake_ssat.config.paper import PaperTable, TableRow
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.protocols.costs import Cost, read_cost
 from deepfake_ssat.protocols.paper_plan import RUNS_FOLDER, stage_folders
@@ -73,14 +73,14 @@ def read_results(table: PaperTable, out: Path, data: Path | None) -> Results:
             for row in table.rows:
                 folders = stage_folders(table, out, variant, seed, row.name)
                 if folders[-1].config.is_file() and folders[-1].finished:
-                    finished.append(_result(table, variant, row.name, seed, folders, data))
+                    finished.append(_result(table, variant, row, seed, folders, data))
                 elif folders[-1].config.is_file() or (len(folders) > 1 and folders[0].config.is_file()):
                     under_way.append(f"{variant}, seed {seed}: {row.name} is under way")
     return Results(tuple(finished), tuple(under_way))
 
 
 def _result(
-    table: PaperTable, variant: str, row: str, seed: int, folders: Sequence[RunFolder], data: Path | None
+    table: PaperTable, variant: str, row: TableRow, seed: int, folders: Sequence[RunFolder], data: Path | None
 ) -> RowResult:
     stages = tuple(load_experiment(folder.config) for folder in folders)
     before = sum(stage.trainer.epochs for stage in stages[:-1])
@@ -89,12 +89,12 @@ def _result(
         for line in _lines(folders[-1].metrics)
         if line.get(ACCURACY)
     }
-    scores = scores_on_test(folders[-1], _source(table, stages[-1], data))
+    scores = scores_on_test(folders[-1], _source(table.data_of(row), stages[-1], data))
     watched = _watches_test(stages[-1])
     best_epoch = max(accuracies, key=lambda epoch: accuracies[epoch]) if watched else scores.best.epoch
     return RowResult(
         variant=variant,
-        row=row,
+        row=row.name,
         seed=seed,
         epochs=before + stages[-1].trainer.epochs,
         stages=stages,
@@ -114,13 +114,13 @@ def _watches_test(experiment: Experiment) -> bool:
     return isinstance(experiment.data, ArrayFile) and experiment.data.train_on_val
 
 
-def _source(table: PaperTable, experiment: Experiment, data: Path | None) -> PictureSource:
+def _source(places: Mapping[str, Path], experiment: Experiment, data: Path | None) -> PictureSource:
     source = experiment.data
     if isinstance(source, FaceClips):
         raise ConfigError(f"data.kind {source.kind}: a table's rows are of pictures")
     if data is None:
         return source
-    moved = {key.removeprefix("data."): data / name for key, name in table.data.items()}
+    moved = {key.removeprefix("data."): data / name for key, name in places.items()}
     return source.model_copy(update=moved)
 
 

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepfake_ssat.config import FaceClips, load_experiment
+from rich.console import Console
+
+from deepfake_ssat.config import FaceClips
 from deepfake_ssat.config.paper import PaperTable, find_paper_table, load_paper_table
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.protocols.costs import metered
 from deepfake_ssat.protocols.made_up import MADE_UP_FOLDER, make_up_data
-from deepfake_ssat.protocols.paper_plan import Choice, PlannedTraining, make_plan
+from deepfake_ssat.protocols.paper_plan import Choice, PlannedTraining, make_plan, recipe
 from deepfake_ssat.protocols.paper_results import read_results
 from deepfake_ssat.protocols.paper_table import PaperReport, paper_report
 from deepfake_ssat.protocols.picture_scores import pictures_of_test
@@ -39,14 +41,14 @@ class Reproduction:
     choice: Choice
     trainings: tuple[PlannedTraining, ...]
 
-    def run(self, training: PlannedTraining, meter: Meter) -> None:
-        """Trains to the end and keeps what it cost; a finished training is left alone."""
+    def run(self, training: PlannedTraining, meter: Meter, console: Console | None = None) -> None:
+        """Trains to the end, tells a console of it, and keeps what it cost; a finished one is left alone."""
         if training.folder.finished:
             return
         keep_freed_memory()
         training.folder.root.parent.mkdir(parents=True, exist_ok=True)
         with metered(training.folder, meter.country, meter.cpu_watts):
-            train_experiment(training.experiment, training.folder.root)
+            train_experiment(training.experiment, training.folder.root, console)
 
     def report(self) -> PaperReport:
         """What is finished, of these trainings and of others in the folder."""
@@ -93,9 +95,10 @@ def report_of(name: str, table: PaperTable, out: Path, data: Path | None) -> Pap
 
 def _made_up_data(table: PaperTable, out: Path, smoke: bool) -> Path:
     if not smoke:
-        files = ", ".join(map(str, table.data.values()))
+        files = ", ".join(map(str, table.files))
         raise ConfigError(f"--data is missing: give the folder with {files}, or --smoke for made-up data")
     folder = out / MADE_UP_FOLDER
-    for name in table.data.values():
-        make_up_data(load_experiment(table.config), folder / name)
+    experiments = {name: recipe(table, row)[-1] for row in table.rows for name in table.data_of(row).values()}
+    for name, experiment in experiments.items():
+        make_up_data(experiment, folder / name)
     return folder

@@ -12,6 +12,7 @@ from typing import Any
 
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.protocols.results import FoldResult, JudgedVideo
+from deepfake_ssat.protocols.settings import deciding_settings
 
 REPORT_FILE, VIDEOS_FILE = "report.json", "videos.csv"
 
@@ -39,7 +40,7 @@ def run_of_fold(fold: FoldResult, source: str) -> JudgedRun:
     return JudgedRun(
         source,
         fold.settings.get("seed"),
-        without_seed(fold.settings),
+        deciding_settings(fold.settings),
         fold.threshold,
         {video.name: video for video in fold.videos},
         fold.manifest_sha256,
@@ -63,7 +64,7 @@ def read_evaluation(folder: Path) -> JudgedRun:
         return JudgedRun(
             str(folder),
             config.get("seed") if config else None,
-            _comparable(config) if config else None,
+            deciding_settings(config) if config else None,
             report["threshold"]["value"],
             {video.name: video for video in videos},
             report["manifest"]["sha256"],
@@ -73,15 +74,3 @@ def read_evaluation(folder: Path) -> JudgedRun:
         raise ConfigError(
             f"{folder}: cannot be read as a result of evaluate ({error}); evaluate again"
         ) from error
-
-
-def without_seed(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What several seeds of one method share."""
-    return {key: value for key, value in settings.items() if key != "seed"}
-
-
-def _comparable(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A stored configuration without seed, and without the place of the data and the machine's settings."""
-    kept = without_seed(config)
-    data = {key: value for key, value in config.get("data", {}).items() if key != "manifest"}
-    return {**{key: value for key, value in kept.items() if key != "trainer"}, "data": data}

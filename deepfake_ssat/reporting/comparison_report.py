@@ -16,6 +16,7 @@ from deepfake_ssat.protocols.comparison import (
     MethodSummary,
 )
 from deepfake_ssat.protocols.manipulation_table import METRICS
+from deepfake_ssat.protocols.recipes import RecipeDifference
 from deepfake_ssat.records import FAKE, REAL
 from deepfake_ssat.reporting.documents import INTERVALS, Files, document, json_text
 from deepfake_ssat.reporting.tables import ABSENT, Table, csv_table, markdown, percent
@@ -62,6 +63,10 @@ def tables(comparison: Comparison) -> list[Table]:
         if rows:
             headings = (*heading, "difference", "points [95 %]", "p", "p (Holm)", "conclusion")
             shown.append(Table(f"Differences in {title}", headings, rows, names))
+    if comparison.recipes:
+        methods = list(dict.fromkeys(one.method for one in comparison.summaries))
+        rows = [(one.key, *(_values(one, name) for name in methods)) for one in comparison.recipes]
+        shown.append(Table("Settings in which the methods differ", ("setting", *methods), rows))
     return shown
 
 
@@ -95,14 +100,20 @@ def files(comparison: Comparison) -> Files:
         "videos": [_video_values(videos) for videos in comparison.videos],
         "methods": [asdict(one) for one in comparison.summaries],
         "differences": [_difference_values(one) for one in comparison.differences],
+        "recipes": [asdict(one) for one in comparison.recipes],
         "notes": notes(comparison),
     }
     return {
         "comparison.md": markdown("Methods compared", tables(comparison), notes(comparison)),
         "methods.csv": csv_table(METHOD_COLUMNS, map(_method_values, comparison.summaries)),
         "differences.csv": csv_table(DIFFERENCE_COLUMNS, map(_difference_values, comparison.differences)),
-        "comparison.json": json_text(document("1.0", content)),
+        "comparison.json": json_text(document("1.1", content)),
     }
+
+
+def _values(one: RecipeDifference, method: str) -> str:
+    """A dash where the method's results do not say how it was trained."""
+    return ", ".join(map(str, one.values[method])) if method in one.values else ABSENT
 
 
 def _mean_and_deviation(one: MethodSummary) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from deepfake_ssat.config.paper import TableRow
 from deepfake_ssat.protocols.paper_results import ACCURACY, RowResult
 from deepfake_ssat.protocols.paper_table import PaperLine, PaperReport, Spread
 from deepfake_ssat.records import Estimate
@@ -106,7 +107,7 @@ def files(report: PaperReport) -> Files:
 
 
 def _names(line: PaperLine) -> tuple[str, str]:
-    return line.variant, f"{line.row.column} {line.row.title}".strip()
+    return line.variant, line.row.label
 
 
 def _spread(spread: Spread) -> str:
@@ -156,22 +157,37 @@ def _run(result: RowResult) -> dict[str, Any]:
 
 
 def _figure(report: PaperReport) -> bytes | None:
-    """Our numbers with their intervals, the paper's as open diamonds; over ``at`` where the rows have it."""
+    """Our numbers with their intervals, the paper's as open diamonds; a panel a column of the table."""
     if not report.lines:
         return None
-    rows = [row for row in report.table.rows if any(line.row == row for line in report.lines)]
-    figure = style.new_figure(max(5.0, 1.1 * len(rows) + 2), 4, report.table.title)
-    axes = figure.subplots()
+    shown = {line.row.name for line in report.lines}
+    columns: dict[str, list[TableRow]] = {}
+    for row in report.table.rows:
+        if row.name in shown:
+            columns.setdefault(row.column, []).append(row)
+    width = sum(max(3.0, 1.1 * len(rows)) for rows in columns.values()) + 1
+    figure = style.new_figure(width, 4, report.table.title)
+    panels = figure.subplots(1, len(columns), squeeze=False)[0]
+    for axes, (column, rows) in zip(panels, columns.items(), strict=True):
+        _draw_column(axes, report, rows)
+        axes.set_title(column, fontsize=style.PANEL_SIZE)
+    panels[0].set_ylabel("top-1 (%)")
+    panels[-1].legend(fontsize=style.LEGEND_SIZE)
+    return style.png(figure)
+
+
+def _draw_column(axes: Axes, report: PaperReport, rows: Sequence[TableRow]) -> None:
+    """Over ``at`` where the rows have it, side by side elsewhere."""
     places = {row.name: float(number) if row.at is None else row.at for number, row in enumerate(rows)}
     for number, variant in enumerate(report.table.variants):
-        own = [line for line in report.lines if line.variant == variant]
+        own = [line for line in report.lines if line.variant == variant and line.row.name in places]
         estimates = [Estimate(line.ours.mean, *line.interval) for line in own]
         where = np.array([places[line.row.name] for line in own])
         style.plot_estimates(axes, where, estimates, style.PALETTE[number], style.MARKERS[number], variant)
-    known = [row for row in rows if row.paper is not None]
+    known = {places[row.name]: row.paper for row in rows if row.paper is not None}
     axes.plot(
-        [places[row.name] for row in known],
-        [row.paper for row in known],
+        list(known),
+        list(known.values()),
         linestyle="",
         marker="D",
         markerfacecolor="none",
@@ -179,11 +195,9 @@ def _figure(report: PaperReport) -> bytes | None:
         label="paper",
     )
     if all(row.at is None for row in rows):
-        axes.set_xticks(list(places.values()), [row.title for row in rows])
-    axes.set(xlabel=report.table.at, ylabel="top-1 (%)")
+        axes.set_xticks(list(places.values()), [row.title for row in rows], fontsize=style.LEGEND_SIZE)
+    axes.set_xlabel(report.table.at)
     style.add_grid(axes, "y")
-    axes.legend(fontsize=style.LEGEND_SIZE)
-    return style.png(figure)
 
 
 def _curves(report: PaperReport, variant: str) -> bytes | None:
@@ -199,7 +213,7 @@ def _curves(report: PaperReport, variant: str) -> bytes | None:
         for number, row in enumerate(report.table.rows):
             results = [result for result in own if result.row == row.name and column in result.curves]
             if results:
-                _draw_curve(axes, results, column, number, row.title)
+                _draw_curve(axes, results, column, number, row.label)
         axes.set(title=heading, xlabel="epoch")
         style.add_grid(axes)
         if axes.has_data():

@@ -20,7 +20,7 @@ from tests.reporting.evaluations import make_report, scored_video
 TWO = ("Deepfakes", "FaceSwap")
 
 
-def write_evaluation(folder, strength, seed=0, method="ssat", per_class=40):
+def write_evaluation(folder, strength, seed=0, method="ssat", per_class=40, **trainer):
     """What evaluate would have written for a method whose fakes score higher by so much."""
     shared = np.random.default_rng(0).normal(0, 0.1, 2 * per_class)
     own = np.random.default_rng([seed, round(100 * strength)]).normal(0, 0.04, 2 * per_class)
@@ -30,7 +30,12 @@ def write_evaluation(folder, strength, seed=0, method="ssat", per_class=40):
         score = float(np.clip(0.5 + noise + strength * (label - 0.5), 0, 1))
         videos.append(scored_video(f"video{number}", label, [score]))
     report = make_report(videos, threshold=0.5)
-    config = {"seed": seed, "model": {"name": method}, "data": {"manifest": f"/at/{seed}"}, "trainer": {}}
+    config = {
+        "seed": seed,
+        "model": {"name": method},
+        "data": {"manifest": f"/at/{seed}"},
+        "trainer": trainer,
+    }
     facts = report.provenance["checkpoint"]
     checkpoint = {**facts, "sha256": f"{method}{seed}", "provenance": {"config": config}}
     report = replace(report, provenance={**report.provenance, "checkpoint": checkpoint})
@@ -95,6 +100,30 @@ def test_names_say_what_belongs_together(tmp_path):
     assert compare.run([f"joint={one}" for one in folders] + [f"x={third}"], tmp_path / "two") == 0
     runs = {line["method"]: line["runs"] for line in _lines(tmp_path / "two/methods.csv")}
     assert runs == {"joint": "2", "x": "1"}
+
+
+def test_runs_of_other_lengths_are_no_seeds_of_one_method(tmp_path):
+    folders = [
+        write_evaluation(tmp_path / f"ssat{epochs}", 0.4, seed, epochs=epochs, workers=seed)
+        for seed, epochs in enumerate((1, 100))
+    ]
+    assert compare.run(folders, tmp_path / "out") == 0
+    assert {line["method"] for line in _lines(tmp_path / "out/methods.csv")} == {"ssat1", "ssat100"}
+    text = (tmp_path / "out/comparison.md").read_text()
+    assert "| trainer.epochs | 1 | 100 |" in text
+    assert "trainer.workers" not in text
+    document = json.loads((tmp_path / "out/comparison.json").read_text())
+    assert document["recipes"] == [{"key": "trainer.epochs", "values": {"ssat1": [1], "ssat100": [100]}}]
+
+
+def test_runs_that_were_named_alike_are_doubted_where_they_differ(tmp_path):
+    folders = [write_evaluation(tmp_path / f"run{n}", 0.4, n, epochs=n) for n in (1, 2)]
+    other = write_evaluation(tmp_path / "other", 0.1, 1, "scratch", epochs=1)
+    named = [*(f"ssat={folder}" for folder in folders), f"scratch={other}"]
+    assert compare.run(named, tmp_path / "out") == 0
+    text = (tmp_path / "out/comparison.md").read_text()
+    assert "the runs of ssat differ in more than the seed: trainer.epochs 1, 2" in text
+    assert "| model.name | ssat | scratch |" in text
 
 
 def test_same_seed_twice_is_two_methods(tmp_path):

@@ -94,10 +94,9 @@ def test_table_has_every_fold_and_says_that_the_data_are_not_the_papers(out):
 
 
 def test_finished_folds_are_not_run_again(out, config, monkeypatch):
-    monkeypatch.setattr("deepfake_ssat.commands.train.run", lambda *_: pytest.fail("trained again"))
-    monkeypatch.setattr(
-        "deepfake_ssat.protocols.judging.evaluate", lambda *_, **__: pytest.fail("judged again")
-    )
+    room = "deepfake_ssat.protocols.cross_manipulation"
+    monkeypatch.setattr(f"{room}.train_experiment", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(f"{room}.evaluate", lambda *_, **__: pytest.fail("judged again"))
     assert cross_manipulation.run(config, out) == 0
 
 
@@ -190,7 +189,7 @@ def test_settings_name_initial_weights_by_what_is_in_them(config, tmp_path):
 
 
 def test_pictures_have_no_manipulations_to_hold_out(tmp_path):
-    config = Path(__file__).parents[2] / "configs" / "smoke_image_ssat_pneumoniamnist.yaml"
+    config = Path(__file__).parents[2] / "configs" / "image_ssat_pneumoniamnist.yaml"
     with pytest.raises(ConfigError, match="held-out folds need face_clips"):
         cross_manipulation.run(config, tmp_path)
 

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from deepfake_ssat.cli import app
+from deepfake_ssat.clips.images import image_dataset
 from deepfake_ssat.config import load_experiment
 from deepfake_ssat.config.paper import find_paper_table, load_paper_table
 from deepfake_ssat.errors import ConfigError
@@ -41,7 +42,7 @@ def plan(out, **changes):
 
 def test_all_rows_of_a_seed_come_before_the_next_seed(tmp_path):
     order = [(one.seed, one.variant, one.folder.root.name) for one in plan(tmp_path)]
-    names = ["scratch", "ssat", "ssl_pretrain", "ssl_finetune", "supmae"]
+    names = ["scratch", "ssat", "ssl_pretrain", "ssl_finetune", "supmae", "vit_s_scratch", "vit_s_ssat"]
     assert order == [
         (seed, kind, name) for seed in (0, 1) for kind in ("paper", "held_out") for name in names
     ]
@@ -56,7 +57,7 @@ def test_stages_of_one_row_last_as_long_as_another_row(tmp_path):
             assert optimizer.warmup_epochs == pytest.approx(epochs / 10)
             assert (optimizer.base_learning_rate, optimizer.batch_size) == (1e-3, 64)
         assert trainings[-1].experiment.optimizer.betas == (0.9, 0.999)
-    assert [one.experiment.objective.name for one in trainings] == ["supmae"]
+    assert [one.experiment.model.encoder.width for one in trainings] == [384]
 
 
 def test_whole_recipe_keeps_its_warm_up(tmp_path):
@@ -145,7 +146,7 @@ def test_table_tells_how_each_number_was_chosen():
     assert ssat["ours [95 %]"].startswith("92.00 ± 2.83 [")
     assert (ssat["variant"], ssat["row"], ssat["paper"], ssat["seeds"]) == (
         "paper",
-        "SSAT",
+        "ViT-T SSAT",
         "93.11",
         "2 (0, 1)",
     )
@@ -265,7 +266,11 @@ def run(out, *words, changes=TINY):
     ("words", "changes", "message"),
     [
         (["--epochs", "1"], TINY, "--epochs 1: the stages of ssl_finetune"),
-        (["--rows", "sstt"], TINY, "--rows sstt: the table has scratch, ssat, ssl_finetune, supmae"),
+        (
+            ["--rows", "sstt"],
+            TINY,
+            "--rows sstt: the table has scratch, ssat, ssl_finetune, supmae, vit_s_scratch",
+        ),
         (["--variants", "own"], TINY, "--variants own: the table has paper, held_out"),
         (["--epochs", "2"], (*TINY, "optimizer.speed=1"), "optimizer.speed is no key"),
         (["--epochs", "2"], (*TINY, "model.patch=5"), "not a multiple of patch 5"),
@@ -292,7 +297,7 @@ def test_data_are_asked_for_and_tables_named(tmp_path):
     ("before", "after", "answer"),
     [
         ("title: SSAT", "titel: SSAT", r"own\.yaml: rows\.1\.title: Field required"),
-        ("name: ssat", "name: scratch", r"own\.yaml: rows: scratch is there twice"),
+        ("name: ssat\n", "name: scratch\n", r"own\.yaml: rows: scratch is there twice"),
         ("data.train_on_val=true]", "data.train_on_val]", r"own\.yaml: .*write section\.key=value"),
     ],
 )
@@ -304,6 +309,39 @@ def test_wrong_table_is_one_line(tmp_path, before, after, answer):
         load_paper_table(tmp_path / "own.yaml")
 
 
+@pytest.mark.parametrize(
+    "path", sorted(find_paper_table("table5").parent.glob("*.yaml")), ids=lambda p: p.stem
+)
+def test_every_table_has_its_papers_numbers_and_plans_its_runs(path, tmp_path):
+    table = load_paper_table(path)
+    text = path.read_text()
+    assert f"deepfake-ssat reproduce {path.stem} --data FOLDER --out DIR" in text
+    assert all(40 < row.paper < 100 for row in table.rows if row.paper is not None)
+    whole = make_plan(table, Choice(data=tmp_path, out=tmp_path, epochs=table.epochs))
+    assert {one.row for one in whole} == {row.name for row in table.rows}
+    small = make_plan(table, Choice(data=tmp_path, out=tmp_path, epochs=2, smoke=True))
+    assert all(one.experiment.trainer.epochs <= 2 for one in small)
+
+
+def test_pre_training_is_run_once_for_the_rows_that_start_from_it(tmp_path):
+    table = load_paper_table(find_paper_table("table3"))
+    trainings = make_plan(table, Choice(data=tmp_path, out=tmp_path, epochs=100))
+    names = [one.folder.root.name for one in trainings]
+    assert [name for name in names if name.startswith("c10_pre")] == ["c10_pretrain_50", "c10_pretrain_100"]
+    longest = trainings[names.index("c10_ssl_50_100")].experiment
+    assert longest.init.parts[-3:] == ("c10_pretrain_50", "checkpoints", "last.safetensors")
+    assert longest.trainer.epochs == 100
+
+
+def test_made_up_cifar_is_read_as_the_official_files(tmp_path):
+    for one in reproduce.plan_reproduction("table12", None, tmp_path, smoke=True).trainings:
+        classes = one.experiment.model.num_classes
+        for split in ("train", "val", "test"):
+            pictures = image_dataset(one.experiment.data, split, 32, None, 0)
+            assert len(pictures.class_names) == classes
+            assert max(pictures.labels) < classes
+
+
 @pytest.mark.slow
 def test_tiny_table_from_end_to_end(tmp_path, pictures, monkeypatch):
     out = tmp_path / "out"
@@ -312,10 +350,10 @@ def test_tiny_table_from_end_to_end(tmp_path, pictures, monkeypatch):
     words += ["--variants", "held_out"]
     train = reproduce.train_experiment
 
-    def killed(experiment, root):
+    def killed(experiment, root, console):
         if root.name == "ssl_finetune":
             raise MemoryError("killed")
-        return train(experiment, root)
+        return train(experiment, root, console)
 
     monkeypatch.setattr(reproduce, "train_experiment", killed)
     assert isinstance(run(out, *words).exception, MemoryError)

@@ -1,6 +1,6 @@
 """Prints milliseconds per clip of each augmentation, ours against Albumentations as is, in one run.
 
-    python tools/bench_augment.py [--size 224] [--frames 16] [--repeats 15]
+    python tools/benchmarks/augment.py [--size 224] [--frames 16] [--repeats 15]
 
 Ours and theirs take turns, so that a busy machine disturbs both alike: read the ratios.
 """

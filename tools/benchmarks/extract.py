@@ -1,6 +1,6 @@
 """Times face extraction against decoding alone, in one run: a few clips, and all; and its peak memory.
 
-    python tools/bench_extract.py VIDEO [VIDEO ...] [--clips 4] [--rounds 3] [--threads 1]
+    python tools/benchmarks/extract.py VIDEO [VIDEO ...] [--clips 4] [--rounds 3] [--threads 1]
 
 Prints a Markdown table: CPU seconds of decoding without converting a frame, and what extraction costs in
 parts of it, medians of interleaved rounds. Peak memory is of the whole process, which only grows; its share

@@ -1,6 +1,6 @@
 """Compares file formats for face clips: size a minute, writing, and reading 16 frames at a random place.
 
-    python tools/bench_storage.py VIDEO [VIDEO ...] [--size 224] [--seconds 8] [--reads 20]
+    python tools/benchmarks/storage.py VIDEO [VIDEO ...] [--size 224] [--seconds 8] [--reads 20]
 
 The clips are the videos' own middle squares, so the numbers hold for that material; all candidates are
 lossless and see the same frames. Prints a Markdown table of medians. 16 frames are read from a file opened

@@ -1,7 +1,7 @@
 """Ratios of the model's speed: joint to plain training step, Hugging Face to ours, and the attention paths.
 
-    python tools/bench_model.py                          # ViT-S on 16 x 112 x 112 clips, a minute
-    python tools/bench_model.py --size 224 --batch 1 --repeats 9
+    python tools/benchmarks/model.py                          # ViT-S on 16 x 112 x 112 clips, a minute
+    python tools/benchmarks/model.py --size 224 --batch 1 --repeats 9
 
 Every comparison is made in one run with the candidates taking turns, and medians are printed: absolute times
 change from machine to machine and from minute to minute, ratios less so.

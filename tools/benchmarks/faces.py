@@ -1,6 +1,6 @@
 """Compares our face detection with facenet-pytorch's as is: speed and recall on the same frames, in one run.
 
-    python tools/bench_faces.py VIDEO [VIDEO ...] [--frames 16] [--threads 1]
+    python tools/benchmarks/faces.py VIDEO [VIDEO ...] [--frames 16] [--threads 1]
 
 Both get full RGB frames of the video; ours are shrunk inside the measured time, and go in batches as in
 extraction. facenet-pytorch keeps its defaults (``MTCNN(keep_all=True).detect``, frame by frame). Prints a

@@ -1,6 +1,6 @@
 """Loads and hurts a running `serve` on loopback: many submissions, kill -9 in the middle, hostile uploads.
 
-    python tools/load_serve.py --checkpoint FILE --video FILE [--submissions 50] [--concurrency 10]
+    python tools/benchmarks/serve.py --checkpoint FILE --video FILE [--submissions 50] [--concurrency 10]
 
 Starts its own service on a free port with a temporary folder, submits the same video many times, kills the
 service with SIGKILL once a third of the jobs has ended, starts it again, and waits. Prints what was lost (it

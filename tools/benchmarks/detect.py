@@ -1,6 +1,6 @@
 """Times ``detect`` against decoding alone, in one run: 4 clips, all clips, cold start and peak memory.
 
-    python tools/bench_detect.py [VIDEO] [--rounds 3] [--threads N] [--checkpoint FILE]
+    python tools/benchmarks/detect.py [VIDEO] [--rounds 3] [--threads N] [--checkpoint FILE]
 
 Without VIDEO a 10-second 1080p face video is made. The net is ViT-S on 16 x 224 x 224 with random weights:
 time does not depend on what it learnt. Times are medians of interleaved rounds; use the ratios, and a quiet

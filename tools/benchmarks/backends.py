@@ -1,6 +1,6 @@
 """Times one clip's score by torch and by OpenVINO, interleaved, and says how far apart the scores are.
 
-    python tools/bench_backends.py [--size 112 224] [--preset small] [--rounds 15] [--threads N]
+    python tools/benchmarks/backends.py [--size 112 224] [--preset small] [--rounds 15] [--threads N]
 
 The nets have random weights on 16 frames: time does not depend on what they learnt. Times are medians; use
 the ratios, and a quiet machine. Making OpenVINO's form of a net takes seconds and is not part of a time.
