@@ -129,6 +129,9 @@ def train(
             metavar="DIR", help="The run's folder, runs/<name of the config> if none; run again to go on."
         ),
     ] = None,
+    extend: Annotated[
+        bool, typer.Option("--extend", help="Let a run that was stopped go on to more trainer.epochs.")
+    ] = False,
 ) -> None:
     """Train on what preprocess wrote, or on pictures.
 
@@ -138,7 +141,7 @@ def train(
     with one_line_errors():
         from deepfake_ssat.commands.train import run
 
-        raise typer.Exit(run(config, changes=set_ or [], out=out))
+        raise typer.Exit(run(config, changes=set_ or [], out=out, extend=extend))
 
 
 def evaluate(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +11,7 @@ from rich.console import Console
 
 from deepfake_ssat.config import Selection
 from deepfake_ssat.errors import ConfigError
+from deepfake_ssat.invocation import command_line
 
 if TYPE_CHECKING:
     from deepfake_ssat.calibration.parts import ChosenPart
@@ -99,7 +98,7 @@ def _provenance(detector: Detector, parts: Sequence[ChosenPart], selection: Sele
     from deepfake_ssat.evaluation.scoring import scoring_rule, unit_of
 
     return {
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": command_line(),
         "checkpoint": {"path": str(detector.path), "sha256": detector.checkpoint.hash},
         "manifests": [{"path": str(part.manifest.root), "sha256": part.manifest.hash} for part in parts],
         "selection": selection.model_dump(mode="json"),

@@ -14,10 +14,11 @@ RUNS_FOLDER = Path("runs")
 LOCK_FILE = ".train.lock"
 
 
-def run(config: Path, changes: Sequence[str] = (), out: Path | None = None) -> int:
+def run(config: Path, changes: Sequence[str] = (), out: Path | None = None, extend: bool = False) -> int:
     """Trains an experiment into a folder (``runs/<name of the config>`` by default); returns 0.
 
-    The same command on the same folder goes on with a run that was killed, and says so of a finished one.
+    The same command on the same folder goes on with a run that was killed, and says so of a finished one;
+    ``extend`` lets it go on to more epochs.
     Under torchrun every process calls it. Raises DeepfakeError for what the user can correct.
     """
     experiment = load_experiment(config, changes)
@@ -32,11 +33,11 @@ def run(config: Path, changes: Sequence[str] = (), out: Path | None = None) -> i
     processes, folder = torchrun_processes(), RunFolder(root)
     try:
         if processes.rank:
-            train(experiment, folder, processes, Reporter(None))
+            train(experiment, folder, processes, Reporter(None), extend)
             return 0
         root.mkdir(parents=True, exist_ok=True)
         with FileLock(root / LOCK_FILE, timeout=0):
-            train(experiment, folder, processes, Reporter(root / "train.log"))
+            train(experiment, folder, processes, Reporter(root / "train.log"), extend)
     except Timeout as error:
         raise TrainingError(
             f"{root}: another run is training there; wait for it, or give another --out"

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from deepfake_ssat.aggregate import AggregationPolicy
 from deepfake_ssat.config import Selection
 from deepfake_ssat.evaluation.scoring import run_key, scoring_rule, unit_of
 from deepfake_ssat.inference.detector import Detector
+from deepfake_ssat.invocation import command_line
 from deepfake_ssat.manifest import Manifest
 from deepfake_ssat.metrics import choose_threshold
 from deepfake_ssat.models.decision import Decision
@@ -27,7 +25,7 @@ def provenance(
     """JSON values, as docs/evaluate_report.md lists them."""
     checkpoint = detector.checkpoint
     return {
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": command_line(),
         "training": _training(checkpoint.provenance),
         "checkpoint": {
             "path": str(detector.path),

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -12,6 +9,7 @@ from rich.console import Console
 from deepfake_ssat.commands import evaluate
 from deepfake_ssat.config import FaceClips
 from deepfake_ssat.errors import ConfigError
+from deepfake_ssat.invocation import command_line
 from deepfake_ssat.manifest import Manifest, replace_file
 from deepfake_ssat.protocols.folds import Fold, settings_hash
 from deepfake_ssat.protocols.merging import REMEDY, require_settings
@@ -86,7 +84,7 @@ def judge_fold(
         videos=_judged_videos(report),
         warnings=(*_doubts(fold), *report.warnings),
         facts={
-            "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            "command": command_line(),
             "version": __version__,
             "weights": report.provenance["checkpoint"]["metrics"],
             "scoring": report.provenance["scoring"],

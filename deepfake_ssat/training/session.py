@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from deepfake_ssat.config import Experiment
 from deepfake_ssat.errors import CheckpointError
+from deepfake_ssat.invocation import command_line
 from deepfake_ssat.models.checkpoint import load_checkpoint
 from deepfake_ssat.models.kinds import build_network, load_initial
 from deepfake_ssat.training.data import Examples, load_examples
@@ -21,13 +19,20 @@ from deepfake_ssat.training.trainer import train_model
 from deepfake_ssat.version import __version__
 
 
-def train(experiment: Experiment, folder: RunFolder, processes: Processes, reporter: Reporter) -> None:
+def train(
+    experiment: Experiment,
+    folder: RunFolder,
+    processes: Processes,
+    reporter: Reporter,
+    extend: bool = False,
+) -> None:
     """Trains to the last epoch, or says that this was done; every process calls it, the first one writes.
 
+    ``extend`` lets a run that was not finished go on to more epochs than it was started with.
     Raises DeepfakeError in one line where folder, data, weights and model do not fit.
     """
     examples = load_examples(experiment)
-    folder.check(experiment, processes.count, examples.manifest_hash)
+    folder.check(experiment, processes.count, examples.manifest_hash, extend)
     is_first = processes.rank == 0
     if folder.finished:
         if is_first:
@@ -53,7 +58,7 @@ def train(experiment: Experiment, folder: RunFolder, processes: Processes, repor
     if is_first:
         for line in lines:
             reporter.say(line)
-    provenance = _provenance(experiment, examples, processes)
+    provenance = _provenance(experiment, examples, processes) | {"extensions": folder.extensions}
     best = train_model(
         model, experiment, examples, folder, processes, device, precision, provenance, reporter
     )
@@ -72,7 +77,7 @@ def _start_lines(
     begun = f", going on at epoch {position.epoch + 1}, step {position.step}" if position.step else ""
     unit = "clips" if examples.contract else "pictures"
     return [
-        f"{_command_line()}",
+        command_line(),
         f"run folder {folder.root}{begun}",
         f"objective {experiment.objective.name}; {processes.count} process(es) on {hardware}; "
         f"{len(examples.train)} training and {len(examples.val)} validation {unit}",
@@ -82,7 +87,7 @@ def _start_lines(
 def _provenance(experiment: Experiment, examples: Examples, processes: Processes) -> dict[str, Any]:
     """JSON values that a checkpoint carries: how it came about, and whom it has seen."""
     return {
-        "command": _command_line(),
+        "command": command_line(),
         "version": __version__,
         "torch": str(torch.__version__),
         "config": experiment.model_dump(mode="json"),
@@ -106,9 +111,3 @@ def _seen(experiment: Experiment, examples: Examples) -> dict[str, list[str]] | 
         for split, names in (before or {}).items():
             seen.setdefault(split, set()).update(names)
     return {split: sorted(names) for split, names in seen.items()} or None
-
-
-def _command_line() -> str:
-    """The command as it was typed."""
-    program = Path(sys.argv[0]).name
-    return shlex.join(["deepfake-ssat" if program == "__main__.py" else program, *sys.argv[1:]])
