@@ -15,7 +15,8 @@ from deepfake_ssat.config.extraction import parse_clips
 from deepfake_ssat.errors import ConfigError, DeepfakeError, OutputError
 from deepfake_ssat.outputs import check_different, check_file, is_printed, make_folder, write_file
 from deepfake_ssat.records import Status, VideoVerdict
-from deepfake_ssat.reporting.verdicts import print_verdicts, results_csv, results_document, results_json
+from deepfake_ssat.reporting.detection_report import results_csv, results_document, show
+from deepfake_ssat.reporting.documents import json_text
 
 if TYPE_CHECKING:
     from deepfake_ssat.inference.detector import Detector
@@ -61,12 +62,11 @@ def run(
 
     document = results_document(verdicts, checkpoint_record(detector), settings_record(detector, num_clips))
     printed = any(map(is_printed, (json_file, csv_file, report)))
-    print_verdicts(verdicts, Console(stderr=printed, highlight=False))
+    show(Console(stderr=printed, highlight=False), verdicts)
     if json_file is not None:
-        write_file(json_file, results_json(document).encode())
+        write_file(json_file, json_text(document))
     if csv_file is not None:
-        # A file name that is not UTF-8 keeps its bytes.
-        write_file(csv_file, results_csv(verdicts).encode("utf-8", "surrogateescape"))
+        write_file(csv_file, results_csv(verdicts))
     all_scored = all(verdict.status is Status.SCORED for verdict in verdicts)
     return ALL_SCORED if all_scored else SOME_NOT_SCORED
 

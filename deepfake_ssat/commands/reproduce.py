@@ -33,9 +33,8 @@ def run(
     """
     from deepfake_ssat.config.paper import find_paper_table, load_paper_table
     from deepfake_ssat.protocols.reproduce import Meter, plan_reproduction, report_of
+    from deepfake_ssat.reporting import paper_report
     from deepfake_ssat.reporting.documents import write_files
-    from deepfake_ssat.reporting.paper_report import files, notes, tables
-    from deepfake_ssat.reporting.tables import show_tables
 
     console = Console(highlight=False)
     if merge_only:
@@ -57,10 +56,7 @@ def run(
             line = f"{number} of {len(reproduction.trainings)}: {training.place}"
             console.print(line, markup=False, soft_wrap=True)
             reproduction.run(training, Meter(country, cpu_watts))
-            write_files(out, files(reproduction.report()))
+            write_files(out, paper_report.files(reproduction.report()))
         report = reproduction.report()
-    written = write_files(out, files(report))
-    wide = console if console.is_terminal else Console(width=TABLE_WIDTH, highlight=False)
-    show_tables(wide, tables(report), notes(report))
-    console.print(f"written to {out}: {', '.join(written)}", markup=False, soft_wrap=True)
+    show_and_write(console, paper_report, report, out)
     return 0

@@ -132,10 +132,15 @@ class Entry:
 def fingerprint(video: SourceVideo) -> tuple[int, ...]:
     """Size and time of change of each file that decides the clips: if one changes, they are made anew."""
     files = [path for path in (video.path, video.mask_path, video.original_path) if path is not None]
-    states = [file.stat() if file.exists() else None for file in files]
-    return tuple(
-        value for state in states for value in ((state.st_size, state.st_mtime_ns) if state else (-1, -1))
-    )
+    return tuple(value for file in files for value in _state(file))
+
+
+def _state(file: Path) -> tuple[int, int]:
+    """Of a folder of frames: of all its files together."""
+    if not file.exists():
+        return -1, -1
+    states = [path.stat() for path in (file.iterdir() if file.is_dir() else [file])]
+    return sum(state.st_size for state in states), max((state.st_mtime_ns for state in states), default=-1)
 
 
 @dataclass(frozen=True)

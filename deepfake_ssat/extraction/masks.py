@@ -17,7 +17,7 @@ import numpy as np
 
 from deepfake_ssat.errors import VideoError
 from deepfake_ssat.records import FaceClip
-from deepfake_ssat.video import open_video
+from deepfake_ssat.video.frame_folder import open_video_or_frames
 
 SAMPLE_EVERY = 8
 """Frames between two that are looked at."""
@@ -148,7 +148,7 @@ def _difference(fake: Path, original: Path | None, places: TrackPlaces) -> Itera
 def _sampled(path: Path, places: TrackPlaces) -> Iterator[tuple[int, np.ndarray]]:
     """The frames in which a face was noted: (index, (H, W, 3) uint8)."""
     last = max(places.boxes, default=-1)
-    with open_video(path) as reader:
+    with open_video_or_frames(path) as reader:
         for frame in reader:
             if frame.index in places.boxes:
                 yield frame.index, frame.rgb()

@@ -19,7 +19,8 @@ from deepfake_ssat.errors import ManifestError, VideoError
 from deepfake_ssat.extraction.journal import ClipFile, Extraction
 from deepfake_ssat.extraction.masks import TrackPlaces, find_changed
 from deepfake_ssat.records import FaceClip, Status
-from deepfake_ssat.video import VideoReader, open_video
+from deepfake_ssat.video import VideoReader
+from deepfake_ssat.video.frame_folder import open_video_or_frames
 from deepfake_ssat.video.picture import PictureReader
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def extract_video(
     clips: int | None = None,
 ) -> Extraction:
     """Writes the clip files of one video into its staging folder; an unreadable video is a result."""
-    return _read_and_extract(task, lambda: open_video(task.path), extractor, settings, clips)
+    return _read_and_extract(task, lambda: open_video_or_frames(task.path), extractor, settings, clips)
 
 
 def extract_picture(task: Task, extractor: FaceExtractor) -> Extraction:

@@ -28,6 +28,8 @@ PYRAMID_FACTOR = 0.65
 """Size of a level in that of the one above; P-net finds faces of 0.85 to 1.5 cells, so none falls between."""
 OVERLAP = {"level": 0.5, "frame": 0.5, "refined": 0.7}
 """Of two proposals on a level, in a frame, or after R-net, above which the weaker one goes."""
+SAME_FACE = 0.3
+"""Overlap above which a face that fills the frame is one that the pyramid showed already."""
 THRESHOLDS = (0.6, 0.7, 0.7)
 """Of the three networks, as facenet-pytorch has them."""
 MIN_FACE, MIN_SIDE = 20.0, 20
@@ -52,6 +54,13 @@ class _Candidates:
     def take(self, chosen: np.ndarray) -> _Candidates:
         return _Candidates(self.boxes[chosen], self.scores[chosen], self.frames[chosen])
 
+    def joined(self, others: _Candidates) -> _Candidates:
+        return _Candidates(
+            np.concatenate([self.boxes, others.boxes]),
+            np.concatenate([self.scores, others.scores]),
+            np.concatenate([self.frames, others.frames]),
+        )
+
 
 class FaceDetector:
     """Boxes, five landmarks and confidence of every face in a batch of frames of one size."""
@@ -67,9 +76,12 @@ class FaceDetector:
         if not frames or min(frames[0].shape[:2]) < max(MIN_SIDE, self._min_face_size):
             return [[] for _ in frames]
         with torch.inference_mode():
-            candidates = self._propose(frames)
-            candidates = self._refine(frames, candidates)
-            candidates, landmarks = self._finish(frames, candidates)
+            levels = _pyramid(frames, CELL / (CELL_PER_FACE * self._min_face_size))
+            candidates, landmarks = self._look(frames, levels)
+            filling, points = self._look(frames, [_filling_level(frames, levels[-1][1])])
+        added = _apart(filling, candidates)
+        candidates = candidates.joined(filling.take(added))
+        landmarks = np.concatenate([landmarks, points[added]])
         found: list[list[FaceDetection]] = [[] for _ in frames]
         for index in np.argsort(-candidates.scores, kind="stable"):
             x0, y0, x1, y1 = candidates.boxes[index].tolist()
@@ -77,11 +89,19 @@ class FaceDetector:
             found[candidates.frames[index]].append(detection)
         return found
 
-    def _propose(self, frames: Sequence[np.ndarray]) -> _Candidates:
+    def _look(
+        self, frames: Sequence[np.ndarray], levels: list[tuple[float, np.ndarray]]
+    ) -> tuple[_Candidates, np.ndarray]:
+        """The faces that are seen at some levels of the pyramid, and their landmarks (N, 5, 2)."""
+        candidates = self._propose(levels)
+        if not len(candidates.boxes):
+            return candidates, np.zeros((0, 5, 2), np.float32)
+        return self._finish(frames, self._refine(frames, candidates))
+
+    def _propose(self, levels: list[tuple[float, np.ndarray]]) -> _Candidates:
         """P-net over the pyramid: squares that may hold a face."""
-        first_scale = CELL / (CELL_PER_FACE * self._min_face_size)
-        levels = [self._propose_at(level, scale) for scale, level in _pyramid(frames, first_scale)]
-        boxes, scores, owners, shifts = (np.concatenate(parts) for parts in zip(*levels, strict=True))
+        proposals = [self._propose_at(level, scale) for scale, level in levels]
+        boxes, scores, owners, shifts = (np.concatenate(parts) for parts in zip(*proposals, strict=True))
         kept = _nms(_Candidates(boxes, scores, owners), OVERLAP["frame"])
         boxes, scores, owners, shifts = (values[kept] for values in (boxes, scores, owners, shifts))
         boxes = boxes + shifts * np.tile(boxes[:, 2:] - boxes[:, :2], 2)
@@ -144,21 +164,25 @@ class FaceDetector:
 
 
 def _pyramid(frames: Sequence[np.ndarray], first_scale: float) -> list[tuple[float, np.ndarray]]:
-    """(scale, level (F, h, w, 3) uint8) from large to small; in the last P-net's cell fills the frame."""
+    """(scale, level (F, h, w, 3) uint8) from large to small, while P-net's cell fits in."""
     height, width = frames[0].shape[:2]
-    last_scale = CELL / min(height, width)
-    scales = [first_scale]
-    while scales[-1] * PYRAMID_FACTOR >= last_scale:
-        scales.append(scales[-1] * PYRAMID_FACTOR)
-    if scales[-1] > last_scale:
-        scales.append(last_scale)
     levels: list[tuple[float, np.ndarray]] = []
-    above = frames
-    for scale in scales:
+    scale, above = first_scale, frames
+    while min(height, width) * scale >= CELL:
         size = (int(width * scale + 1), int(height * scale + 1))
         above = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR) for frame in above])
         levels.append((scale, above))
+        scale *= PYRAMID_FACTOR
     return levels
+
+
+def _filling_level(frames: Sequence[np.ndarray], above: np.ndarray) -> tuple[float, np.ndarray]:
+    """One more level below the pyramid, in which P-net's cell fills the frame: for faces that do."""
+    height, width = frames[0].shape[:2]
+    scale = CELL / min(height, width)
+    size = (int(width * scale + 1), int(height * scale + 1))
+    level = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR) for frame in above])
+    return scale, level
 
 
 def _crops(frames: Sequence[np.ndarray], candidates: _Candidates, side: int) -> np.ndarray:
@@ -217,6 +241,19 @@ def _nms_by_smaller(candidates: _Candidates, threshold: float) -> np.ndarray:
         if not (common > threshold * np.minimum(areas[rivals], areas[index])).any():
             kept.append(int(index))
     return np.array(kept, dtype=np.int64)
+
+
+def _apart(candidates: _Candidates, others: _Candidates) -> np.ndarray:
+    """Indices of the candidates that are no face among the others, by intersection over union."""
+    chosen = []
+    for index, box in enumerate(candidates.boxes):
+        rivals = others.boxes[others.frames == candidates.frames[index]]
+        low, high = np.maximum(rivals[:, :2], box[:2]), np.minimum(rivals[:, 2:], box[2:])
+        common = np.clip(high - low, 0, None).prod(axis=1)
+        union = (rivals[:, 2:] - rivals[:, :2]).prod(axis=1) + (box[2:] - box[:2]).prod() - common
+        if not (common > SAME_FACE * union).any():
+            chosen.append(index)
+    return np.array(chosen, np.int64)
 
 
 def _shifted(boxes: np.ndarray, shifts: np.ndarray) -> np.ndarray:

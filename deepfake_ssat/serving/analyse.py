@@ -18,8 +18,9 @@ from deepfake_ssat.inference.detector import load_detector
 from deepfake_ssat.models.checkpoint import file_hash
 from deepfake_ssat.outputs import write_file
 from deepfake_ssat.records import ClipScore, FaceClip
-from deepfake_ssat.reporting.html import FileFacts, page_bytes, render_report
-from deepfake_ssat.reporting.verdicts import results_document, results_json
+from deepfake_ssat.reporting.detection_report import results_document
+from deepfake_ssat.reporting.documents import json_text
+from deepfake_ssat.reporting.page import FileFacts, render_report
 from deepfake_ssat.serving.sandbox import NO_ROOM
 from deepfake_ssat.serving.storage import PROGRESS, REPORT, RESULT, VIDEO
 from deepfake_ssat.video import open_video
@@ -45,8 +46,8 @@ def analyse(folder: Path, name: str, checkpoint: Path | None, device: str, clips
     shown = "all" if clips is None else clips
     command = f"deepfake-ssat detect VIDEO --checkpoint {detector.path} --clips {shown} --report report.html"
     page = render_report(document, explanation, facts, detector.contract, command=command)
-    write_file(folder / REPORT, page_bytes(page))
-    write_file(folder / RESULT, results_json(document).encode())
+    write_file(folder / REPORT, page)
+    write_file(folder / RESULT, json_text(document))
 
 
 class _Progress:

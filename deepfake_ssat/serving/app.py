@@ -9,6 +9,7 @@ import asyncio
 import errno
 import hmac
 import logging
+import shutil
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -318,10 +319,12 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     return app
 
 
-async def _out_of_order(_: Request, error: Exception) -> JSONResponse:
+async def _out_of_order(request: Request, error: Exception) -> JSONResponse:
     """What the disk or the database refused; nothing that was accepted is lost by it."""
     LOGGER.error("%s: %s", type(error).__name__, error)
-    if getattr(error, "errno", None) in NO_SPACE or "disk is full" in str(error):
+    # SQLite calls a full disk an I/O error where it has no room for its index of the log.
+    room = shutil.disk_usage(_service(request).folders.root).free
+    if getattr(error, "errno", None) in NO_SPACE or "disk is full" in str(error) or room < MEGABYTE:
         return JSONResponse({"error": "the service's disk is full: nothing was taken, try again later"}, 507)
     answer = {"error": "the service cannot use its folder at the moment: try again later"}
     return JSONResponse(answer, 503, {"Retry-After": "30"})

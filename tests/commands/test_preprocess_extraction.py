@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from deepfake_ssat.clips.landmarks import read_landmarks
 from deepfake_ssat.clips.storage import count_frames, read_frames
@@ -17,7 +18,7 @@ LEFT, RIGHT = (0, 0, 30, 40), (50, 10, 90, 60)
 def _extract(tmp_path, boxes, num_frames=12, mask=None, missing=(), original=None):
     video = write_video(tmp_path / "video.mp4", coded_frames(num_frames))
     task = Task(video, tmp_path / "staging", mask, original)
-    return extract_video(task, FixedExtractor(boxes, frozenset(missing)), SETTINGS, "pyav")
+    return extract_video(task, FixedExtractor(boxes, frozenset(missing)), SETTINGS)
 
 
 def _mask(tmp_path, *lit, num_frames=12):
@@ -59,6 +60,17 @@ def test_missing_frame_starts_another_part_and_is_never_renumbered(tmp_path):
         ("track000_00.mp4", 0, 4),
         ("track000_01.mp4", 6, 8),
     ]
+
+
+def test_folder_of_frames_gives_the_clips_of_its_video_under_its_numbers(tmp_path):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number, picture in enumerate(coded_frames(8), start=6):
+        Image.fromarray(picture).save(folder / f"frame_{number:04}.png")
+    task = Task(folder, tmp_path / "staging")
+    extraction = extract_video(task, FixedExtractor({0: LEFT}), SETTINGS)
+    assert [(clip.first_frame, clip.num_frames) for clip in extraction.clips] == [(6, 8)]
+    assert extraction.warnings == ("frames are pictures without times: 25 a second are assumed",)
 
 
 def test_stored_pixels_are_the_crops(tmp_path):
@@ -113,7 +125,7 @@ def test_exception_leaves_no_clip_file(tmp_path):
 def test_unreadable_video_is_a_result_with_its_reason(tmp_path):
     (tmp_path / "text.mp4").write_text("no video")
     task = Task(tmp_path / "text.mp4", tmp_path / "staging")
-    extraction = extract_video(task, FixedExtractor({0: LEFT}), SETTINGS, "pyav")
+    extraction = extract_video(task, FixedExtractor({0: LEFT}), SETTINGS)
     assert extraction.status is Status.UNREADABLE
     assert "text.mp4" in extraction.detail
     assert extraction.clips == ()
@@ -225,7 +237,7 @@ def test_changed_mouth_is_found_under_the_noise_of_compression(tmp_path):
     original = write_video(tmp_path / "original.mp4", frames, codec="libx264")
     video = write_video(tmp_path / "video.mp4", fake, codec="libx264")
     task = Task(video, tmp_path / "staging", None, original)
-    extraction = extract_video(task, FixedExtractor(faces), SETTINGS, "pyav")
+    extraction = extract_video(task, FixedExtractor(faces), SETTINGS)
     assert {clip.track_id for clip in extraction.clips} == {0}
     assert {clip.track_id for clip in extraction.left_out} == {1}
     assert extraction.is_changed_known

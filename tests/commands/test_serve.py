@@ -81,6 +81,7 @@ def test_service_itself_needs_neither_torch_nor_a_decoder():
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_description_is_made_by_a_child(tmp_path):
     with pytest.raises(CheckpointError, match="is no checkpoint"):
         describe.describe(tmp_path, Path(__file__), "cpu", ServiceLimits())

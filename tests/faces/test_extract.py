@@ -1,5 +1,6 @@
 import weakref
 
+import cv2
 import numpy as np
 import pytest
 
@@ -11,11 +12,12 @@ from tests.portraits import background, portrait, portrait_frames, with_faces
 
 
 class Frames:
-    """A reader over pictures in memory; ``indices`` leaves some out."""
+    """A reader over pictures in memory; ``indices`` leaves some out, ``size`` is that of the video."""
 
-    def __init__(self, pictures, indices=None, announced=None):
+    def __init__(self, pictures, indices=None, announced=None, size=None):
         self.pictures, self.indices = pictures, indices or range(len(pictures))
         height, width = pictures[0].shape[:2]
+        self.size = size or (width, height)
         count = len(pictures) if announced is None else announced
         self.metadata = VideoMetadata(25.0, count, width, height, 0, "test", count / 25)
         self.warnings = []
@@ -38,7 +40,12 @@ class Frames:
             self.converted.append(index)
             return np.ascontiguousarray(picture)
 
-        return VideoFrame(index, index / 25, picture.shape[1], picture.shape[0], convert)
+        own_size = picture.shape[1::-1]
+        return VideoFrame(index, index / 25, *self.size, convert, None if own_size == self.size else own_size)
+
+    def turn(self, degrees):
+        self.pictures = [np.rot90(picture, -degrees // 90) for picture in self.pictures]
+        self.size = self.pictures[0].shape[1::-1]
 
 
 SETTINGS = ExtractionSettings(crop_size=64)
@@ -153,10 +160,45 @@ def test_video_that_ends_before_every_window_is_judged_by_its_end(extractor):
     assert "ended after 60 frames" in extraction.warnings[0]
 
 
-def test_video_much_longer_than_announced_warns(extractor):
-    extraction = extractor.extract(Frames(portrait_frames(150), announced=80), clips=2)
-    assert len(list(extraction)) == 2
-    assert "has 150 frames where 80 were announced" in extraction.warnings[0]
+@pytest.mark.parametrize("degrees", [90, 180])
+def test_video_stored_turned_is_read_again_upright(extractor, degrees):
+    upright = portrait_frames(20)
+    extraction = extractor.extract(Frames([np.rot90(picture, degrees // 90) for picture in upright]))
+    (clip,) = extraction
+    (expected,) = extractor.extract(Frames(upright))
+    assert np.abs(clip.pixels.astype(int) - expected.pixels).mean() < 6
+    assert extraction.status is Status.SCORED
+    assert f"turned by {degrees}° clockwise" in extraction.warnings[0]
+
+
+def test_upright_video_is_not_turned(extractor):
+    extraction = extractor.extract(Frames(portrait_frames(12)))
+    assert list(extraction) == []
+    assert (extraction.status, extraction.warnings) == (Status.TOO_SHORT, [])
+
+
+def resized(pictures, factor):
+    return [cv2.resize(picture, None, fx=factor, fy=factor) for picture in pictures]
+
+
+@pytest.mark.parametrize("factor", [0.75, 2.0])
+def test_face_is_followed_where_the_video_changes_its_size(extractor, factor):
+    pictures = portrait_frames(48, face_side=90)
+    changed = [*pictures[:20], *resized(pictures[20:], factor)]
+    clips = list(extractor.extract(Frames(changed)))
+    assert [clip.frame_indices[0] for clip in clips] == [0, 16, 32]
+    assert {clip.track_id for clip in clips} == {0}
+    boxes = np.concatenate([clip.boxes for clip in clips])
+    drift = 0.5 * np.outer(np.arange(48), [1, 0, 1, 0])
+    assert np.abs(boxes - boxes[0] - drift).max() < 8
+    for clip in clips:
+        assert np.abs(clip.landmarks[:, 2] - 32).max() < 12
+
+
+def test_nobody_is_followed_into_a_picture_of_another_shape(extractor):
+    wide, high = portrait_frames(24), portrait_frames(24, (320, 240), lambda _: [(120, 160)])
+    clips = list(extractor.extract(Frames([*wide, *high], size=(320, 240))))
+    assert [(clip.track_id, int(clip.frame_indices[0])) for clip in clips] == [(0, 0), (1, 24)]
 
 
 def test_frames_held_do_not_grow_with_the_video(extractor):

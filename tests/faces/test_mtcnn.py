@@ -61,3 +61,15 @@ def test_box_of_a_face_that_leaves_the_picture_stays_on_it(detector, dx, dy):
         cut = whole[: round(box[3] - out)]
     (face,) = detector.detect([np.ascontiguousarray(cut)])[0]
     assert overlap(np.array(face.box) + moved, box) > 0.75
+
+
+@pytest.mark.parametrize("part", [0.9, 1.2, 1.35])
+def test_face_that_fills_the_picture_is_found_as_by_facenet(part):
+    """Of a picture as wide as the face's ``part``; in such a one the pyramid ends above P-net's cell."""
+    height, width = 640, 467
+    frame = portrait_frames(
+        1, (height, width), lambda _: [(width // 2, height // 2)], face_side=round(part * width)
+    )[0]
+    (face,) = FaceDetector(min_face_size=20).detect([frame])[0]
+    boxes = MTCNN(keep_all=True).detect(frame)[0]
+    assert overlap(np.array(face.box), np.array(boxes[0], float)) > 0.5

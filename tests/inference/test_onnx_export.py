@@ -30,9 +30,11 @@ pytest.importorskip("onnxscript")
 def ready_made(monkeypatch):
     """Exporting takes the graph that was made before, changed by a function if one is given."""
 
+    graph = exported()[0]
+
     def use(change=lambda model: None):
         def made(checkpoint):
-            model = onnx.load_from_string(exported()[0])
+            model = onnx.load_from_string(graph)
             change(model)
             return model
 

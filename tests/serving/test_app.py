@@ -3,6 +3,7 @@ import sqlite3
 import threading
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,10 +11,12 @@ from starlette.testclient import TestClient
 
 from deepfake_ssat.config.service import ServiceLimits
 from deepfake_ssat.errors import CheckpointError
-from deepfake_ssat.serving import uploads, worker
+from deepfake_ssat.serving import app, sandbox, uploads, worker
 from deepfake_ssat.serving.app import ServiceSettings, create_app
 from tests.videos import write_video
 
+PROBED = set()
+"""(content, limits) of the uploads that were found good."""
 BYTES = {"Content-Type": "application/octet-stream"}
 
 
@@ -34,6 +37,22 @@ def video(tmp_path_factory):
     frames = np.random.default_rng(0).integers(0, 255, (8, 48, 64, 3), dtype=np.uint8)
     write_video(path, frames)
     return path.read_bytes()
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    """No long pauses, and a child looks at the same upload under the same limits once for all tests."""
+
+    def check(path, limits):
+        upload = path.read_bytes(), limits
+        if upload not in PROBED:
+            real_check(path, limits)
+            PROBED.add(upload)
+
+    real_check = app.check
+    monkeypatch.setattr(app, "check", check)
+    monkeypatch.setattr(worker, "IDLE_SECONDS", 0.02)
+    monkeypatch.setattr(sandbox, "POLL_SECONDS", 0.02)
 
 
 @pytest.fixture
@@ -241,6 +260,8 @@ def test_busy_database_is_answered_with_try_later(client, monkeypatch):
 
     monkeypatch.setattr(client.app.state.service.store, "find", locked)
     assert client.get("/api/v1/jobs/0123").status_code == 503
+    monkeypatch.setattr(app.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    assert client.get("/api/v1/jobs/0123").status_code == 507
 
 
 def test_jobs_are_asked_for_by_their_ids_and_never_listed(client, video):
@@ -281,10 +302,9 @@ def test_folders_of_uploads_that_a_crash_cut_off_are_removed(tmp_path):
 
 
 def test_results_are_deleted_after_a_while(tmp_path, video):
-    app = create_app(settings(tmp_path, keep_hours=1))
-    with TestClient(app) as client:
+    with TestClient(create_app(settings(tmp_path, keep_hours=1))) as client:
         job = wait(client, submit(client, video).json()["id"])
-        app.state.service.workers.clean(now=time.time() + 3601)
+        client.app.state.service.workers.clean(now=time.time() + 3601)
         assert client.get(f"/api/v1/jobs/{job['id']}").status_code == 404
         assert not (tmp_path / "jobs" / job["id"]).exists()
 

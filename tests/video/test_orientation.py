@@ -42,3 +42,14 @@ def test_degrees_count_clockwise():
 
 def test_slightly_tilted_matrix_is_taken_as_the_nearest_right_angle():
     assert orientation_from_matrix(display_matrix(3, 1, -1, 3)) == Orientation()
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("mirrored_x", [False, True])
+@pytest.mark.parametrize("mirrored_y", [False, True])
+def test_turning_on_is_turning_the_picture(transposed, mirrored_x, mirrored_y, degrees):
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 4, 3), dtype=np.uint8)
+    orientation = Orientation(transposed, mirrored_x, mirrored_y)
+    expected = np.rot90(orientation.apply(pixels), -degrees // 90)
+    np.testing.assert_array_equal(orientation.turned(degrees).apply(pixels), expected)

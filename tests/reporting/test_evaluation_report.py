@@ -9,10 +9,14 @@ from pathlib import Path
 import pytest
 
 from deepfake_ssat.records import FAKE
-from deepfake_ssat.reporting.evaluation.files import report_json, videos_csv
+from deepfake_ssat.reporting.evaluation_report import report_json, videos_csv
 from tests.reporting.evaluations import DROPPED, drawn_videos, make_report, scored_video
 
-DOCUMENTATION = Path(__file__).parents[3] / "docs" / "evaluate_report.md"
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "evaluate_report.md"
+
+
+def _document(report):
+    return json.loads(report_json(report))
 
 
 def _keys(value):
@@ -25,7 +29,7 @@ def _keys(value):
 
 def test_report_holds_groups_with_values_and_intervals():
     report = make_report(drawn_videos(20), dropped=(DROPPED,), warnings=("look here",))
-    document = json.loads(report_json(report))
+    document = _document(report)
     assert document["schema_version"] == "1.0"
     assert document["checkpoint"]["sha256"] == "ab12cd34" * 8
     assert document["threshold"] == {"value": 0.47, "source": "stored in the checkpoint"}
@@ -44,7 +48,7 @@ def test_report_holds_groups_with_values_and_intervals():
 
 
 def test_what_is_missing_is_null_with_a_note():
-    document = json.loads(report_json(make_report([scored_video("f", FAKE, [0.7])], threshold=None)))
+    document = _document(make_report([scored_video("f", FAKE, [0.7])], threshold=None))
     assert document["threshold"]["value"] is None
     auc = document["groups"][0]["video"]["auc"]
     assert (auc["value"], auc["low"], auc["high"]) == (None, None, None)
@@ -52,14 +56,15 @@ def test_what_is_missing_is_null_with_a_note():
 
 
 def test_every_key_of_the_report_is_documented():
-    document = json.loads(report_json(make_report(drawn_videos(6), dropped=(DROPPED,))))
+    document = _document(make_report(drawn_videos(6), dropped=(DROPPED,)))
     named = set(re.findall(r"`([a-z_0-9]+)`", DOCUMENTATION.read_text()))
     assert _keys(document) - named == set()
 
 
 def test_videos_table_lists_scored_and_dropped_ones():
     videos = [*drawn_videos(1), scored_video("u", None, [0.5, 0.7])]
-    lines = list(csv.DictReader(io.StringIO(videos_csv(make_report(videos, dropped=(DROPPED,))))))
+    text = videos_csv(make_report(videos, dropped=(DROPPED,))).decode()
+    lines = list(csv.DictReader(io.StringIO(text)))
     assert [line["status"] for line in lines] == ["scored"] * 4 + ["no_face"]
     assert lines[3]["label"] == ""
     assert float(lines[3]["probability"]) == pytest.approx(0.6)

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deepfake_ssat.records import Status, Verdict
-from deepfake_ssat.reporting.html import environment, headline, probability_text
-from deepfake_ssat.version import __version__
+from deepfake_ssat.reporting.page import filled_template, headline, probability_text
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class IndexRow:
     """The report's file name, beside the index."""
 
 
-def render_index(rows: Sequence[IndexRow], num_waiting: int, command: str) -> str:
+def render_index(rows: Sequence[IndexRow], num_waiting: int, command: str) -> bytes:
     """The HTML of the index; ``num_waiting`` videos are still to come."""
     listed = [
         {
@@ -32,19 +31,13 @@ def render_index(rows: Sequence[IndexRow], num_waiting: int, command: str) -> st
                 Verdict(row.record["verdict"]) if row.record["verdict"] else None,
             ),
             "kind": row.record["verdict"] or row.record["status"],
-            "probability": _shown(row.record["probability"]),
+            "probability": probability_text(row.record["probability"]),
             "faces": len(row.record["faces"]),
             "warnings": row.record["warnings"],
         }
         for row in rows
     ]
     unscored = [row for row, source in zip(listed, rows, strict=True) if source.record["probability"] is None]
-    return (
-        environment()
-        .get_template("index.html")
-        .render(rows=listed, unscored=unscored, num_waiting=num_waiting, command=command, version=__version__)
+    return filled_template(
+        "index.html", rows=listed, unscored=unscored, num_waiting=num_waiting, command=command
     )
-
-
-def _shown(probability: float | None) -> str:
-    return "" if probability is None else probability_text(probability)

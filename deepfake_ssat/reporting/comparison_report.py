@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from deepfake_ssat.metrics import CONFIDENCE, RESAMPLES
+from deepfake_ssat.metrics import RESAMPLES
 from deepfake_ssat.protocols.comparison import (
     LEVEL,
     CommonVideos,
@@ -21,37 +17,39 @@ from deepfake_ssat.protocols.comparison import (
 )
 from deepfake_ssat.protocols.manipulation_table import METRICS
 from deepfake_ssat.records import FAKE, REAL
-from deepfake_ssat.reporting.protocols.text import ABSENT, TextTable, markdown_document, percent
-from deepfake_ssat.version import __version__
+from deepfake_ssat.reporting.documents import INTERVALS, Files, document, json_text
+from deepfake_ssat.reporting.tables import ABSENT, Table, csv_table, markdown, percent
 
-SCHEMA_VERSION = "1.0"
+METHOD_COLUMNS = (
+    *("videos", "method", "metric", "mean", "standard_deviation"),
+    *("low", "high", "runs", "seeds", "note"),
+)
+DIFFERENCE_COLUMNS = (
+    *("videos", "metric", "first", "second", "difference", "low", "high"),
+    *("p_value", "p_value_holm", "conclusion"),
+)
 
 
-def text_tables(comparison: Comparison) -> list[TextTable]:
+def tables(comparison: Comparison) -> list[Table]:
     """One table of the methods, one of their differences for each metric; percent, and points."""
-    columns = len(comparison.videos) > 1
+    several = len(comparison.videos) > 1
+    heading, names = (("videos",), 2) if several else ((), 1)
     summaries = [
         (
-            *((one.column,) if columns else ()),
+            *((one.column,) if several else ()),
             one.method,
-            str(len(one.seeds)),
             METRICS[one.metric],
+            str(len(one.seeds)),
             _mean_and_deviation(one),
         )
         for one in comparison.summaries
     ]
-    heading = ("videos",) if columns else ()
-    tables = [
-        TextTable(
-            "Methods (%, mean ± standard deviation over training runs, [95 % interval over videos])",
-            (*heading, "method", "runs", "metric", "value"),
-            tuple(summaries),
-        )
-    ]
+    title = "Methods (%, mean ± standard deviation over training runs, [95 % interval over videos])"
+    shown = [Table(title, (*heading, "method", "metric", "runs", "value"), summaries, names + 1)]
     for metric, title in METRICS.items():
         rows = [
             (
-                *((one.column,) if columns else ()),
+                *((one.column,) if several else ()),
                 f"{one.first} − {one.second}",
                 _points(one),
                 _p_value(one.found.p_value),
@@ -63,8 +61,8 @@ def text_tables(comparison: Comparison) -> list[TextTable]:
         ]
         if rows:
             headings = (*heading, "difference", "points [95 %]", "p", "p (Holm)", "conclusion")
-            tables.append(TextTable(f"Differences in {title}", headings, tuple(rows)))
-    return tables
+            shown.append(Table(f"Differences in {title}", headings, rows, names))
+    return shown
 
 
 def notes(comparison: Comparison) -> list[str]:
@@ -88,49 +86,23 @@ def notes(comparison: Comparison) -> list[str]:
     return [*lines, *(f"warning: {warning}" for warning in comparison.warnings)]
 
 
-def markdown(comparison: Comparison) -> str:
-    """The page for people."""
-    return markdown_document("Methods compared", text_tables(comparison), notes(comparison))
-
-
-def methods_csv(comparison: Comparison) -> str:
-    """A line for each method, column and metric; values are parts of 1."""
-    return _table(
-        {
-            "videos": one.column,
-            "method": one.method,
-            "metric": one.metric,
-            "mean": one.estimate.value,
-            "standard_deviation": one.deviation,
-            "low": one.estimate.low,
-            "high": one.estimate.high,
-            "runs": len(one.seeds),
-            "seeds": ";".join(str(seed) for seed in one.seeds if seed is not None),
-            "note": one.estimate.note,
-        }
-        for one in comparison.summaries
-    )
-
-
-def differences_csv(comparison: Comparison) -> str:
-    """A line for each pair, column and metric; values are parts of 1."""
-    return _table(_difference_values(one) for one in comparison.differences)
-
-
-def comparison_json(comparison: Comparison, runs: Sequence[Mapping[str, Any]]) -> str:
-    """Everything but the scores of single videos; ``runs`` say where each method's were read."""
-    document = {
-        "schema_version": SCHEMA_VERSION,
-        "program": {"name": "deepfake-ssat", "version": __version__},
-        "intervals": {"confidence": CONFIDENCE, "resamples": RESAMPLES},
+def files(comparison: Comparison) -> Files:
+    """Values in CSV and JSON are parts of 1; JSON has everything but the scores of single videos."""
+    content = {
+        "intervals": INTERVALS,
         "level": LEVEL,
-        "runs": list(runs),
+        "runs": [asdict(run) for run in comparison.runs],
         "videos": [_video_values(videos) for videos in comparison.videos],
         "methods": [asdict(one) for one in comparison.summaries],
         "differences": [_difference_values(one) for one in comparison.differences],
         "notes": notes(comparison),
     }
-    return json.dumps(document, indent=2, allow_nan=False) + "\n"
+    return {
+        "comparison.md": markdown("Methods compared", tables(comparison), notes(comparison)),
+        "methods.csv": csv_table(METHOD_COLUMNS, map(_method_values, comparison.summaries)),
+        "differences.csv": csv_table(DIFFERENCE_COLUMNS, map(_difference_values, comparison.differences)),
+        "comparison.json": json_text(document("1.0", content)),
+    }
 
 
 def _mean_and_deviation(one: MethodSummary) -> str:
@@ -154,6 +126,19 @@ def _p_value(value: float | None) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
+def _method_values(one: MethodSummary) -> dict[str, Any]:
+    return {
+        "videos": one.column,
+        "method": one.method,
+        "metric": one.metric,
+        "mean": one.estimate.value,
+        "standard_deviation": one.deviation,
+        **asdict(one.estimate),
+        "runs": len(one.seeds),
+        "seeds": ";".join(str(seed) for seed in one.seeds if seed is not None),
+    }
+
+
 def _difference_values(one: MethodDifference) -> dict[str, Any]:
     return {
         "videos": one.column,
@@ -173,14 +158,3 @@ def _video_values(videos: CommonVideos) -> dict[str, Any]:
         "num_fake": int(np.sum(videos.labels == FAKE)),
         "left_out": videos.left_out,
     }
-
-
-def _table(lines: Iterable[Mapping[str, Any]]) -> str:
-    rows = [{name: "" if value is None else value for name, value in line.items()} for line in lines]
-    if not rows:
-        return ""
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()

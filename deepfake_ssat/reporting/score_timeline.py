@@ -10,10 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from deepfake_ssat.records import ClipScore
-
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito's palette: told apart by colour-blind readers; markers differ as well."""
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+from deepfake_ssat.reporting.style import BAND, MARKERS, PALETTE
 
 
 def timeline_svg(
@@ -22,10 +19,10 @@ def timeline_svg(
     """One bar a clip, from its start to its end at its probability of fake; the uncertain band is shaded."""
     figure = Figure(figsize=(7.2, 2.8), layout="constrained")
     axes = figure.add_subplot()
-    axes.axhspan(uncertain_low, uncertain_high, color="#888888", alpha=0.25, linewidth=0)
+    axes.axhspan(uncertain_low, uncertain_high, color=BAND, alpha=0.25, linewidth=0)
     handles = []
     for number, track in enumerate(dict.fromkeys(clip.track_id for clip in clips)):
-        colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
+        colour, marker = PALETTE[number % len(PALETTE)], MARKERS[number % len(MARKERS)]
         for clip in clips:
             if clip.track_id == track:
                 axes.plot(
@@ -40,7 +37,7 @@ def timeline_svg(
     end = max([duration or 0.0, *(clip.end_seconds for clip in clips)])
     axes.set(xlim=(0, end or 1.0), ylim=(-0.03, 1.03), xlabel="seconds", ylabel="probability of a fake")
     axes.spines[["top", "right"]].set_visible(False)
-    if len(handles) <= len(COLOURS):
+    if len(handles) <= len(PALETTE):
         figure.legend(handles=handles, loc="outside upper left", ncols=len(handles), frameon=False)
     text = io.StringIO()
     FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None, "Creator": None})

@@ -1,6 +1,6 @@
 """One video's report for people: a single HTML file that needs nothing else.
 
-Its numbers are taken from the JSON document that ``verdicts.py`` builds, so that both agree to the digit.
+Its numbers are taken from the JSON document of ``detection_report.py``, so that both agree to the digit.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from deepfake_ssat.config import ExtractionSettings
 from deepfake_ssat.inference.explanation import Explanation
 from deepfake_ssat.records import Status, Verdict, VideoMetadata
 from deepfake_ssat.reporting.filmstrips import filmstrip, png, thumbnail
-from deepfake_ssat.reporting.timeline import timeline_svg
+from deepfake_ssat.reporting.score_timeline import timeline_svg
 from deepfake_ssat.version import __version__
 
 HEADLINES = {
@@ -52,42 +52,33 @@ def render_report(
     contract: ExtractionSettings,
     *,
     command: str,
-) -> str:
+) -> bytes:
     """The HTML of the one video in a JSON document, whatever its status."""
     video = document["videos"][0]
     verdict = explanation.verdict
-    return (
-        environment()
-        .get_template("report.html")
-        .render(
-            name=Path(video["path"]).name,
-            headline=headline(verdict.status, verdict.verdict),
-            verdict_class=video["verdict"] or video["status"],
-            explanation=_in_words(document, video),
-            warnings=video["warnings"],
-            faces=[
-                {**face, "thumbnail": _face_picture(explanation, face["track_id"])} for face in video["faces"]
-            ],
-            clips=video["clips"],
-            timeline=_timeline(document, explanation),
-            strips=_strips(explanation, video),
-            has_errors=any(clip.reconstruction_error is not None for clip in explanation.clips),
-            facts=_file_rows(video["path"], facts, verdict.metadata),
-            not_analysed=_not_analysed(document, explanation, contract),
-            model=_model_rows(document, contract),
-            policy=_policy(document),
-            frames=contract.frames,
-            uncertain_low=document["checkpoint"]["uncertain_low"],
-            uncertain_high=document["checkpoint"]["uncertain_high"],
-            command=command,
-            version=__version__,
-        )
+    return filled_template(
+        "report.html",
+        name=Path(video["path"]).name,
+        headline=headline(verdict.status, verdict.verdict),
+        verdict_class=video["verdict"] or video["status"],
+        explanation=_in_words(document, video),
+        warnings=video["warnings"],
+        faces=[
+            {**face, "thumbnail": _face_picture(explanation, face["track_id"])} for face in video["faces"]
+        ],
+        clips=video["clips"],
+        timeline=_timeline(document, explanation),
+        strips=_strips(explanation, video),
+        has_errors=any(clip.reconstruction_error is not None for clip in explanation.clips),
+        facts=_file_rows(video["path"], facts, verdict.metadata),
+        not_analysed=_not_analysed(document, explanation, contract),
+        model=_model_rows(document, contract),
+        policy=_policy(document),
+        frames=contract.frames,
+        uncertain_low=document["checkpoint"]["uncertain_low"],
+        uncertain_high=document["checkpoint"]["uncertain_high"],
+        command=command,
     )
-
-
-def page_bytes(page: str) -> bytes:
-    """UTF-8; the bytes of a file name that are not become escapes, such as ``caf\\udce9.mp4``."""
-    return page.encode("utf-8", "backslashreplace")
 
 
 def headline(status: Status, verdict: Verdict | None) -> str:
@@ -95,13 +86,16 @@ def headline(status: Status, verdict: Verdict | None) -> str:
     return NOT_SCORED[status][0] if verdict is None else HEADLINES[verdict]
 
 
-def probability_text(probability: float) -> str:
-    """Six digits, as in the JSON and CSV files."""
-    return f"{probability:.6f}"
+def probability_text(probability: float | None) -> str:
+    """Six digits, as in the JSON and CSV files; empty for an unscored video."""
+    return "" if probability is None else f"{probability:.6f}"
 
 
-def environment() -> Environment:
-    """The templates of this package: everything escaped, unknown names refused."""
+def filled_template(template: str, /, **values: Any) -> bytes:
+    """A page of this package: everything escaped, unknown names refused.
+
+    UTF-8; the bytes of a file name that are not become escapes, such as ``caf\\udce9.mp4``.
+    """
     environment = Environment(
         loader=PackageLoader("deepfake_ssat.reporting"),
         autoescape=True,
@@ -111,7 +105,8 @@ def environment() -> Environment:
     )
     environment.filters["probability"] = probability_text
     environment.filters["seconds"] = lambda seconds: f"{seconds:.2f}"
-    return environment
+    page = environment.get_template(template).render(version=__version__, **values)
+    return page.encode("utf-8", "backslashreplace")
 
 
 def _in_words(document: Mapping[str, Any], video: Mapping[str, Any]) -> str:

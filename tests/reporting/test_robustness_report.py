@@ -10,12 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from deepfake_ssat.evaluation.robustness import RobustnessReport, measure_perturbed
 from deepfake_ssat.records import FAKE, REAL, DroppedVideo, Status
-from deepfake_ssat.reporting.evaluation.robustness import (
-    robustness_csv,
-    robustness_json,
-    robustness_markdown,
-)
-from deepfake_ssat.reporting.evaluation.robustness_figure import robustness_figure
+from deepfake_ssat.reporting.robustness_report import files
 from deepfake_ssat.video.perturbation import LEVELS, Perturbation
 from tests.reporting.evaluations import scored_video
 
@@ -52,6 +47,11 @@ def report():
     return RobustnessReport("videos", provenance, 0, 0.5, "a test", tuple(results), ("a doubt",))
 
 
+@pytest.fixture(scope="module")
+def written(report):
+    return files(report)
+
+
 def test_figures_are_those_of_the_videos(report):
     videos = _videos(0.6)
     expected = roc_auc_score([video.label for video in videos], [video.probability for video in videos])
@@ -66,8 +66,8 @@ def test_level_0_is_shared_by_all_kinds(report):
     assert report.find("blur", 0) is report.find("h264", 0)
 
 
-def test_csv_has_a_line_for_each_kind_and_level(report):
-    lines = list(csv.DictReader(io.StringIO(robustness_csv(report))))
+def test_csv_has_a_line_for_each_kind_and_level(written):
+    lines = list(csv.DictReader(io.StringIO(written["perturbed_videos.csv"].decode())))
     assert [(line["perturbation"], line["level"], line["value"]) for line in lines[:3]] == [
         ("none", "0", ""),
         ("blur", "1", "7"),
@@ -78,8 +78,8 @@ def test_csv_has_a_line_for_each_kind_and_level(report):
     assert all(float(line["auc_low"]) <= float(line["auc"]) <= float(line["auc_high"]) for line in lines)
 
 
-def test_markdown_shows_auc_by_level_then_every_row_with_n(report):
-    text = robustness_markdown(report)
+def test_markdown_shows_auc_by_level_then_every_row_with_n(report, written):
+    text = written["perturbed_videos.md"].decode()
     auc = f"{100 * report.find('h264', 3).metrics['auc'].value:.1f}"
     glance = next(line for line in text.splitlines() if line.startswith("| h264 (H.264) | "))
     assert glance.split(" | ")[4] == auc
@@ -90,8 +90,8 @@ def test_markdown_shows_auc_by_level_then_every_row_with_n(report):
     assert widths == {8, 9}
 
 
-def test_json_says_why_videos_are_missing(report):
-    document = json.loads(robustness_json(report))
+def test_json_says_why_videos_are_missing(written):
+    document = json.loads(written["perturbed_videos.json"])
     result = next(r for r in document["results"] if (r["kind"], r["level"]) == ("blur", 5))
     assert result["dropped"][0]["reason"] == "no_face"
     assert document["kinds"]["h264"]["parameter"] == "CRF"
@@ -109,7 +109,7 @@ def test_without_a_threshold_the_accuracy_is_that_at_half(report):
         (),
     )
     assert bare.shown_metrics == ("auc", "accuracy_at_half")
-    assert "acc@0.5" in robustness_markdown(bare)
+    assert "acc@0.5" in files(bare)["perturbed_clips.md"].decode()
 
 
 def test_one_class_has_no_auc_and_says_so(report):
@@ -120,11 +120,12 @@ def test_one_class_has_no_auc_and_says_so(report):
         for level in LEVELS
     ]
     lonely = RobustnessReport("clips", report.provenance, 0, 0.5, "a test", tuple(results), ())
-    text = robustness_markdown(lonely)
+    written = files(lonely)
+    text = written["perturbed_clips.md"].decode()
     assert "| noise (Gaussian noise) | – | – | – | – | – | – |" in text
     assert "needs real and fake videos, has 0 real and 8 fake" in text
-    assert robustness_figure(lonely).startswith(b"\x89PNG")
+    assert written["perturbed_clips.png"].startswith(b"\x89PNG")
 
 
-def test_figure_is_a_picture(report):
-    assert robustness_figure(report).startswith(b"\x89PNG")
+def test_figure_is_a_picture(written):
+    assert written["perturbed_videos.png"].startswith(b"\x89PNG")

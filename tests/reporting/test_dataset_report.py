@@ -6,15 +6,14 @@ import json
 
 import pytest
 
-from deepfake_ssat.reporting.protocols.dataset_matrix import (
-    DatasetMatrix,
-    MatrixCell,
-    heat_map,
-    markdown,
-    matrix_csv,
-    matrix_json,
-)
+from deepfake_ssat.protocols.dataset_matrix import DatasetMatrix, MatrixCell
+from deepfake_ssat.reporting.dataset_report import files, heat_map, notes, tables
+from deepfake_ssat.reporting.tables import markdown as page
 from tests.reporting.evaluations import DROPPED, drawn_videos, make_report
+
+
+def markdown(matrix):
+    return page("Checkpoints on data sets", tables(matrix), notes(matrix)).decode()
 
 
 @pytest.fixture(scope="module")
@@ -36,12 +35,13 @@ def test_cells_have_value_interval_and_a_mark_for_warnings(matrix):
 
 
 def test_missing_intervals_have_a_reason(matrix):
-    assert "ours on dfdc, interval of video AUC: none with fewer than 5" in markdown(matrix)
+    assert "interval of video AUC (ours on dfdc): none with fewer than 5" in markdown(matrix)
 
 
 def test_files_for_programs_agree(matrix):
-    lines = list(csv.DictReader(io.StringIO(matrix_csv(matrix))))
-    cells = json.loads(matrix_json(matrix))["cells"]
+    written = files(matrix)
+    lines = list(csv.DictReader(io.StringIO(written["matrix.csv"].decode())))
+    cells = json.loads(written["matrix.json"])["cells"]
     assert len(lines) == 2 * 3
     assert [cell["manifest"]["name"] for cell in cells] == ["ffpp", "dfdc"]
     found = {(line["data_set"], line["metric"]): line["value"] for line in lines}
@@ -55,4 +55,4 @@ def test_heat_map_is_drawn_without_values_too(matrix):
     reals = [video for video in drawn_videos(5) if video.label == 0]
     empty = DatasetMatrix(("a",), ("b",), (MatrixCell("a", "b", make_report(reals)),))
     assert heat_map(empty).startswith(b"\x89PNG")
-    assert "a on b, – video AUC: needs real and fake videos" in markdown(empty)
+    assert "– video AUC: needs real and fake videos" in markdown(empty)

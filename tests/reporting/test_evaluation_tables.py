@@ -6,13 +6,14 @@ import pytest
 from rich.console import Console
 
 from deepfake_ssat.records import FAKE, REAL
-from deepfake_ssat.reporting.evaluation.table import markdown, print_report
+from deepfake_ssat.reporting.evaluation_report import notes, tables
+from deepfake_ssat.reporting.tables import markdown, show_tables
 from tests.reporting.evaluations import DROPPED, drawn_videos, make_report, scored_video
 
 
 def _printed(report, width=100):
     text = io.StringIO()
-    print_report(report, Console(file=text, width=width, highlight=False))
+    show_tables(Console(file=text, width=width, highlight=False), tables(report), notes(report))
     return text.getvalue()
 
 
@@ -67,7 +68,7 @@ def test_notes_name_what_made_the_figures():
 
 def test_markdown_has_every_interval_and_the_same_notes():
     report = make_report(drawn_videos(20), dropped=(DROPPED,))
-    text = markdown(report)
+    text = markdown("Evaluation", tables(report, every_interval=True), notes(report)).decode()
     loss = report.groups[0].video["log_loss"]
     assert f"{loss.value:.3f} [{loss.low:.3f}, {loss.high:.3f}]" in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
