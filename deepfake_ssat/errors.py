@@ -17,10 +17,6 @@ class VideoError(DeepfakeError):
     """A video that cannot be opened or from which no frame can be decoded."""
 
 
-class OutputError(DeepfakeError):
-    """A file that cannot be written: a full disk, a missing right; it says nothing about any input."""
-
-
 class CorpusError(DeepfakeError):
     """A data-set folder, split list or label file that breaks its layout or rules."""
 

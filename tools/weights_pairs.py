@@ -230,7 +230,9 @@ def _draw_light(generator: np.random.Generator) -> Degradation:
     levels = 255 * (np.arange(256)[:, None] / 255) ** gamma * gain + offset + tint
     table = np.clip(levels, 0, 255).astype(np.uint8)[None]
     if generator.random() < 0.05:
-        return lambda picture: cv2.LUT(np.repeat(picture.mean(-1, keepdims=True), 3, -1).astype(np.uint8), table)
+        return lambda picture: cv2.LUT(
+            np.repeat(picture.mean(-1, keepdims=True), 3, -1).astype(np.uint8), table
+        )
     return lambda picture: cv2.LUT(picture, table)
 
 

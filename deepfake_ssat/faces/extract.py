@@ -118,8 +118,8 @@ class FaceExtraction:
         warnings = []
         if self._turn:
             warnings.append(
-                f"no face was found upright: the pictures were turned by {self._turn}° clockwise, where there "
-                "are faces"
+                f"no face was found upright: the pictures were turned by {self._turn}° clockwise, which shows "
+                "faces"
             )
         if self._starts and self.num_frames <= self._starts[-1]:
             warnings.append(
