@@ -10,7 +10,11 @@ class ConfigError(DeepfakeError):
 
 
 class OutputError(DeepfakeError):
-    """A file or folder that cannot be written, or must not be: an input is never overwritten."""
+    """A file or folder that cannot be written, or must not be; it says nothing about any input."""
+
+
+class MissingFileError(DeepfakeError, FileNotFoundError):
+    """A file that is not there, or may not be read."""
 
 
 class VideoError(DeepfakeError):

@@ -18,7 +18,14 @@ REAL, FAKE = 0, 1
 SPLITS = ("train", "val", "test")
 
 
-class Status(str, Enum):
+class Word(str, Enum):
+    """A choice that prints as its word."""
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class Status(Word):
     """What became of one video; only a scored video has a probability."""
 
     SCORED = "scored"
@@ -27,7 +34,7 @@ class Status(str, Enum):
     UNREADABLE = "unreadable"
 
 
-class Verdict(str, Enum):
+class Verdict(Word):
     """What a probability means, by the checkpoint's threshold and uncertain band."""
 
     REAL = "real"

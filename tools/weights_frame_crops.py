@@ -1,4 +1,4 @@
-"""Face crops for the frame model: frames of FaceForensics++ videos with their fakes, of genuine clips, and photos.
+"""Face crops for the frame model: FaceForensics++ frames with their fakes, genuine clips, photos.
 
     python tools/weights_frame_crops.py OUT DATA [DATA ...]
 
@@ -31,6 +31,8 @@ FFPP_FRAMES, GENUINE_FRAMES = 24, 10
 """Of a video, evenly spread."""
 DETECTION_SIDE, MIN_FACE = 640, 40.0
 LEAST_CONFIDENCE = 0.9
+SAME_PEOPLE = {"styletalk_obama": "vox_lia_obama", "edtalk_uncrop": "vox_lia_obama"}
+"""Names by file -> by manifest, where the same person is elsewhere in the data."""
 LEAST_FRAMES = 4
 """With fewer faces found a video is left out."""
 
@@ -96,7 +98,8 @@ def _genuine(data: Path) -> Iterator[tuple[Path, str]]:
     for path in sorted((data / "real_videos").rglob("*.mp4")):
         # Mead's one actor, whatever the emotion; elsewhere the name's first word, MEAD's W009 for instance.
         name = "" if path.parent.name == "eamm" else re.split("[_.]", path.stem)[0].lower()
-        yield path, f"{path.parent.name}_{name}"
+        person = f"{path.parent.name}_{name}"
+        yield path, SAME_PEOPLE.get(person, person)
 
 
 class _Cutter:
@@ -151,11 +154,9 @@ class _Cutter:
     def _cut_fake(self, path: Path, row: CropRow) -> None:
         squares = np.load(self._out / _beside(row.original, "squares"))
         wanted = {int(frame): square for frame, *square in squares}
-        crops = []
         with open_video(path) as reader:
-            for frame in reader:
-                if frame.index in wanted:
-                    crops.append(_crop(frame.rgb(), np.array(wanted[frame.index])))
+            chosen = (frame for frame in reader if frame.index in wanted)
+            crops = [_crop(frame.rgb(), np.array(wanted[frame.index])) for frame in chosen]
         # A fake may be some frames shorter than its original.
         self._finish(row, crops)
 

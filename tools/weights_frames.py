@@ -1,11 +1,11 @@
 """The frame model: EfficientNet-Lite0, its mean over the picture and a linear head, on real deepfakes.
 
-    python tools/weights_frames.py train STATE --crops CROPS --data DATA --start default.safetensors --hours 2.2
+    python tools/weights_frames.py train STATE --crops CROPS --data DATA --start default.safetensors --hours 2
     python tools/weights_frames.py export STATE OUT.safetensors
 
-CROPS is made by weights_frame_crops.py, DATA laid out by the corpus's collect.py. One process for each core, whose
-gradients are averaged once a step: threads that wait for each other in every operation crawl as soon as other work
-runs beside them. What a step draws depends on its number alone, so that training resumes where it was killed.
+CROPS is made by weights_frame_crops.py, DATA laid out by the corpus's collect.py. One process for each core,
+whose gradients are averaged once a step: threads that wait for each other in every operation crawl as soon as
+other work runs beside them. What a step draws depends on its number alone, so that training resumes anywhere.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ class Plan:
     learning_rate: float = 4e-4
     warmup_steps: int = 100
     flat_part: float = 0.55
-    """Of the time at the full rate; a cosine follows, so that stopping early costs little with averaged weights."""
+    """Of the time at the full rate; a cosine follows. Averaged weights are good at any time."""
     small_side: int = 192
     side: int = 224
-    """Of the pictures while the rate is flat, and after; weights trained small work better a little larger."""
+    """Of the pictures while the rate is flat, and after; small ones are seen faster."""
     average: float = 0.998
     """Decay of the averaged weights, per step."""
     log_every: int = 25

@@ -50,7 +50,7 @@ DEGRADATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 class Validation:
-    """Videos of FaceForensics++'s validation people, genuine videos, DFDC's validation originals, pseudo-fakes."""
+    """FaceForensics++'s validation people, genuine videos, DFDC's validation originals, pseudo-fakes."""
 
     def __init__(self, crops: Path, data: Path, rank: int, processes: int) -> None:
         self._crops, self._rank, self._processes = crops, rank, processes

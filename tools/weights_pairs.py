@@ -23,7 +23,7 @@ from deepfake_ssat.video.perturbation.h264 import reencode
 PARTS = {"dfdc": 0.6, "ffpp": 0.2, "pseudo": 0.2}
 """How often a pair comes from where."""
 LOOSE, TIGHT = (0.98, 1.18), (0.86, 1.0)
-"""Sides of the part that training sees, in face boxes: of our own crops, and of DFDC's, which end at the box."""
+"""Sides of what training sees, in face boxes: of our own crops, and of DFDC's, which end at the box."""
 STRETCH = 0.78
 """DFDC's crops are boxes made square: up to so much narrower than high before that."""
 BACKGROUND_PART, DONOR_PART, PHOTO_PART = 0.35, 0.5, 0.4
@@ -79,7 +79,7 @@ class FfppPairs:
         self._folder = folder
         self.fakes = [row for row in rows if row.kind == "ffpp" and row.original and row.split == split]
         methods = [row.method.split()[0] for row in self.fakes]
-        # The rarer methods more often than their videos alone would give, but not as often as the common ones.
+        # Rarer methods more often than their videos alone would give, but not as often as the common ones.
         chances = np.array([methods.count(method) ** -0.5 for method in methods])
         self._chances = chances / chances.sum()
 

@@ -36,7 +36,7 @@ def calibrate(
     method: str = "platt",
     false_alarm_rate: float = 0.05,
     miss_rate: float = 0.05,
-    folder: Path | str | None = None,
+    report: Path | str | None = None,
     device: str = "auto",
     batch: int | None = None,
     progress: Progress = silent,
@@ -44,17 +44,17 @@ def calibrate(
     """Writes the same weights with another decision to ``out``; the report says what it rests on.
 
     ``clip_rule`` (mean, median or max over a face's clips) and ``face_rule`` (max or mean over a video's
-    faces) are the checkpoint's unless given, and the new decision's.
-    ``method`` is platt or temperature. At most ``false_alarm_rate`` of the genuine videos are called fake, at
-    most ``miss_rate`` of the manipulated ones real. Clip scores are kept in ``folder``, by default beside
-    ``out``: called again after an interruption, it scores only what is missing. Raises DeepfakeError for what
-    the user can correct, such as videos of people that the model was trained on.
+    faces) are the checkpoint's unless given, and the new decision's. ``method`` is platt or temperature. At
+    most ``false_alarm_rate`` of the genuine videos are called fake, at most ``miss_rate`` of the manipulated
+    ones real. Clip scores are kept in the folder ``report``, by default beside ``out``: called again after an
+    interruption, it scores only what is missing. Raises DeepfakeError for what the user can correct, such as
+    videos of people that the model was trained on.
     """
     out = Path(out)
     check_file(out, [] if checkpoint is None else [Path(checkpoint)])
     detector = load_detector(checkpoint, device, decoder=True)
     policy = detector.checkpoint.decision.aggregation.changed(clip_rule, face_rule)
-    folder = report_folder(out) if folder is None else Path(folder)
+    folder = report_folder(out) if report is None else Path(report)
     with locked(folder, [Path(path) for path in manifests]):
         parts = choose_parts(detector, [Path(path) for path in manifests], selection)
         evaluations = open_parts(detector, parts, folder, policy, batch, progress)

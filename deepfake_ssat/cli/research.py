@@ -390,3 +390,68 @@ def cross_dataset(
                 threads=threads,
             )
         )
+
+
+def reproduce(
+    table: Annotated[
+        str,
+        typer.Argument(metavar="TABLE", help="Such as table5, one of configs/paper, or a file like them."),
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where runs and the table go; run again to go on.")
+    ],
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The folder with the table's data sets.")
+    ] = None,
+    row: Annotated[
+        list[str] | None, typer.Option("--rows", metavar="NAME", help="Only this row; repeatable.")
+    ] = None,
+    variant: Annotated[
+        list[str] | None, typer.Option("--variants", metavar="NAME", help="Only this variant; repeatable.")
+    ] = None,
+    seed: Annotated[
+        list[int] | None, typer.Option("--seeds", min=0, metavar="N", help="Default: 0; repeatable.")
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of a row in all, its stages in proportion; default: the table's."),
+    ] = None,
+    set_: Changes = None,
+    smoke: Annotated[
+        bool,
+        typer.Option("--smoke", help="Small networks, two epochs, made-up data without --data: minutes."),
+    ] = False,
+    merge_only: Annotated[
+        bool, typer.Option("--merge-only", help="Only make the table of the runs that are in DIR.")
+    ] = False,
+    country: Annotated[
+        str, typer.Option(metavar="CODE", help="Whose electricity, as three letters.")
+    ] = "USA",
+    cpu_watts: Annotated[
+        float | None, typer.Option(min=0.1, help="The processor's rated power, if codecarbon lacks it.")
+    ] = None,
+) -> None:
+    """Run a table of the paper, beside its numbers.
+
+    All rows of a seed come before the next seed. Seeds can run on several machines: copy their folders
+    (DIR/runs/VARIANT/seedN) together and run --merge-only.
+    """
+    with one_line_errors():
+        from deepfake_ssat.commands.reproduce import run
+
+        raise typer.Exit(
+            run(
+                table,
+                data,
+                out,
+                epochs=epochs,
+                seeds=seed or [0],
+                rows=row or [],
+                variants=variant or [],
+                changes=set_ or [],
+                smoke=smoke,
+                merge_only=merge_only,
+                country=country,
+                cpu_watts=cpu_watts,
+            )
+        )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -27,16 +28,25 @@ STAND_INS = 20
 """Faces tried in place of one that no manipulation shows on."""
 
 
+@dataclass(frozen=True)
+class _Item:
+    """One window of a face, whose stored frames may be in several rows: a gap starts another one."""
+
+    rows: tuple[int, ...]
+    start: int | None = None
+    """First stored frame of the only row; None: row and frame are drawn anew every epoch."""
+
+
 class FaceClipDataset(Dataset[Example]):
     """Windows of consecutive stored frames, and pseudo-fakes of the genuine ones.
 
-    Training: ``clips_per_face`` random windows of each row and epoch, augmented; the draw depends on (seed,
-    epoch, index) only. Otherwise: up to ``clips_per_face`` fixed windows spread evenly over each row, no more
-    than cover it once. A still picture, a row of one frame, is shown moving. A damaged clip file raises
-    ManifestError naming it when its item is asked for.
+    Training: ``clips_per_face`` random windows of each face (a track of a video, in however many rows) and
+    epoch, augmented; the draw depends on (seed, epoch, index) only. Otherwise: up to ``clips_per_face`` fixed
+    windows spread evenly over each face, no more than cover it once. A still picture, a row of one frame, is
+    shown moving. A damaged clip file raises ManifestError naming it when its item is asked for.
 
     The pseudo-fakes are the last items. Each shows the frames of a genuine item, under the same augmentation;
-    in validation all windows of a row are manipulated by one draw, as a manipulated video would be.
+    in validation all windows of a face are manipulated by one draw, as a manipulated video would be.
     """
 
     def __init__(
@@ -60,17 +70,20 @@ class FaceClipDataset(Dataset[Example]):
         self._augmentation = augmentation if training else None
         self._seed = seed
         self._epoch = SharedEpoch()
-        self._windows: list[tuple[int, int | None]] = [
-            (index, start)
-            for index, row in enumerate(rows)
-            for start in (
-                [None] * clips_per_face
-                if training
-                else spread_windows(row.num_frames, frames, clips_per_face)
-            )
-        ]
-        """Row and first stored frame of each item; None is drawn anew every epoch."""
-        self._genuine = [i for i, (row, _) in enumerate(self._windows) if self._rows[row].label == REAL]
+        self._items: list[_Item] = []
+        self._face_of_row: dict[int, int] = {}
+        """Row to the first row of the same face."""
+        for face in _faces(rows):
+            self._face_of_row.update(dict.fromkeys(face, face[0]))
+            if training:
+                self._items += [_Item(face)] * clips_per_face
+            else:
+                lengths = [rows[row].num_frames for row in face]
+                self._items += [
+                    _Item((face[part],), start)
+                    for part, start in spread_over_rows(lengths, frames, clips_per_face)
+                ]
+        self._genuine = [i for i in range(len(self._items)) if self._first_row(i).label == REAL]
         self._num_fakes = 0
         self._chosen: tuple[int, list[int]] = (-1, [])
         """The last epoch asked for, and what ``_sources`` drew for it."""
@@ -87,13 +100,13 @@ class FaceClipDataset(Dataset[Example]):
         positions = {name: position for position, name in enumerate(self.videos)}
         self._video_of_row = [positions[name] for name in names]
         self._forged_video_of_row = [positions.get(f"{name} (pseudo-fake)", -1) for name in names]
-        sources = [self._windows[item][0] for item in self._sources(0)]
-        self.labels: list[int] = [_label(self._rows[row]) for row, _ in self._windows]
-        self.labels += [FAKE] * len(sources)
+        shown = [item.rows[0] for item in self._items]
+        sources = [shown[item] for item in self._sources(0)]
+        self.labels: list[int] = [_label(self._rows[row]) for row in shown] + [FAKE] * len(sources)
         """Of each item; -1 where the row has none."""
-        self.tracks: list[int] = [self._rows[row].track_id for row in [r for r, _ in self._windows] + sources]
+        self.tracks: list[int] = [self._rows[row].track_id for row in shown + sources]
         """Of each item: the face within its video."""
-        self.item_videos: list[int] = [self._video_of_row[row] for row, _ in self._windows]
+        self.item_videos: list[int] = [self._video_of_row[row] for row in shown]
         self.item_videos += [self._forged_video_of_row[row] for row in sources]
         """Of each item: its index into ``videos``; a pseudo-fake is not in the video it was made from."""
 
@@ -103,28 +116,27 @@ class FaceClipDataset(Dataset[Example]):
 
     def pairs(self, epoch: int) -> list[tuple[int, int]]:
         """Each pseudo-fake of an epoch with the item it is made from: (genuine, fake)."""
-        return list(zip(self._sources(epoch), range(len(self._windows), len(self)), strict=True))
+        return list(zip(self._sources(epoch), range(len(self._items), len(self)), strict=True))
 
     def __len__(self) -> int:
-        return len(self._windows) + self._num_fakes
+        return len(self._items) + self._num_fakes
 
     def __getitem__(self, index: int) -> Example:
-        is_fake = index >= len(self._windows)
+        is_fake = index >= len(self._items)
         epoch = self._epoch.get() if self._training else 0
-        source = self._sources(epoch)[index - len(self._windows)] if is_fake else index
-        row_index, _ = self._windows[source]
+        source = self._sources(epoch)[index - len(self._items)] if is_fake else index
         # The pair's common draws: the window, then the augmentation.
         generator = item_generator(self._seed, epoch, source)
-        start = self._start(source, generator)
-        pixels = self._forged(source, start, epoch) if is_fake else self._read(source, start, epoch)
+        row, start = self._window(source, generator)
+        pixels = (self._forged if is_fake else self._read)(source, row, start, epoch)
         pixels = resize_clip(pixels, self._image_size)
         if self._augmentation is not None:
             pixels = self._augmentation(pixels, generator)
         videos = self._forged_video_of_row if is_fake else self._video_of_row
         return {
             "pixels": torch.from_numpy(np.ascontiguousarray(pixels)),
-            "label": FAKE if is_fake else _label(self._rows[row_index]),
-            "video": videos[row_index],
+            "label": FAKE if is_fake else _label(self._rows[row]),
+            "video": videos[row],
         }
 
     def _set_up_forger(self, settings: PseudoFakes) -> None:
@@ -149,41 +161,64 @@ class FaceClipDataset(Dataset[Example]):
             self._chosen = epoch, [self._genuine[order[slot]] for slot in slots]
         return self._chosen[1]
 
-    def _start(self, item: int, generator: np.random.Generator) -> int:
-        row_index, start = self._windows[item]
-        num_frames = self._rows[row_index].num_frames
-        return int(generator.integers(max(num_frames - self._frames, 0) + 1)) if start is None else start
+    def _first_row(self, item: int) -> ManifestRow:
+        return self._rows[self._items[item].rows[0]]
 
-    def _read(self, item: int, start: int, epoch: int) -> np.ndarray:
-        row = self._rows[self._windows[item][0]]
-        if row.num_frames >= self._frames:
-            return read_frames(self._root / row.clip_file, range(start, start + self._frames))
-        return self._face(item, start, epoch).pixels
+    def _window(self, item: int, generator: np.random.Generator) -> tuple[int, int]:
+        """Row and first stored frame; every window of the face's rows is drawn equally often."""
+        rows, start = self._items[item].rows, self._items[item].start
+        if start is not None:
+            return rows[0], start
+        starts = [max(self._rows[row].num_frames - self._frames, 0) + 1 for row in rows]
+        drawn = int(generator.integers(sum(starts)))
+        part = int(np.searchsorted(np.cumsum(starts), drawn, side="right"))
+        return rows[part], drawn - sum(starts[:part])
 
-    def _face(self, item: int, start: int, epoch: int) -> FaceFrames:
-        row = self._rows[self._windows[item][0]]
+    def _read(self, item: int, row: int, start: int, epoch: int) -> np.ndarray:
+        if self._rows[row].num_frames >= self._frames:
+            return read_frames(self._root / self._rows[row].clip_file, range(start, start + self._frames))
+        return self._face(item, row, start, epoch).pixels
+
+    def _face(self, item: int, row: int, start: int, epoch: int) -> FaceFrames:
         camera = item_generator(self._seed, epoch, item, CAMERA_STREAM)
-        return read_face(self._root, row, start, self._frames, camera)
+        return read_face(self._root, self._rows[row], start, self._frames, camera)
 
-    def _forged(self, item: int, start: int, epoch: int) -> np.ndarray:
+    def _forged(self, item: int, row: int, start: int, epoch: int) -> np.ndarray:
         """The manipulated frames; of the next genuine item where this face shows no manipulation."""
         assert self._forger is not None
         place = bisect_left(self._genuine, item)
         for stand_in in range(STAND_INS):
             item = self._genuine[(place + stand_in) % len(self._genuine)]
-            row_index, _ = self._windows[item]
-            key = item if self._training else row_index
+            key = item if self._training else self._face_of_row[self._items[item].rows[0]]
             generator = item_generator(self._seed, epoch, key, FORGER_STREAM)
             if stand_in:
-                start = self._start(item, generator)
-            face = self._face(item, start, epoch)
-            fake = self._forger.forge(face, self._genuine_row[row_index], generator)
+                row, start = self._window(item, generator)
+            face = self._face(item, row, start, epoch)
+            fake = self._forger.forge(face, self._genuine_row[row], generator)
             if fake is not None:
                 return fake
         raise ManifestError(
-            f"no pseudo-fake shows on {self._rows[self._windows[item][0]].clip_file} nor on "
+            f"no pseudo-fake shows on {self._rows[row].clip_file} nor on "
             f"{STAND_INS - 1} other faces; raise the strengths in data.pseudo_fakes, or extract larger faces"
         )
+
+
+def spread_over_rows(lengths: Sequence[int], frames: int, windows: int) -> list[tuple[int, int]]:
+    """(row, first frame) of up to ``windows`` windows spread over a face's rows, as evenly as these allow.
+
+    Each window goes where the most frames are without one.
+    """
+    most = [-(-length // frames) for length in lengths]
+    counts = [0] * len(lengths)
+    for _ in range(min(windows, sum(most))):
+        open_rows = [row for row in range(len(lengths)) if counts[row] < most[row]]
+        counts[max(open_rows, key=lambda row: lengths[row] / (counts[row] + 1))] += 1
+    return [
+        (row, start)
+        for row, count in enumerate(counts)
+        if count
+        for start in spread_windows(lengths[row], frames, count)
+    ]
 
 
 def spread_windows(num_frames: int, frames: int, windows: int) -> list[int]:
@@ -198,6 +233,14 @@ def spread_windows(num_frames: int, frames: int, windows: int) -> list[int]:
     if count == 1:
         return [last // 2]
     return [round(position * last / (count - 1)) for position in range(count)]
+
+
+def _faces(rows: Sequence[ManifestRow]) -> list[tuple[int, ...]]:
+    """The rows of each face, in the order of their first ones."""
+    faces: dict[tuple[str, str, int], list[int]] = {}
+    for index, row in enumerate(rows):
+        faces.setdefault((row.corpus, row.video_id, row.track_id), []).append(index)
+    return [tuple(face) for face in faces.values()]
 
 
 def _label(row: ManifestRow) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from deepfake_ssat.commands.progress import console_progress
+from deepfake_ssat.commands.rendering import show_and_write
 from deepfake_ssat.config import Selection
 
 VALIDATION = Selection(splits=("val",))
@@ -35,10 +36,7 @@ def run(
     """
     from deepfake_ssat.calibration import calibrate as room
     from deepfake_ssat.inference.device import use_threads
-    from deepfake_ssat.protocols.merging import print_and_write
-    from deepfake_ssat.reporting.calibration import files
-    from deepfake_ssat.reporting.calibration.figure import reliability_figure
-    from deepfake_ssat.reporting.protocols.text import markdown_document
+    from deepfake_ssat.reporting import calibration_report
 
     console = Console(highlight=False)
     use_threads(threads)
@@ -53,20 +51,13 @@ def run(
         method=method,
         false_alarm_rate=false_alarm_rate,
         miss_rate=miss_rate,
-        folder=folder,
+        report=folder,
         device=device,
         batch=batch,
         progress=console_progress(console),
     )
     if report.reused:
         console.print(f"{report.reused} {report.provenance['scoring']['unit']}s were scored before")
-    tables, lines = files.text_tables(report), files.notes(report)
-    written = {
-        "reliability.png": reliability_figure(report),
-        "videos.csv": files.videos_csv(report).encode(),
-        "table.md": markdown_document("Calibration", tables, lines).encode(),
-        "report.json": files.report_json(report).encode(),
-    }
-    print_and_write(tables, lines, written, folder, console)
+    show_and_write(console, calibration_report, report, folder)
     console.print(f"written: {out}", markup=False, soft_wrap=True)
     return 0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from deepfake_ssat.commands.rendering import show_and_write
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.outputs import make_folder
 
@@ -57,8 +58,10 @@ def _named(folders: Sequence[str | Path]) -> dict[Path, str]:
 
 def _compare_folds(given: Mapping[Path, str], out: Path, console: Console) -> int:
     """The table of cross-manipulation, one row a folder, and the comparison on each held-out method."""
-    from deepfake_ssat.protocols.merging import read_folds, write_table
+    from deepfake_ssat.protocols.manipulation_table import manipulation_table
+    from deepfake_ssat.protocols.merging import read_folds
     from deepfake_ssat.protocols.runs import run_of_fold
+    from deepfake_ssat.reporting import manipulation_report
 
     found: dict[Path, list[FoldResult]] = {}
     for folder in given:
@@ -68,7 +71,7 @@ def _compare_folds(given: Mapping[Path, str], out: Path, console: Console) -> in
                 f"{folder}: holds no finished fold of cross-manipulation, and no report.json of evaluate"
             )
     configs = {folder: folds[0].method for folder, folds in found.items()}
-    write_table(_rows(found, given, configs), out, console)
+    show_and_write(console, manipulation_report, manipulation_table(_rows(found, given, configs)), out)
     first = {folder: run_of_fold(folds[0], str(folder)) for folder, folds in found.items()}
     methods = _grouped(first, given, configs)
     folder_of = {run.source: folder for folder, run in first.items()}
@@ -142,23 +145,6 @@ def _same_method(group: Sequence[JudgedRun], run_: JudgedRun, its_name: str, nam
 
 def _write(columns: Columns, out: Path, console: Console) -> None:
     from deepfake_ssat.protocols.comparison import compare_methods
-    from deepfake_ssat.protocols.merging import print_and_write
-    from deepfake_ssat.reporting.protocols import comparison_files as files
+    from deepfake_ssat.reporting import comparison_report
 
-    comparison = compare_methods(columns)
-    sources = {
-        (name, run_.source, run_.seed)
-        for methods in columns.values()
-        for name, runs in methods.items()
-        for run_ in runs
-    }
-    runs = [
-        {"method": name, "folder": source, "seed": seed} for name, source, seed in sorted(sources, key=str)
-    ]
-    written = {
-        "comparison.md": files.markdown(comparison).encode(),
-        "methods.csv": files.methods_csv(comparison).encode(),
-        "differences.csv": files.differences_csv(comparison).encode(),
-        "comparison.json": files.comparison_json(comparison, runs).encode(),
-    }
-    print_and_write(files.text_tables(comparison), files.notes(comparison), written, out, console)
+    show_and_write(console, comparison_report, compare_methods(columns), out)

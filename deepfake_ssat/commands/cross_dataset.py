@@ -7,6 +7,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from deepfake_ssat.commands.progress import console_progress
+from deepfake_ssat.commands.rendering import show_and_write
 from deepfake_ssat.config import Selection
 from deepfake_ssat.errors import ConfigError, ManifestError
 from deepfake_ssat.outputs import make_folder
@@ -35,12 +37,11 @@ def run(
     _check(weights, folders, selection, device)
     make_folder(out, folders.values())
 
-    from deepfake_ssat.commands.evaluate import write_report
-    from deepfake_ssat.commands.progress import console_progress
     from deepfake_ssat.evaluation.evaluate import evaluate
     from deepfake_ssat.inference.device import use_threads
-    from deepfake_ssat.protocols.merging import print_and_write
-    from deepfake_ssat.reporting.protocols import dataset_matrix as matrices
+    from deepfake_ssat.protocols.dataset_matrix import DatasetMatrix, MatrixCell
+    from deepfake_ssat.reporting import dataset_report, evaluation_report
+    from deepfake_ssat.reporting.documents import write_files
 
     use_threads(threads)
     cells = []
@@ -51,16 +52,10 @@ def run(
             report = evaluate(
                 file, folder, cell, selection=selection, device=device, progress=console_progress(console)
             )
-            write_report(report, cell)
-            cells.append(matrices.MatrixCell(checkpoint, manifest, report))
-    matrix = matrices.DatasetMatrix(tuple(weights), tuple(folders), tuple(cells))
-    files = {
-        "matrix.png": matrices.heat_map(matrix),
-        "matrix.csv": matrices.matrix_csv(matrix).encode(),
-        "matrix.md": matrices.markdown(matrix).encode(),
-        "matrix.json": matrices.matrix_json(matrix).encode(),
-    }
-    print_and_write(matrices.text_tables(matrix), matrices.notes(matrix), files, out, console)
+            write_files(cell, evaluation_report.files(report))
+            cells.append(MatrixCell(checkpoint, manifest, report))
+    matrix = DatasetMatrix(tuple(weights), tuple(folders), tuple(cells))
+    show_and_write(console, dataset_report, matrix, out)
     return 0
 
 

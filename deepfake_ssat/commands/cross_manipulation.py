@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from deepfake_ssat.commands.rendering import show_and_write
 from deepfake_ssat.config import load_experiment
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.outputs import make_folder
@@ -84,19 +85,22 @@ def _run_folds(
 
 def _merge(config: Path, experiment: Experiment, out: Path, console: Console) -> None:
     from deepfake_ssat.protocols.folds import comparable_config
-    from deepfake_ssat.protocols.merging import read_folds, require_settings, write_table
+    from deepfake_ssat.protocols.manipulation_table import manipulation_table
+    from deepfake_ssat.protocols.merging import read_folds, require_settings
+    from deepfake_ssat.reporting import manipulation_report
 
     folds = read_folds(out)
     if not folds:
         raise ConfigError(f"{out}: holds no finished fold; run the command without --merge-only first")
     for file, fold in folds.items():
         require_settings(file, fold, comparable_config(experiment), f"{config}")
-    write_table({config.stem: list(folds.values())}, out, console)
+    table = manipulation_table({config.stem: list(folds.values())})
+    show_and_write(console, manipulation_report, table, out)
 
 
 def _fold_line(fold: FoldResult) -> str:
     from deepfake_ssat.protocols.manipulation_table import METRICS
-    from deepfake_ssat.reporting.protocols.text import percent
+    from deepfake_ssat.reporting.tables import percent
 
     numbers = ", ".join(f"{title} {percent(fold.metrics[name])}" for name, title in METRICS.items())
     return f"{fold.held_out}: {fold.num_real} real and {fold.num_fake} fake videos; {numbers}"

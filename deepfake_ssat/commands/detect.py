@@ -11,10 +11,12 @@ from rich.console import Console
 
 from deepfake_ssat.commands.detection_reports import ReportFolder, is_page, report_video
 from deepfake_ssat.commands.progress import show_progress
+from deepfake_ssat.config.extraction import parse_clips
 from deepfake_ssat.errors import ConfigError, DeepfakeError, OutputError
 from deepfake_ssat.outputs import check_different, check_file, is_printed, make_folder, write_file
 from deepfake_ssat.records import Status, VideoVerdict
-from deepfake_ssat.reporting.verdicts import print_verdicts, results_csv, results_document, results_json
+from deepfake_ssat.reporting.detection_report import results_csv, results_document, show
+from deepfake_ssat.reporting.documents import json_text
 
 if TYPE_CHECKING:
     from deepfake_ssat.inference.detector import Detector
@@ -60,23 +62,13 @@ def run(
 
     document = results_document(verdicts, checkpoint_record(detector), settings_record(detector, num_clips))
     printed = any(map(is_printed, (json_file, csv_file, report)))
-    print_verdicts(verdicts, Console(stderr=printed, highlight=False))
+    show(Console(stderr=printed, highlight=False), verdicts)
     if json_file is not None:
-        write_file(json_file, results_json(document).encode())
+        write_file(json_file, json_text(document))
     if csv_file is not None:
-        # A file name that is not UTF-8 keeps its bytes.
-        write_file(csv_file, results_csv(verdicts).encode("utf-8", "surrogateescape"))
+        write_file(csv_file, results_csv(verdicts))
     all_scored = all(verdict.status is Status.SCORED for verdict in verdicts)
     return ALL_SCORED if all_scored else SOME_NOT_SCORED
-
-
-def parse_clips(text: str) -> int | None:
-    """``all`` is None; anything but a positive number else raises ConfigError."""
-    if text == "all":
-        return None
-    if not text.isdecimal() or int(text) < 1:
-        raise ConfigError(f"--clips {text}: give a number from 1, or all")
-    return int(text)
 
 
 def list_videos(paths: Sequence[Path]) -> list[Path]:
@@ -125,9 +117,10 @@ def _judge(judge: Callable[[Path], VideoVerdict], path: Path, debug: bool) -> Vi
     except Exception as error:
         if debug:
             raise
-        detail = " ".join(f"{type(error).__name__}: {error}".split())
+        detail = " ".join(str(error).split())
         if not isinstance(error, DeepfakeError):
-            detail = f"internal error, please report it ({detail}); --debug shows the traceback"
+            kind = type(error).__name__
+            detail = f"internal error, please report it ({kind}: {detail}); --debug shows the traceback"
         return VideoVerdict(os.fspath(path), Status.UNREADABLE, warnings=(detail,))
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepfake_ssat.outputs import is_printed, write_file
 from deepfake_ssat.records import VideoVerdict
-from deepfake_ssat.reporting.verdicts import results_document, verdict_from_record, video_record
+from deepfake_ssat.reporting.detection_report import results_document, verdict_from_record, video_record
 from deepfake_ssat.version import __version__
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def report_video(
     from deepfake_ssat.inference.explanation import EXPLAINED_CLIPS
     from deepfake_ssat.models.checkpoint import file_hash
     from deepfake_ssat.reporting.annotate import annotate_video
-    from deepfake_ssat.reporting.html import FileFacts, page_bytes, render_report
+    from deepfake_ssat.reporting.page import FileFacts, render_report
 
     explanation = detector.explain(path, clips, EXPLAINED_CLIPS if report else 0)
     if report is not None:
@@ -52,7 +52,7 @@ def report_video(
         facts = FileFacts(path.stat().st_size, file_hash(path))
         command = command_for(path, detector, clips, report)
         page = render_report(document, explanation, facts, detector.contract, command=command)
-        write_file(report, page_bytes(page))
+        write_file(report, page)
     if annotated is not None and explanation.marks:
         turn = explanation.verdict.metadata.untagged_turn if explanation.verdict.metadata else 0
         decide = detector.checkpoint.decision.verdict
@@ -95,13 +95,12 @@ class ReportFolder:
 
     def add(self, record: dict[str, Any], page: str) -> None:
         """One more row of the index."""
-        from deepfake_ssat.reporting.html import page_bytes
-        from deepfake_ssat.reporting.index import IndexRow, render_index
+        from deepfake_ssat.reporting.index_page import IndexRow, render_index
 
         self._rows.append(IndexRow(record, page))
         waiting = self._num_videos - len(self._rows)
         command = f"deepfake-ssat detect ... --report {shlex.quote(str(self._folder))}"
-        write_file(self._folder / INDEX, page_bytes(render_index(self._rows, waiting, command)))
+        write_file(self._folder / INDEX, render_index(self._rows, waiting, command))
 
     def _page_name(self, path: Path) -> str:
         """Readable, and different for files of the same name in different folders."""
@@ -111,9 +110,10 @@ class ReportFolder:
 
     def _fingerprint(self, path: Path) -> dict[str, Any]:
         """What a stored verdict rests on: file, weights, program and what else a score depends on."""
+        from deepfake_ssat.inference.arguments import existing_file
         from deepfake_ssat.inference.description import settings_record
 
-        facts = path.stat()
+        facts = os.stat(existing_file(path, "path"))
         return {
             "path": str(path),
             "size": facts.st_size,

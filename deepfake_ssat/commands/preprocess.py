@@ -62,7 +62,8 @@ def _show(report: PreprocessReport, frames: int, console: Console, errors: Conso
         console.print(line, markup=False)
     if report.redone:
         console.print(
-            f"{report.redone} videos were done by a version that stored no landmarks: they were done again"
+            f"{report.redone} videos were done by an earlier version, which stored less or chose other "
+            "faces: they were done again"
         )
     for line in [*report.account.lines(frames), f"manifest     {report.manifest}"]:
         console.print(line, markup=False)

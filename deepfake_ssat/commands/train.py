@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.console import Console
+
 from deepfake_ssat.config import RUNS_FOLDER, experiment_name, load_experiment
 
 
@@ -18,5 +20,6 @@ def run(config: Path, changes: Sequence[str] = (), out: Path | None = None, *, s
 
     from deepfake_ssat.training.experiment import train_experiment
 
-    train_experiment(experiment, out or RUNS_FOLDER / experiment_name(config, smoke))
+    console = Console(highlight=False, soft_wrap=True)
+    train_experiment(experiment, out or RUNS_FOLDER / experiment_name(config, smoke), console)
     return 0

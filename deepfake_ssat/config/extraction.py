@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from deepfake_ssat.errors import ContractError
+from deepfake_ssat.errors import ConfigError, ContractError
 
 
 class ExtractionSettings(BaseModel):
@@ -64,3 +64,12 @@ def parse_contract(values: dict[str, Any]) -> ExtractionSettings:
         return ExtractionSettings(**values)
     except ValueError as error:
         raise ContractError(f"extraction contract cannot be honoured by this version: {error}") from error
+
+
+def parse_clips(text: str) -> int | None:
+    """``all`` is None; anything but a positive number else raises ConfigError."""
+    if text == "all":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise ConfigError(f"--clips {text}: give a number from 1, or all")
+    return int(text)

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepfake_ssat.corpora.files import find, list_folders, list_videos, relative_name
+from deepfake_ssat.corpora.files import find, list_folders, list_frame_folders, list_videos, relative_name
 from deepfake_ssat.corpora.index import ORIGINAL, CorpusIndex, CorpusOptions, LeftOut
 from deepfake_ssat.corpora.splits import split_by_size
 from deepfake_ssat.errors import CorpusError, TextError
@@ -48,12 +48,13 @@ class _Folder:
 
 
 def index_celebdf(root: Path, options: CorpusOptions) -> CorpusIndex:
-    """The three folders and the methods below ``Celeb-synthesis``, each with or without ``videos/``."""
+    """The three folders and the methods below ``Celeb-synthesis``: ``*.mp4``, ``videos/`` or ``frames/``."""
     listed = {} if options.split_by_identity else read_test_list(find(root, TEST_LIST))
     videos: dict[str, SourceVideo] = {}
     left_out: list[LeftOut] = []
     for folder in _folders(root):
-        for path in [*list_videos(folder.path), *list_videos(find(folder.path, "videos"))]:
+        videos_here = [*list_videos(folder.path), *list_videos(find(folder.path, "videos"))]
+        for path in videos_here or list_frame_folders(folder.path):
             video = _source_video(path, folder, listed)
             if video is None:
                 left_out.append(LeftOut(relative_name(path, root), "not a Celeb-DF file name"))
@@ -107,7 +108,7 @@ def _folders(root: Path) -> Iterator[_Folder]:
 
 def _source_video(path: Path, folder: _Folder, listed: Mapping[str, int]) -> SourceVideo | None:
     """One video; None where its name is not of the folder's form."""
-    stem = path.stem.lower()
+    stem = (path.name if path.is_dir() else path.stem).lower()
     match = folder.names.fullmatch(stem)
     if match is None:
         return None

@@ -2,7 +2,8 @@
 
 Official splits: from the root, ``splits/`` or ``dataset/splits/`` where the user has them, else the bundled
 lists (identical). DFD has no official split and is test only; its videos have the corpus name ``dfd``.
-Kaggle's copies, ``FaceForensics++_C23/<method>/``, are read as well, under the same ids.
+Kaggle's copies, ``FaceForensics++_C23/<method>/``, are read as well, under the same ids; so are extracted
+frames, ``<compression>/frames/<video>/*.png``, where a method has no videos.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from deepfake_ssat.corpora.files import FRAME_FOLDERS, find, list_folders, list_videos, relative_name, walk
+from deepfake_ssat.corpora.files import find, list_folders, list_frame_folders, list_videos, relative_name
 from deepfake_ssat.corpora.index import ORIGINAL, CorpusIndex, CorpusOptions, LeftOut
 from deepfake_ssat.errors import CorpusError
 from deepfake_ssat.records import FAKE, REAL, SPLITS, SourceVideo
@@ -32,7 +33,8 @@ BUNDLED_SPLITS = Path(__file__).parent / "ffpp_splits"
 class _Folder:
     """One folder of videos: of one method, in one compression."""
 
-    path: Path
+    sources: tuple[Path, ...]
+    """Video files; where there are none, folders of extracted frames."""
     method: str
     """As ids have it: ``youtube`` and ``actors`` for originals."""
     compression: str
@@ -49,7 +51,7 @@ def index_ffpp(root: Path, options: CorpusOptions) -> CorpusIndex:
     videos: dict[tuple[str, str], SourceVideo] = {}
     left_out: list[LeftOut] = []
     for folder in [*_official_folders(root), *_flat_folders(root)]:
-        for path in list_videos(folder.path):
+        for path in folder.sources:
             video = _source_video(path, folder, split_of)
             if isinstance(video, str):
                 left_out.append(LeftOut(relative_name(path, root), video))
@@ -60,14 +62,20 @@ def index_ffpp(root: Path, options: CorpusOptions) -> CorpusIndex:
             else:
                 videos[video.corpus, video.video_id] = video
     if not videos and not left_out:
-        raise CorpusError(_what_is_missing(root))
+        raise CorpusError(
+            f"{root}: no FaceForensics++ video; expected original_sequences/youtube/c23/videos/*.mp4 or "
+            "manipulated_sequences/<method>/c23/videos/*.mp4 below it (or frames/<video>/*.png), or Kaggle's "
+            "FaceForensics++_C23/<method>/*.mp4 (the folder's name tells the compression)"
+        )
     return CorpusIndex(tuple(_with_original(video, videos) for video in videos.values()), tuple(left_out))
 
 
 def _with_original(video: SourceVideo, videos: Mapping[tuple[str, str], SourceVideo]) -> SourceVideo:
-    """A fake with the path of its original where this copy has it; DFD's are not the same frame for frame."""
+    """A fake with the path of its original where this copy has it, frame for frame: DFD's is not."""
     original = videos.get((video.corpus, video.original_id))
-    return video if original is None or video.corpus == "dfd" else replace(video, original_path=original.path)
+    if original is None or video.corpus == "dfd" or original.path.is_dir() != video.path.is_dir():
+        return video
+    return replace(video, original_path=original.path)
 
 
 def _official_folders(root: Path) -> Iterator[_Folder]:
@@ -81,8 +89,9 @@ def _official_folders(root: Path) -> Iterator[_Folder]:
     ]
     for method, path in methods:
         for name, compression in COMPRESSION_FOLDERS.items():
+            place = find(path, name)
             yield _Folder(
-                path=find(path, name, "videos"),
+                sources=tuple(list_videos(find(place, "videos")) or list_frame_folders(place)),
                 method=method,
                 compression=compression,
                 masks=find(path, "masks", "videos"),
@@ -96,24 +105,9 @@ def _flat_folders(root: Path) -> Iterator[_Folder]:
         if match is None:
             continue
         compression = COMPRESSION_FOLDERS[match.group(1).lower()]
-        yield _Folder(find(base, ORIGINAL), "youtube", compression)
+        yield _Folder(tuple(list_videos(find(base, ORIGINAL))), "youtube", compression)
         for method in (*METHODS, DFD):
-            yield _Folder(find(base, method), method, compression)
-
-
-def _what_is_missing(root: Path) -> str:
-    """Why a folder gives no video at all."""
-    for folder in walk(root):
-        if folder.path.name.lower() in FRAME_FOLDERS:
-            return (
-                f"{root}: {relative_name(folder.path, root)} holds extracted frames; the videos are needed "
-                "(…/videos/*.mp4), because frame files have lost their times and were compressed again"
-            )
-    return (
-        f"{root}: no FaceForensics++ video; expected original_sequences/youtube/c23/videos/*.mp4 or "
-        "manipulated_sequences/<method>/c23/videos/*.mp4 below it, or Kaggle's "
-        "FaceForensics++_C23/<method>/*.mp4 (the folder's name tells the compression)"
-    )
+            yield _Folder(tuple(list_videos(find(base, method))), method, compression)
 
 
 def read_splits(root: Path) -> dict[str, str]:
@@ -150,7 +144,7 @@ def _read_split_lists(folder: Path) -> dict[str, str]:
 
 def _source_video(path: Path, folder: _Folder, split_of: Mapping[str, str]) -> SourceVideo | str:
     """One video, or the reason why it is left out."""
-    method, stem = folder.method, path.stem
+    method, stem = folder.method, path.name if path.is_dir() else path.stem
     is_dfd = method in ("actors", DFD)
     people = stem.split("__")[0].split("_")
     if is_dfd:

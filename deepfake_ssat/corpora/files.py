@@ -80,6 +80,16 @@ def list_videos(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if is_video(path))
 
 
+def list_frame_folders(folder: Path) -> list[Path]:
+    """Each folder of pictures, a video's extracted frames, in the folder's ``frames/`` or ``images/``."""
+    return [
+        path
+        for name in FRAME_FOLDERS
+        for path in list_folders(find(folder, name))
+        if any(has_suffix(name, PICTURE_SUFFIXES) for name in os.listdir(path))
+    ]
+
+
 def is_video(path: Path) -> bool:
     """Whether the name is a video's; hidden files (such as macOS's ``._x.mp4``) are none."""
     return has_suffix(path.name, VIDEO_SUFFIXES) and path.is_file()

@@ -3,7 +3,7 @@
 A sub-folder below ``real/`` or below a method is a person: everything in it stays in one split. Without
 sub-folders, files of the same name belong together (``real/a.mp4`` and ``fake/Swap/a.mp4``). Splits come
 from the folders, else from a hash of person or name: 80 % train, 10 % val, 10 % test. Still pictures are
-sources of one frame.
+sources of one frame; a folder of pictures in one called ``frames/`` or ``images/`` is a video's frames.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepfake_ssat.corpora.files import find, is_picture, is_video, relative_name, walk
+from deepfake_ssat.corpora.files import FRAME_FOLDERS, find, is_picture, is_video, relative_name, walk
 from deepfake_ssat.corpora.index import ORIGINAL, CorpusIndex, CorpusOptions, LeftOut, unique_ids
 from deepfake_ssat.corpora.splits import split_by_hash
 from deepfake_ssat.errors import CorpusError
@@ -39,6 +39,9 @@ def index_folder(root: Path, options: CorpusOptions) -> CorpusIndex:
         for folder in walk(place.path):
             if folder.is_repeated:
                 left_out.append(LeftOut(relative_name(folder.path, root), "a link to what is listed already"))
+            if folder.path.parent.name.lower() in FRAME_FOLDERS and folder.path.parent != root:
+                found.append((place, folder.path))
+                continue
             for path in (folder.path / name for name in folder.files if not name.startswith(".")):
                 if is_video(path) or is_picture(path):
                     found.append((place, path))
@@ -67,7 +70,9 @@ def _places(root: Path) -> list[_Place]:
 
 
 def _source_video(path: Path, place: _Place, video_id: str) -> SourceVideo:
-    folders = path.relative_to(place.path).parts[:-1]
+    folders = tuple(
+        part for part in path.relative_to(place.path).parts[:-1] if part.lower() not in FRAME_FOLDERS
+    )
     method = ORIGINAL
     if place.label == FAKE:
         method, folders = (folders[0], folders[1:]) if folders else ("fake", ())

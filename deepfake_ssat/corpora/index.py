@@ -87,9 +87,10 @@ def unique_ids(paths: list[Path], root: Path) -> list[str]:
 def _unrecognised(root: Path, known: set[tuple[str, str]]) -> Iterator[LeftOut]:
     for folder in walk(root):
         parts = folder.path.relative_to(root).parts
-        if MASK_FOLDER in (part.lower() for part in parts):
-            continue
         real = os.path.realpath(folder.path)
+        is_frames = (os.path.dirname(real), os.path.basename(real)) in known
+        if is_frames or MASK_FOLDER in (part.lower() for part in parts):
+            continue
         for name in folder.files:
             if (real, name) in known:
                 continue
@@ -98,7 +99,7 @@ def _unrecognised(root: Path, known: set[tuple[str, str]]) -> Iterator[LeftOut]:
             elif has_suffix(name, ARCHIVE_SUFFIXES):
                 yield LeftOut(relative_name(folder.path / name, root), "an archive: unpack it")
             elif has_suffix(name, PICTURE_SUFFIXES):
-                yield LeftOut(_frame_folder(folder.path, root), "extracted frames: only videos are read")
+                yield LeftOut(_frame_folder(folder.path, root), "extracted frames that are not read")
 
 
 def _frame_folder(folder: Path, root: Path) -> str:

@@ -1,6 +1,7 @@
 """A CSV with the columns path and label, and optionally method, split, identity (several with ``;``).
 
-Paths are relative to the CSV's folder, or absolute. Without a split column, splits come from a hash of the
+Paths are relative to the CSV's folder, or absolute: videos, still pictures, or folders of a video's extracted
+frames. Without a split column, splits come from a hash of the
 identity (else of the path): 80 % train, 10 % val, 10 % test; rows that share an identity stay together.
 """
 
@@ -26,7 +27,7 @@ def index_csv(root: Path, options: CorpusOptions) -> CorpusIndex:
     ids = unique_ids(paths, root.parent)
     videos, left_out = [], []
     for row, path, video_id in zip(rows, paths, ids, strict=True):
-        if path.is_file():
+        if path.exists():
             videos.append(_source_video(row.values, path, video_id, f"{root}, line {row.line}"))
         else:
             left_out.append(LeftOut(row.values["path"], "named in the CSV, not there"))

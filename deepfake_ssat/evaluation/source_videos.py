@@ -10,14 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from deepfake_ssat.errors import VideoError
+from deepfake_ssat.faces.choice import SAME_FACE, overlap
 from deepfake_ssat.inference.detector import Detector
 from deepfake_ssat.inference.verdict import scored_verdict, unscored_verdict
 from deepfake_ssat.records import FAKE, ClipScore, FaceClip, ManifestRow, Status, VideoVerdict
 from deepfake_ssat.video import VideoReader, open_video
 from deepfake_ssat.video.perturbation import Perturbation, PerturbedReader, generator_for
-
-SAME_FACE = 0.3
-"""Overlap (intersection over union) of a track's mean box with a row's, over the frames that they share."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +85,4 @@ def _is_at(places: Iterable[FacePlace], row: ManifestRow) -> bool:
     shared = [
         place.box for place in places if place.first_frame < end and place.last_frame >= row.first_frame
     ]
-    return bool(shared) and _overlap(np.mean(shared, axis=0), np.array(row.box)) >= SAME_FACE
-
-
-def _overlap(box: np.ndarray, other: np.ndarray) -> float:
-    sides = np.minimum(box[2:], other[2:]) - np.maximum(box[:2], other[:2])
-    both = float(np.prod(np.maximum(sides, 0)))
-    return both / (float(np.prod(box[2:] - box[:2])) + float(np.prod(other[2:] - other[:2])) - both)
+    return bool(shared) and overlap(tuple(np.mean(shared, axis=0).tolist()), row.box) >= SAME_FACE

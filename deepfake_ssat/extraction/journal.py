@@ -25,6 +25,8 @@ from deepfake_ssat.records import Box, DroppedVideo, ManifestRow, SourceVideo, S
 JOURNAL_FOLDER = "videos"
 CLIPS_FOLDER = "clips"
 STAGING_FOLDER = ".staging"
+CHOICE = 1
+"""Raised when ``faces.choice`` or ``masks`` choose other faces of the same video; 0: before it was noted."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,10 @@ class Extraction:
     status: Status
     detail: str
     clips: tuple[ClipFile, ...] = ()
+    left_out: tuple[ClipFile, ...] = ()
+    """Of tracks that do not count as faces, or that a fake shows unchanged; the files are gone."""
+    is_changed_known: bool = False
+    """Whether a mask or the original told which faces of a fake were changed."""
     warnings: tuple[str, ...] = ()
     num_frames: int = 0
     video_seconds: float = 0.0
@@ -71,6 +77,8 @@ class Entry:
     """The process died or a bug raised: the next run tries again."""
     budget: int | None = None
     """So many clips spread over the video were asked for; None: all."""
+    choice: int = CHOICE
+    """The version of the rules that chose among the faces."""
 
     def manifest_rows(self, contract: ExtractionSettings) -> Iterator[ManifestRow]:
         """One row for each clip file."""
@@ -124,10 +132,15 @@ class Entry:
 def fingerprint(video: SourceVideo) -> tuple[int, ...]:
     """Size and time of change of each file that decides the clips: if one changes, they are made anew."""
     files = [path for path in (video.path, video.mask_path, video.original_path) if path is not None]
-    states = [file.stat() if file.exists() else None for file in files]
-    return tuple(
-        value for state in states for value in ((state.st_size, state.st_mtime_ns) if state else (-1, -1))
-    )
+    return tuple(value for file in files for value in _state(file))
+
+
+def _state(file: Path) -> tuple[int, int]:
+    """Of a folder of frames: of all its files together."""
+    if not file.exists():
+        return -1, -1
+    states = [path.stat() for path in (file.iterdir() if file.is_dir() else [file])]
+    return sum(state.st_size for state in states), max((state.st_mtime_ns for state in states), default=-1)
 
 
 @dataclass(frozen=True)
@@ -159,7 +172,7 @@ class Journal:
             return None
         if entry.fingerprint != fingerprint(video):
             return None
-        if not self._has_landmarks(entry):
+        if self._is_outdated(entry):
             return None
         current = replace(entry, video=video)
         if _entry_bytes(current) != _entry_bytes(entry):
@@ -191,10 +204,10 @@ class Journal:
         """Removes the staging folder."""
         shutil.rmtree(self.folder / STAGING_FOLDER, ignore_errors=True)
 
-    def without_landmarks(self, videos: Iterable[SourceVideo]) -> int:
-        """How many of the videos have clips of a version that stored none: ``find`` passes them over."""
+    def outdated(self, videos: Iterable[SourceVideo]) -> int:
+        """How many of the videos were done by a version that stored less or chose other faces."""
         entries = (self.entries.get((video.corpus, video.video_id)) for video in videos)
-        return sum(entry is not None and not self._has_landmarks(entry) for entry in entries)
+        return sum(entry is not None and self._is_outdated(entry) for entry in entries)
 
     def clip_bytes(self, entry: Entry) -> int:
         """Size on disk of a video's clip files."""
@@ -204,9 +217,10 @@ class Journal:
     def _clips(self, entry: Entry) -> Path:
         return self.folder / CLIPS_FOLDER / entry.video.corpus / entry.video.video_id
 
-    def _has_landmarks(self, entry: Entry) -> bool:
+    def _is_outdated(self, entry: Entry) -> bool:
         clips = self._clips(entry)
-        return all(landmarks_path(clips / clip.file).is_file() for clip in entry.extraction.clips)
+        has_landmarks = all(landmarks_path(clips / clip.file).is_file() for clip in entry.extraction.clips)
+        return entry.choice != CHOICE or not has_landmarks
 
     def _path(self, entry: Entry) -> Path:
         return self.folder / JOURNAL_FOLDER / entry.video.corpus / f"{entry.video.video_id}.json"
@@ -244,6 +258,7 @@ def _entry_bytes(entry: Entry) -> bytes:
     }
     if entry.budget is not None:
         values["budget"] = entry.budget
+    values["choice"] = entry.choice
     return (json.dumps(values, indent=1) + "\n").encode()
 
 
@@ -255,9 +270,10 @@ def _read_entry(path: Path) -> Entry:
         extraction = values["extraction"]
         extraction["status"] = Status(extraction["status"])
         extraction["warnings"] = tuple(extraction["warnings"])
-        extraction["clips"] = tuple(
-            ClipFile(**{**clip, "box": tuple(clip["box"])}) for clip in extraction["clips"]
-        )
+        for part in ("clips", "left_out"):
+            extraction[part] = tuple(
+                ClipFile(**{**clip, "box": tuple(clip["box"])}) for clip in extraction.get(part, ())
+            )
         return Entry(
             video=SourceVideo(path=Path(), **video),
             source=values["source"],
@@ -265,6 +281,7 @@ def _read_entry(path: Path) -> Entry:
             extraction=Extraction(**extraction),
             failed=values["failed"],
             budget=values.get("budget"),
+            choice=values.get("choice", 0),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise ManifestError(f"{path}: damaged journal entry ({error}); delete it and run again") from error

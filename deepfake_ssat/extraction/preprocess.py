@@ -18,6 +18,7 @@ from deepfake_ssat.corpora import CorpusIndex, CorpusOptions, LeftOut, index_cor
 from deepfake_ssat.corpora.files import relative_name
 from deepfake_ssat.errors import CorpusError, ManifestError
 from deepfake_ssat.extraction.account import Account, make_account
+from deepfake_ssat.extraction.agreement import agreed
 from deepfake_ssat.extraction.journal import Entry, Extraction, Journal, fingerprint
 from deepfake_ssat.extraction.video import PrepareExtraction, Task
 from deepfake_ssat.manifest import (
@@ -125,12 +126,12 @@ def _process(videos: Sequence[SourceVideo], left_out: tuple[LeftOut, ...], job: 
     journal = Journal.open(job.out)
     selected = {(video.corpus, video.video_id) for video in videos}
     check_leaks([*videos, *(entry.video for key, entry in journal.entries.items() if key not in selected)])
-    redone = journal.without_landmarks(videos)
+    redone = journal.outdated(videos)
     missing = [video for video in videos if journal.find(video, job.clips) is None]
     new, failures = _extract(missing, journal, job)
     journal.close()
-    entries = [journal.entries[key] for key in sorted(journal.entries)]
     settings = job.settings
+    entries = agreed([journal.entries[key] for key in sorted(journal.entries)], settings.frame_stride)
     write_manifest(
         job.out,
         rows=[row for entry in entries for row in entry.manifest_rows(settings)],

@@ -19,7 +19,8 @@ from deepfake_ssat.errors import ManifestError, VideoError
 from deepfake_ssat.extraction.journal import ClipFile, Extraction
 from deepfake_ssat.extraction.masks import TrackPlaces, find_changed
 from deepfake_ssat.records import FaceClip, Status
-from deepfake_ssat.video import VideoReader, open_video
+from deepfake_ssat.video import VideoReader
+from deepfake_ssat.video.frame_folder import open_video_or_frames
 from deepfake_ssat.video.picture import PictureReader
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def extract_video(
     clips: int | None = None,
 ) -> Extraction:
     """Writes the clip files of one video into its staging folder; an unreadable video is a result."""
-    return _read_and_extract(task, lambda: open_video(task.path), extractor, settings, clips)
+    return _read_and_extract(task, lambda: open_video_or_frames(task.path), extractor, settings, clips)
 
 
 def extract_picture(task: Task, extractor: FaceExtractor) -> Extraction:
@@ -121,7 +122,7 @@ def _extract(
     settings: ExtractionSettings,
     num_clips: int | None,
 ) -> Extraction:
-    """The clips of all tracks; of a fake whose changed face is known, only those of that face."""
+    """The clips of the tracks that count; of a fake whose changed face is known, only those of that face."""
     warnings: list[str] = []
     metadata = reader.metadata
     faces = TrackPlaces(metadata.width, metadata.height)
@@ -132,16 +133,20 @@ def _extract(
         for clip in extraction:
             writer.write(clip)
             faces.add(clip)
-    clips, status, detail = writer.stored, extraction.status, extraction.detail
+    status, detail, kept = extraction.status, extraction.detail, extraction.counting_tracks
+    faces.keep(kept)
     changed = find_changed(faces, task.path, task.mask_path, task.original_path, warnings)
-    if clips and changed is not None:
-        clips = [clip for clip in clips if clip.track_id in changed]
-        if not clips:
+    if kept and changed is not None:
+        kept &= changed
+        if not kept:
             status, detail = Status.NO_FACE, "no face lies under the bright region of the mask"
+    stored = sorted(writer.stored, key=lambda clip: clip.file)
     return Extraction(
         status=status,
         detail=detail,
-        clips=tuple(sorted(clips, key=lambda clip: clip.file)),
+        clips=tuple(clip for clip in stored if clip.track_id in kept),
+        left_out=tuple(clip for clip in stored if clip.track_id not in kept),
+        is_changed_known=changed is not None,
         warnings=tuple(dict.fromkeys([*reader.warnings, *extraction.warnings, *warnings])),
         num_frames=extraction.num_frames,
         video_seconds=round(extraction.num_frames / fps, 3),

@@ -8,6 +8,7 @@ import torch
 
 from deepfake_ssat.config import ExtractionSettings
 from deepfake_ssat.faces.assemble import ClipAssembler
+from deepfake_ssat.faces.choice import tracks_that_count
 from deepfake_ssat.faces.mtcnn import FaceDetector
 from deepfake_ssat.faces.scan import FaceScanner, Sighting
 from deepfake_ssat.faces.windows import frames_in_windows, window_starts
@@ -51,6 +52,8 @@ class FaceExtraction:
         self.num_frames = 0
         """Decoded so far: one more than the last frame's true index."""
         self.num_clips = 0
+        self._tracks: set[int] = set()
+        """Those with a clip."""
         self._reader = reader
         self._settings = settings
         self._detector = detector
@@ -113,17 +116,27 @@ class FaceExtraction:
         return f"no face of at least {size} pixels was found in {self.num_frames} frames{where}"
 
     @property
+    def counting_tracks(self) -> set[int]:
+        """The tracks that count as the video's faces, by ``faces.choice``: no others are to be judged."""
+        return tracks_that_count([self._scanner.records[track] for track in self._tracks])
+
+    @property
     def warnings(self) -> list[str]:
-        """What makes this extraction less than it should be."""
+        """What makes this extraction less than it should be, and what was left out of it."""
         warnings = []
         if self._turn:
             warnings.append(
-                f"no face was found upright: the pictures were turned by {self._turn}° clockwise, which shows "
-                "faces"
+                f"no face was found upright: the pictures were turned by {self._turn}° clockwise, where "
+                "there are faces"
             )
         if self._starts and self.num_frames <= self._starts[-1]:
             warnings.append(
                 f"the video ended after {self.num_frames} frames, before the last window that was planned"
+            )
+        if doubtful := len(self._tracks - self.counting_tracks):
+            warnings.append(
+                f"{doubtful} of {len(self._tracks)} face tracks left out: "
+                "doubtful, small or brief beside others"
             )
         return warnings
 
@@ -147,4 +160,5 @@ class FaceExtraction:
     def _counted_clips(self, clips: Iterator[FaceClip]) -> Iterator[FaceClip]:
         for clip in clips:
             self.num_clips += 1
+            self._tracks.add(clip.track_id)
             yield clip

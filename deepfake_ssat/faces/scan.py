@@ -5,7 +5,7 @@ No frame is held longer than it takes to find the faces on both sides of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from deepfake_ssat.config import ExtractionSettings
 from deepfake_ssat.faces.appearance import describe
+from deepfake_ssat.faces.choice import TrackRecord
 from deepfake_ssat.faces.crops import LooseCrop, crop_square, cut_loosely
 from deepfake_ssat.faces.mtcnn import FaceDetector
 from deepfake_ssat.faces.shots import SUSPICIOUS, difference, find_cuts, thumbnail
@@ -69,6 +70,11 @@ class FaceScanner:
     def find_turn(self) -> int:
         """Degrees clockwise by which frames without a face must be turned to show one; 0 if none helps."""
         return self._turns.find()
+
+    @property
+    def records(self) -> Mapping[int, TrackRecord]:
+        """What was seen of each track so far."""
+        return self._tracker.records
 
     def scan(
         self, frames: Iterable[VideoFrame], patience: int | None = FORGET_FRAMES

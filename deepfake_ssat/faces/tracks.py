@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepfake_ssat.faces.appearance import likeness
+from deepfake_ssat.faces.choice import TrackRecord
 from deepfake_ssat.records import FaceDetection
 
 MAX_DISTANCE = 1.0
@@ -40,6 +41,8 @@ class Tracker:
     """Gives each detection the number of its face; a new shot begins with ``forget``."""
 
     def __init__(self) -> None:
+        self.records: dict[int, TrackRecord] = {}
+        """By number, every track so far, those that ended included."""
         self._tracks: list[Track] = []
         self._last_frame: int | None = None
         self._next_id = 0
@@ -73,7 +76,14 @@ class Tracker:
                 self._tracks.append(Track(self._next_id, frame, detection, appearances[index], np.zeros(2)))
                 self._next_id += 1
         self._last_frame = frame
+        self._record(numbers, detections)
         return numbers
+
+    def _record(self, numbers: Sequence[int], detections: Sequence[FaceDetection]) -> None:
+        largest = max(map(_side, detections), default=1.0)
+        for number, detection in zip(numbers, detections, strict=True):
+            record = self.records.setdefault(number, TrackRecord(number))
+            record.add(detection.confidence, _side(detection) / largest)
 
     def _costs(
         self, frame: int, detections: Sequence[FaceDetection], appearances: Sequence[np.ndarray]

@@ -7,37 +7,50 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import torch
 
 from deepfake_ssat.clips.resize import resize_clip
 from deepfake_ssat.errors import CheckpointError, VideoError
+from deepfake_ssat.inference.arguments import (
+    check_clips,
+    check_num_clips,
+    check_pixels,
+    checkpoint_path,
+    existing_file,
+    existing_files,
+)
 from deepfake_ssat.inference.backends import ClipScorer, make_scorer
 from deepfake_ssat.inference.device import resolve_device
 from deepfake_ssat.inference.explain import KeptClips, explanation
 from deepfake_ssat.inference.explanation import EXPLAINED_CLIPS, Explanation
 from deepfake_ssat.inference.verdict import VideoScores, scored_verdict, unscored_verdict
 from deepfake_ssat.models.checkpoint import Checkpoint, load_checkpoint
+from deepfake_ssat.progress import Progress, silent
 from deepfake_ssat.records import ClipScore, FaceClip, Status, VideoVerdict
 from deepfake_ssat.video import VideoReader, open_video
+from deepfake_ssat.video.frames import FrameReader
 
 if TYPE_CHECKING:
     from deepfake_ssat.faces.extract import FaceExtractor
-    from deepfake_ssat.inference.explanation import Explanation
 
 DEFAULT_WEIGHTS = Path(__file__).parent.parent / "weights" / "default.safetensors"
 BATCH_CLIPS = {"cpu": 1, "cuda": 8}
 """Clips scored at a time, by device: on a CPU more cost over 100 MB of memory and gain little time."""
 
+FRAMES = "frames"
+"""In place of a path, in the verdicts on a caller's own pictures."""
+
+StrPath = str | os.PathLike[str]
 OnClip = Callable[[FaceClip, ClipScore], None]
 
 
 def load_detector(
-    checkpoint: Path | str | None = None,
+    checkpoint: StrPath | None = None,
     device: str = "auto",
     *,
     decoder: bool = False,
@@ -49,7 +62,7 @@ def load_detector(
     is torch or openvino (on CPUs only: there auto is the CPU). Raises CheckpointError for files that are no
     detector of faces, ConfigError for a device or a backend that is not there.
     """
-    path = default_weights() if checkpoint is None else Path(checkpoint)
+    path = default_weights() if checkpoint is None else checkpoint_path(checkpoint)
     where = resolve_device("cpu" if (backend, device) == ("openvino", "auto") else device)
     return Detector(load_checkpoint(path, where, decoder=decoder), path, where, backend)
 
@@ -91,20 +104,67 @@ class Detector:
 
         return FaceExtractor(self.contract, str(self.device))
 
+    @overload
     def detect(
         self,
-        path: str | os.PathLike[str],
+        video: StrPath | np.ndarray | Iterable[np.ndarray],
         clips: int | None = 4,
         on_clip: OnClip | None = None,
-    ) -> VideoVerdict:
-        """Judges one file on ``clips`` clips spread over it, or on every one (None).
+        *,
+        fps: float | None = None,
+        seconds: Iterable[float] | None = None,
+    ) -> VideoVerdict: ...
 
-        A file that cannot be read, shows no face or is too short gets that status and no probability.
-        ``on_clip`` sees each clip with its score as it passes; clips are not kept.
+    @overload
+    def detect(
+        self,
+        video: Iterable[StrPath],
+        clips: int | None = 4,
+        on_clip: OnClip | None = None,
+        *,
+        progress: Progress = silent,
+    ) -> list[VideoVerdict]: ...
+
+    def detect(
+        self,
+        video: Any,
+        clips: int | None = 4,
+        on_clip: OnClip | None = None,
+        *,
+        fps: float | None = None,
+        seconds: Iterable[float] | None = None,
+        progress: Progress = silent,
+    ) -> VideoVerdict | list[VideoVerdict]:
+        """Judges a video on ``clips`` clips spread over it, or on every one (None).
+
+        ``video`` is a file, or several, which give a list; or frames: an array (T, H, W, 3) uint8 RGB, or
+        pictures (H, W, 3) one by one, of one size, with their ``fps`` or their times in ``seconds``. One by
+        one all of them are looked at, as nobody knows how many will come. A video that cannot be read, shows
+        no face or is too short gets that status and no probability. ``on_clip`` sees each clip with its score
+        as it passes; clips are not kept. Raises MissingFileError for a file that is not there, ConfigError
+        for what is not as described.
         """
-        name = os.fspath(path)
+        check_clips(clips)
+        if fps is not None or seconds is not None:
+            frames = partial(FrameReader, video, fps=fps, seconds=seconds)
+            return self._judge_opened(FRAMES, frames, clips, on_clip)
+        if isinstance(video, (str, os.PathLike)):
+            name = existing_file(video, "video")
+            return self._judge_opened(name, partial(open_video, name), clips, on_clip)
+        files = existing_files(video, "video")
+        with progress("judging", "video", len(files)) as advance:
+            verdicts = []
+            for file in files:
+                verdicts.append(self.detect(file, clips, on_clip))
+                advance()
+        return verdicts
+
+    def _judge_opened(
+        self, name: str, opened: Callable[[], VideoReader], clips: int | None, on_clip: OnClip | None
+    ) -> VideoVerdict:
+        """A video that cannot be read is a result."""
         try:
-            with open_video(name) as video:
+            with opened() as video:
                 return self.judge(name, video, clips, on_clip)
         except VideoError as error:
             return unscored_verdict(name, Status.UNREADABLE, [str(error)])
@@ -119,8 +179,9 @@ class Detector:
         """Judges one file as ``detect`` does, with heat maps of its ``num_clips`` highest scores.
 
         Maps are computed by torch whatever the backend; those of the reconstruction error need a detector
-        that was loaded with its decoder.
+        that was loaded with its decoder, and ``notes`` tells where it has none. Raises as ``detect`` does.
         """
+        check_num_clips(num_clips)
         kept = KeptClips(num_clips)
 
         def keep(clip: FaceClip, score: ClipScore) -> None:
@@ -133,12 +194,17 @@ class Detector:
 
     def score(self, pixels: np.ndarray | torch.Tensor) -> np.ndarray:
         """(B, T, H, W, C) uint8 of the model's frames and size -> (B,) probabilities of fake, calibrated."""
+        check_pixels(pixels, self.checkpoint.settings)
         return self.scorer.score(pixels)
 
     def judge(
         self, name: str, video: VideoReader, clips: int | None = None, on_clip: OnClip | None = None
     ) -> VideoVerdict:
-        """As ``detect``, of a video that is open already."""
+        """As ``detect``, of a video that is open already.
+
+        Which tracks count as faces is known at the end only: ``on_clip`` sees the clips of the others too.
+        """
+        check_clips(clips)
         extraction = self._extractor.extract(video, clips)
         scores = VideoScores()
         for batch in _batches(extraction, BATCH_CLIPS[self.device.type]):
@@ -149,9 +215,11 @@ class Detector:
         warnings = [*video.warnings, *extraction.warnings]
         if extraction.status is not Status.SCORED:
             return unscored_verdict(name, extraction.status, [extraction.detail, *warnings], video.metadata)
+        faces = extraction.counting_tracks
+        judged = [score for score in scores.clips if score.track_id in faces]
         decision = self.checkpoint.decision
         return scored_verdict(
-            name, scores.clips, scores.boxes, decision.aggregation, decision, warnings, video.metadata
+            name, judged, scores.boxes, decision.aggregation, decision, warnings, video.metadata
         )
 
     def _score_clips(self, batch: list[FaceClip]) -> list[float]:

@@ -20,6 +20,13 @@ from deepfake_ssat.models.checkpoint import Checkpoint
 from deepfake_ssat.models.pixels import normalize_pixels
 from deepfake_ssat.records import ClipScore, FaceClip, VideoVerdict
 
+SPARE_CLIPS = 4
+"""Kept for each that will be explained: those of tracks that do not count as faces in the end go."""
+NO_ERROR_MAP = (
+    "No map of the reconstruction error: the loaded weights have no decoder (training with ssat or supmae "
+    "stores one; from Python, load_detector(..., decoder=True) keeps it)."
+)
+
 
 @dataclass
 class KeptClips:
@@ -38,16 +45,23 @@ class KeptClips:
             self.marks[frame].append(FrameMark(clip.track_id, tuple(box), score.probability))
         self._count += 1
         entry = (score.probability, -self._count, clip, score)
-        if len(self._heap) < self.num_clips:
+        if len(self._heap) < SPARE_CLIPS * self.num_clips:
             heapq.heappush(self._heap, entry)
         elif self.num_clips:
             heapq.heappushpop(self._heap, entry)
 
-    def highest(self) -> list[tuple[FaceClip, ClipScore]]:
-        """The kept clips, the highest score first; of equal ones the earlier."""
-        return [
-            (clip, score) for _, _, clip, score in sorted(self._heap, key=lambda kept: kept[:2], reverse=True)
-        ]
+    def highest(self, faces: set[int]) -> list[tuple[FaceClip, ClipScore]]:
+        """The clips to be explained, of these tracks, the highest score first; of equal ones the earlier."""
+        ordered = sorted(self._heap, key=lambda kept: kept[:2], reverse=True)
+        return [(clip, score) for _, _, clip, score in ordered if clip.track_id in faces][: self.num_clips]
+
+    def marks_of(self, faces: set[int]) -> dict[int, tuple[FrameMark, ...]]:
+        """By frame, the marks of these tracks."""
+        chosen = {
+            frame: tuple(mark for mark in marks if mark.track_id in faces)
+            for frame, marks in self.marks.items()
+        }
+        return {frame: marks for frame, marks in chosen.items() if marks}
 
 
 def explanation(
@@ -55,13 +69,15 @@ def explanation(
 ) -> Explanation:
     """A verdict with the maps of the clips that were kept.
 
-    Those of the reconstruction error need a checkpoint that was loaded with its decoder.
+    Those of the reconstruction error need a checkpoint that was loaded with its decoder; notes tell of none.
     """
+    faces = {face.track_id for face in verdict.faces}
     return Explanation(
         verdict=verdict,
-        clips=tuple(_explain_clip(checkpoint, device, clip, score) for clip, score in kept.highest()),
-        thumbnails=kept.thumbnails,
-        marks={frame: tuple(marks) for frame, marks in kept.marks.items()},
+        clips=tuple(_explain_clip(checkpoint, device, clip, score) for clip, score in kept.highest(faces)),
+        thumbnails={track: picture for track, picture in kept.thumbnails.items() if track in faces},
+        marks=kept.marks_of(faces),
+        notes=() if checkpoint.model.autoencoder() is not None else (NO_ERROR_MAP,),
     )
 
 

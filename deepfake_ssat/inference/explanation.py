@@ -44,6 +44,8 @@ class Explanation:
     """Per track one face crop (H, W, 3) uint8."""
     marks: dict[int, tuple[FrameMark, ...]]
     """By true frame index: every face that was analysed there."""
+    notes: tuple[str, ...] = ()
+    """What could not be shown, and why."""
 
 
 @dataclass(frozen=True)

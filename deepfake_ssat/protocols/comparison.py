@@ -71,9 +71,19 @@ class CommonVideos:
 
 
 @dataclass(frozen=True)
+class ComparedRun:
+    """Where the scores of a method were read."""
+
+    method: str
+    folder: str
+    seed: int | None
+
+
+@dataclass(frozen=True)
 class Comparison:
     """All of it."""
 
+    runs: tuple[ComparedRun, ...]
     videos: tuple[CommonVideos, ...]
     summaries: tuple[MethodSummary, ...]
     differences: tuple[MethodDifference, ...]
@@ -94,8 +104,22 @@ def compare_methods(columns: Columns) -> Comparison:
                 if (found := _difference(videos, metric, methods, first, second)) is not None
             ]
     return Comparison(
-        tuple(common), tuple(summaries), tuple(_concluded(differences, common)), tuple(_doubts(columns))
+        runs=_compared_runs(columns),
+        videos=tuple(common),
+        summaries=tuple(summaries),
+        differences=tuple(_concluded(differences, common)),
+        warnings=tuple(_doubts(columns)),
     )
+
+
+def _compared_runs(columns: Columns) -> tuple[ComparedRun, ...]:
+    found = {
+        ComparedRun(name, run.source, run.seed)
+        for methods in columns.values()
+        for name, runs in methods.items()
+        for run in runs
+    }
+    return tuple(sorted(found, key=lambda run: (run.method, run.folder, str(run.seed))))
 
 
 def _common(column: str, methods: Mapping[str, Sequence[JudgedRun]]) -> CommonVideos:

@@ -6,20 +6,22 @@ results is the name that the video was uploaded under.
 
 from __future__ import annotations
 
-import os
+import contextlib
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
-from deepfake_ssat.errors import DeepfakeError
+from deepfake_ssat.errors import DeepfakeError, OutputError
 from deepfake_ssat.inference.description import checkpoint_record, settings_record
 from deepfake_ssat.inference.detector import load_detector
 from deepfake_ssat.models.checkpoint import file_hash
 from deepfake_ssat.outputs import write_file
 from deepfake_ssat.records import ClipScore, FaceClip
-from deepfake_ssat.reporting.html import FileFacts, page_bytes, render_report
-from deepfake_ssat.reporting.verdicts import results_document, results_json
+from deepfake_ssat.reporting.detection_report import results_document
+from deepfake_ssat.reporting.documents import json_text
+from deepfake_ssat.reporting.page import FileFacts, render_report
+from deepfake_ssat.serving.sandbox import NO_ROOM
 from deepfake_ssat.serving.storage import PROGRESS, REPORT, RESULT, VIDEO
 from deepfake_ssat.video import open_video
 
@@ -44,8 +46,8 @@ def analyse(folder: Path, name: str, checkpoint: Path | None, device: str, clips
     shown = "all" if clips is None else clips
     command = f"deepfake-ssat detect VIDEO --checkpoint {detector.path} --clips {shown} --report report.html"
     page = render_report(document, explanation, facts, detector.contract, command=command)
-    write_file(folder / REPORT, page_bytes(page))
-    write_file(folder / RESULT, results_json(document).encode())
+    write_file(folder / REPORT, page)
+    write_file(folder / RESULT, json_text(document))
 
 
 class _Progress:
@@ -65,13 +67,13 @@ class _Progress:
         if self._seconds and time.monotonic() - self._written > PROGRESS_SECONDS:
             self._written = time.monotonic()
             part = min(score.end_seconds / self._seconds, 1.0) * EXPLAINING
-            unfinished = self._file.with_suffix(".part")
-            unfinished.write_text(f"{part:.3f}")
-            os.replace(unfinished, self._file)
+            # A courtesy: a full disk must not end the analysis.
+            with contextlib.suppress(OutputError):
+                write_file(self._file, f"{part:.3f}".encode())
 
 
 def main() -> None:
-    """Exit code 2 and one line for what cannot be used; a bug keeps its traceback."""
+    """Exit code 2 and one line for what cannot be used, 28 for no room; a bug keeps its traceback."""
     folder, name, checkpoint, device, clips = sys.argv[1:]
     try:
         analyse(
@@ -81,6 +83,8 @@ def main() -> None:
             device,
             None if clips == "all" else int(clips),
         )
+    except OutputError:
+        raise SystemExit(NO_ROOM) from None
     except DeepfakeError as error:
         sys.stderr.write(f"error: {error}\n")
         raise SystemExit(2) from None

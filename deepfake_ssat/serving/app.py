@@ -6,12 +6,18 @@ A video is sent as the raw body of a POST, so that it is never larger on disk th
 from __future__ import annotations
 
 import asyncio
+import errno
 import hmac
-from collections.abc import AsyncIterator, Sequence
+import logging
+import shutil
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.middleware.trustedhost import TrustedHostMiddleware
@@ -20,6 +26,7 @@ from fastapi.security import APIKeyHeader
 from pydantic import BaseModel
 
 from deepfake_ssat.config.service import MEGABYTE, ServiceLimits
+from deepfake_ssat.errors import DeepfakeError
 from deepfake_ssat.serving.jobs import Job, JobState, JobStore, new_job_id
 from deepfake_ssat.serving.storage import REPORT, RESULT, VIDEO, JobFolders
 from deepfake_ssat.serving.uploads import RefusedUploadError, check, receive, shown_name
@@ -27,6 +34,9 @@ from deepfake_ssat.serving.worker import ANALYSE, Workers
 from deepfake_ssat.version import __version__
 
 STATIC = Path(__file__).parent / "static"
+MODEL_SECONDS = 60
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+LOGGER = logging.getLogger(__name__)
 KEY_HEADER = APIKeyHeader(name="X-API-Key", auto_error=False)
 PAGE_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'"
 REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox allow-popups"
@@ -63,8 +73,8 @@ class ServiceSettings:
 
     folder: Path
     limits: ServiceLimits = field(default_factory=ServiceLimits)
-    model: dict[str, Any] = field(default_factory=dict)
-    """What ``/api/v1/model`` tells of the checkpoint."""
+    describe: Callable[[], dict[str, Any]] = dict
+    """Checks the checkpoint and gives what ``/api/v1/model`` tells of it; no job runs before."""
     analysis_options: Sequence[str] = ()
     """Handed to the analysing child, such as the checkpoint's path."""
     analysis_module: str = ANALYSE
@@ -84,6 +94,29 @@ class Service:
             self.store, self.folders, settings.limits, settings.analysis_options, settings.analysis_module
         )
         self.uploads = 0
+        self.model: Future[dict[str, Any]] = Future()
+
+    def start(self) -> None:
+        """Tidies up after an earlier run; jobs begin once the checkpoint is known to be good."""
+        self.workers.recover()
+        threading.Thread(target=self._begin, name="start", daemon=True).start()
+
+    def _begin(self) -> None:
+        try:
+            self.model.set_result(self.settings.describe())
+        except Exception as error:
+            self.model.set_exception(error)
+            if not isinstance(error, DeepfakeError):
+                raise
+        else:
+            self.workers.start()
+
+    @property
+    def status(self) -> Literal["starting", "ok", "failing"]:
+        """Whether jobs are worked on: an answering service alone would not tell."""
+        if not self.model.done():
+            return "starting"
+        return "ok" if self.model.exception() is None and self.workers.alive else "failing"
 
     def answer(self, job: Job) -> JobAnswer:
         """A job with the addresses of what it gave."""
@@ -114,9 +147,9 @@ class Service:
             raise RefusedUploadError(429, "too many uploads at the same time: try again in a moment")
         self.uploads += 1
         job_id = new_job_id()
-        folder = self.folders.make(job_id)
         accepted = False
         try:
+            folder = self.folders.make(job_id)
             size, sha256 = await receive(request.stream(), folder / VIDEO, limits)
             await asyncio.to_thread(check, folder / VIDEO, limits)
             job = await asyncio.to_thread(self.store.add, job_id, shown_name(name), size, sha256)
@@ -148,7 +181,7 @@ def _job(service: Annotated[Service, Depends(_service)], job_id: str) -> Job:
 FoundService = Annotated[Service, Depends(_service)]
 FoundJob = Annotated[Job, Depends(_job)]
 REFUSALS: dict[int | str, dict[str, Any]] = {
-    code: {"model": ErrorAnswer} for code in (400, 401, 404, 408, 409, 413, 415, 422, 429)
+    code: {"model": ErrorAnswer} for code in (400, 401, 404, 408, 409, 413, 415, 422, 429, 503, 507)
 }
 api = APIRouter(prefix="/api/v1", dependencies=[Depends(_require_key)], responses=REFUSALS)
 
@@ -171,6 +204,15 @@ async def submit_video(
     if content_type != "application/octet-stream" and not content_type.startswith("video/"):
         raise RefusedUploadError(415, "send the video's bytes as application/octet-stream or video/*")
     return service.answer(await service.submit(request, name))
+
+
+@api.get("/jobs")
+def job_states(
+    service: FoundService, job_ids: Annotated[list[str] | None, Query(alias="id", max_length=200)] = None
+) -> list[JobAnswer]:
+    """Those of the named jobs that are known: nobody is told of jobs whose ids they were not given."""
+    found = (service.store.find(job_id) for job_id in job_ids or ())
+    return [service.answer(job) for job in found if job is not None]
 
 
 @api.get("/jobs/{job_id}")
@@ -204,8 +246,8 @@ def delete_job(service: FoundService, job: FoundJob) -> None:
 
 @api.get("/model")
 def model_information(service: FoundService) -> dict[str, Any]:
-    """The checkpoint that judges: hash, contract, threshold, what was measured."""
-    return service.settings.model
+    """The checkpoint that judges: hash, contract, threshold, what was measured; waits until it is checked."""
+    return service.model.result(timeout=MODEL_SECONDS)
 
 
 @api.get("/limits")
@@ -227,7 +269,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.service = Service(settings)
-        app.state.service.workers.start()
+        app.state.service.start()
         yield
         await asyncio.to_thread(app.state.service.workers.stop)
 
@@ -242,11 +284,16 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         headers = {"Retry-After": "30"} if refusal.status == 429 else None
         return JSONResponse({"error": refusal.reason}, refusal.status, headers)
 
-    @app.get("/health", include_in_schema=True)
-    def health(service: FoundService) -> dict[str, Any]:
-        """Whether the service answers, and how long its queue is."""
+    app.add_exception_handler(OSError, _out_of_order)
+    app.add_exception_handler(sqlite3.Error, _out_of_order)
+
+    @app.get("/health", include_in_schema=True, responses={503: {"description": "No job is worked on."}})
+    def health(service: FoundService, response: Response) -> dict[str, Any]:
+        """Whether jobs are accepted and worked on, and how long the queue is."""
+        status = service.status
+        response.status_code = 503 if status == "failing" else 200
         return {
-            "status": "ok",
+            "status": status,
             "version": __version__,
             "queued": service.store.count(JobState.QUEUED),
             "running": service.store.count(JobState.RUNNING),
@@ -270,6 +317,17 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         return response
 
     return app
+
+
+async def _out_of_order(request: Request, error: Exception) -> JSONResponse:
+    """What the disk or the database refused; nothing that was accepted is lost by it."""
+    LOGGER.error("%s: %s", type(error).__name__, error)
+    # SQLite calls a full disk an I/O error where it has no room for its index of the log.
+    room = shutil.disk_usage(_service(request).folders.root).free
+    if getattr(error, "errno", None) in NO_SPACE or "disk is full" in str(error) or room < MEGABYTE:
+        return JSONResponse({"error": "the service's disk is full: nothing was taken, try again later"}, 507)
+    answer = {"error": "the service cannot use its folder at the moment: try again later"}
+    return JSONResponse(answer, 503, {"Retry-After": "30"})
 
 
 def _static(name: str) -> Any:

@@ -10,9 +10,8 @@ import sys
 from pathlib import Path
 
 from deepfake_ssat.errors import VideoError
+from deepfake_ssat.serving.uploads import TOO_LARGE, UNREADABLE
 from deepfake_ssat.video import open_video
-
-UNREADABLE, TOO_LARGE = 10, 11
 
 
 def probe(path: Path, max_seconds: float, max_megapixels: float) -> tuple[int, str]:

@@ -17,6 +17,8 @@ from pathlib import Path
 POLL_SECONDS = 0.1
 PR_SET_PDEATHSIG = 1
 MAX_WRITTEN_BYTES = 1_000_000_000
+NO_ROOM = 28
+"""Exit code of a child that could not write its result."""
 OUT_OF_MEMORY = ("MemoryError", "allocate memory", "bad_alloc", "not enough memory")
 
 
@@ -61,18 +63,19 @@ def run_child(
             preexec_fn=_limiter(limits, os.getpid()),
         )
     failure = None
-    while child.poll() is None:
-        if time.monotonic() - started > limits.seconds:
-            failure = f"stopped after {limits.seconds:g} seconds, the limit for one analysis"
-        elif stop is not None and stop():
-            failure = "stopped with the service"
-        if failure:
+    try:
+        while failure is None and child.poll() is None:
+            if time.monotonic() - started > limits.seconds:
+                failure = f"stopped after {limits.seconds:g} seconds, the limit for one analysis"
+            elif stop is not None and stop():
+                failure = "stopped with the service"
+            elif on_poll:
+                on_poll()
+            time.sleep(POLL_SECONDS)
+    finally:
+        if child.poll() is None:
             _kill_group(child)
-            break
-        if on_poll:
-            on_poll()
-        time.sleep(POLL_SECONDS)
-    code = child.wait()
+        code = child.wait()
     if failure is None and code != 0:
         failure = _reason(code, errors)
     errors.unlink(missing_ok=True)

@@ -6,7 +6,13 @@ FOLDER/jobs.sqlite, FOLDER/jobs/<id>/{video, progress, result.json, report.html}
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from deepfake_ssat.errors import ConfigError, OutputError
 
 VIDEO, PROGRESS, RESULT, REPORT = "video", "progress", "result.json", "report.html"
 
@@ -16,14 +22,32 @@ class JobFolders:
 
     def __init__(self, root: Path):
         self.root = root
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._jobs = root / "jobs"
-        self._jobs.mkdir(mode=0o700, exist_ok=True)
+        try:
+            for folder in (root, self._jobs):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{root} cannot be made ({error.strerror}); give another --folder") from error
 
     @property
     def database(self) -> Path:
         """The SQLite file."""
         return self.root / "jobs.sqlite"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """For one service at a time: a second would take the first one's jobs and uploads for leftovers."""
+        lock = FileLock(self.root / ".serve.lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise ConfigError(
+                f"{self.root}: another service works in this folder; stop it, or give another --folder"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def make(self, job_id: str) -> Path:
         """A new, empty folder that only this user can read."""

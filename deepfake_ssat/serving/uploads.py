@@ -10,10 +10,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from deepfake_ssat.config.service import MEGABYTE, ServiceLimits
-from deepfake_ssat.serving.probe import TOO_LARGE
 from deepfake_ssat.serving.sandbox import ChildLimits, run_child
 
 PROBE = "deepfake_ssat.serving.probe"
+UNREADABLE, TOO_LARGE = 10, 11
+"""Exit codes of the probe."""
 PROBE_SECONDS = 30.0
 SHOWN_NAME_LENGTH = 120
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import sqlite3
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from deepfake_ssat.config.service import MEGABYTE, ServiceLimits
 from deepfake_ssat.serving.jobs import Job, JobStore
-from deepfake_ssat.serving.sandbox import ChildLimits, run_child
+from deepfake_ssat.serving.sandbox import NO_ROOM, ChildLimits, run_child
 from deepfake_ssat.serving.storage import PROGRESS, RESULT, VIDEO, JobFolders
 
 IDLE_SECONDS = 0.5
 CLEANING_SECONDS = 60.0
 ANALYSE = "deepfake_ssat.serving.analyse"
+LOGGER = logging.getLogger(__name__)
+Result = TypeVar("Result")
 
 
 class Workers:
@@ -37,10 +43,13 @@ class Workers:
         ]
         self._threads.append(threading.Thread(target=self._clean_regularly, name="cleaner", daemon=True))
 
-    def start(self) -> None:
-        """Puts interrupted jobs back into the queue, removes what no job owns, and begins."""
+    def recover(self) -> None:
+        """Puts interrupted jobs back into the queue and removes what no job owns; before any upload."""
         self._store.recover()
         self._folders.remove_strangers(self._store.ids())
+
+    def start(self) -> None:
+        """Begins with the queue."""
         for thread in self._threads:
             thread.start()
 
@@ -48,7 +57,13 @@ class Workers:
         """Ends running analyses; their jobs wait again at the next start."""
         self._stopping.set()
         for thread in self._threads:
-            thread.join(timeout=10)
+            if thread.is_alive():
+                thread.join(timeout=10)
+
+    @property
+    def alive(self) -> bool:
+        """Whether every thread is there to do its part."""
+        return all(thread.is_alive() for thread in self._threads)
 
     def clean(self, now: float | None = None) -> None:
         """Deletes the results of jobs that ended longer ago than they are kept."""
@@ -59,13 +74,32 @@ class Workers:
 
     def _work(self) -> None:
         while not self._stopping.is_set():
-            job = self._store.claim_next()
+            job = _attempt(self._store.claim_next)
             if job is None:
                 self._stopping.wait(IDLE_SECONDS)
             else:
-                self._analyse(job)
+                self._do(job)
 
-    def _analyse(self, job: Job) -> None:
+    def _do(self, job: Job) -> None:
+        """One job to its end; whatever goes wrong is this job's failure, and the next one has its turn."""
+        try:
+            failure = self._analyse(job)
+        except Exception as error:
+            LOGGER.exception("job %s", job.id)
+            failure = f"the service failed at it ({type(error).__name__}); send the video again"
+        if self._stopping.is_set() and failure:
+            return  # Still "running" in the database: the next start puts it back into the queue.
+        # While the disk is full the end of a job cannot be noted: it is not forgotten over the next one.
+        while not _attempt(lambda: self._finish(job, failure)) and not self._stopping.wait(IDLE_SECONDS):
+            pass
+
+    def _finish(self, job: Job, failure: str | None) -> bool:
+        (self._folders.of(job.id) / VIDEO).unlink(missing_ok=True)
+        self._store.finish(job.id, failure)
+        return True
+
+    def _analyse(self, job: Job) -> str | None:
+        """Why it failed, or None."""
         folder = self._folders.of(job.id)
         limits = ChildLimits(self._limits.job_seconds, int(self._limits.job_memory_megabytes * MEGABYTE))
         outcome = run_child(
@@ -73,21 +107,33 @@ class Workers:
             [str(folder), job.name, *self._options],
             limits,
             folder,
-            on_poll=lambda: self._store.set_progress(job.id, read_progress(folder)),
+            on_poll=lambda: self._note_progress(job, folder),
             stop=self._stopping.is_set,
         )
-        if self._stopping.is_set() and outcome.failure:
-            return  # Still "running" in the database: the next start puts it back into the queue.
-        failure = outcome.failure
-        if failure is None and not (folder / RESULT).is_file():
-            failure = "the analysis ended without a result"
-        (folder / VIDEO).unlink(missing_ok=True)
-        self._store.finish(job.id, failure)
+        if outcome.code == NO_ROOM:
+            return "the service has no room on its disk for the result; send the video again later"
+        if outcome.failure is None and not (folder / RESULT).is_file():
+            return "the analysis ended without a result"
+        return outcome.failure
+
+    def _note_progress(self, job: Job, folder: Path) -> None:
+        # A courtesy: a full disk or a busy database must not end the analysis.
+        with contextlib.suppress(sqlite3.Error):
+            self._store.set_progress(job.id, read_progress(folder))
 
     def _clean_regularly(self) -> None:
         while not self._stopping.is_set():
-            self.clean()
+            _attempt(self.clean)
             self._stopping.wait(CLEANING_SECONDS)
+
+
+def _attempt(step: Callable[[], Result]) -> Result | None:
+    """What a step gives; None where it failed, which is logged: its thread must live on."""
+    try:
+        return step()
+    except Exception:
+        LOGGER.exception("the service goes on after an error")
+        return None
 
 
 def read_progress(folder: Path) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from rich.console import Console
 
 from deepfake_ssat.clips.items import error_without_worker_traceback
 from deepfake_ssat.config import Experiment
@@ -18,19 +19,21 @@ from deepfake_ssat.training.session import train
 LOCK_FILE = ".train.lock"
 
 
-def train_experiment(experiment: Experiment, root: Path) -> RunFolder:
+def train_experiment(experiment: Experiment, root: Path, console: Console | None = None) -> RunFolder:
     """Trains to the last epoch, going on where the folder's run was killed; a finished one is left alone.
 
-    Under torchrun every process calls it. Raises DeepfakeError for what the user can correct.
+    What happens is told on the console, by default on none, and in the folder's train.log. Under torchrun
+    every process calls it. Raises DeepfakeError for what the user can correct.
     """
     processes, folder = torchrun_processes(), RunFolder(root)
+    console = console or Console(quiet=True)
     try:
         if processes.rank:
-            train(experiment, folder, processes, Reporter(None))
+            train(experiment, folder, processes, Reporter(None, console))
             return folder
         make_folder(root)
         with FileLock(root / LOCK_FILE, timeout=0):
-            train(experiment, folder, processes, Reporter(root / "train.log"))
+            train(experiment, folder, processes, Reporter(root / "train.log", console))
     except Timeout as error:
         raise TrainingError(
             f"{root}: another run is training there; wait for it, or give another --out"

@@ -11,8 +11,8 @@ from rich.console import Console
 class Reporter:
     """Says lines on the screen and keeps them in train.log, with the time."""
 
-    def __init__(self, log_file: Path | None, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False, soft_wrap=True)
+    def __init__(self, log_file: Path | None, console: Console) -> None:
+        self.console = console
         self._log_file = log_file
 
     def say(self, line: str) -> None:

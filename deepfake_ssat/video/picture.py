@@ -27,7 +27,7 @@ class PictureReader:
 
     def __init__(self, path: Path) -> None:
         self.warnings: list[str] = []
-        self._pixels, codec = _load(path)
+        self._pixels, codec = load_picture(path)
         height, width = self._pixels.shape[:2]
         self.metadata = VideoMetadata(FPS, 1, width, height, 0, codec, None)
 
@@ -59,8 +59,8 @@ class PictureReader:
         return cv2.resize(self._pixels, (width, height), interpolation=cv2.INTER_AREA)
 
 
-def _load(path: Path) -> tuple[np.ndarray, str]:
-    """(H, W, 3) uint8 RGB and the format's name."""
+def load_picture(path: Path) -> tuple[np.ndarray, str]:
+    """(H, W, 3) uint8 RGB, turned as its camera tag says, and the format's name."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Of odd tags and of sizes, which the limit below judges.

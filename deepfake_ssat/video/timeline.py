@@ -15,7 +15,7 @@ from deepfake_ssat.video.survey import Run, StreamSurvey
 
 MICROSECONDS = 1_000_000
 BESIDE_JOIN = range(-2, 1)
-"""Packets, counted from the first new one, that FFmpeg takes for damaged where transport streams were joined."""
+"""Packets, from the first new one, that FFmpeg takes for damaged where transport streams were joined."""
 
 
 @dataclass(frozen=True)

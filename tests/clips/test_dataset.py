@@ -1,5 +1,6 @@
 """Face clips as examples: which frames, which size, which randomness."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ from torch._utils import ExceptionWrapper
 from torch.utils.data import DataLoader
 
 from deepfake_ssat.clips.augment import build_augmentation
-from deepfake_ssat.clips.dataset import FaceClipDataset, spread_windows
+from deepfake_ssat.clips.dataset import FaceClipDataset, spread_over_rows, spread_windows
 from deepfake_ssat.clips.items import error_without_worker_traceback, limit_worker_threads
+from deepfake_ssat.clips.sampling import fake_fraction
 from deepfake_ssat.clips.storage import ClipWriter
 from deepfake_ssat.config import Augmentation, ExtractionSettings
 from deepfake_ssat.errors import ManifestError
@@ -134,6 +136,53 @@ def test_validation_windows_are_fixed_spread_and_not_augmented(manifest):
 )
 def test_windows_are_spread_from_end_to_end(num_frames, frames, windows, starts):
     assert spread_windows(num_frames, frames, windows) == starts
+
+
+def _broken(tmp_path, lengths, label=FAKE):
+    """One face whose frames are in several rows, a gap between each two, beside an unbroken genuine one."""
+    rows = [
+        replace(_row("broken", length, label), clip_file=f"clips/broken_{part}.mp4", first_frame=100 * part)
+        for part, length in enumerate(lengths)
+    ]
+    rows.append(_row("whole", 16, REAL))
+    for row in rows:
+        _write(tmp_path, row)
+    return Manifest(tmp_path, tuple(rows), _CONTRACT, (), "hash")
+
+
+def test_face_in_five_runs_is_drawn_as_often_as_one_in_one(tmp_path):
+    dataset = _dataset(_broken(tmp_path, [8, 9, 10, 8, 8]), training=True, clips=2)
+    assert dataset.labels == [FAKE, FAKE, REAL, REAL]
+    assert fake_fraction(dataset.labels) == 0.5
+
+
+def test_every_window_of_a_broken_face_is_drawn_and_none_spans_a_gap(tmp_path):
+    dataset = _dataset(_broken(tmp_path, [8, 10]), training=True, clips=1)
+    shown = []
+    for epoch in range(60):
+        dataset.set_epoch(epoch)
+        frames = _shown(dataset[0])
+        assert frames == list(range(frames[0], frames[0] + 8))
+        shown.append(frames[0])
+    # One window in the first row, three in the second, where the windows 0 of both look alike.
+    counts = [shown.count(start) for start in range(3)]
+    assert sum(counts) == 60
+    assert counts[0] > max(counts[1:])
+
+
+@pytest.mark.parametrize(
+    ("lengths", "windows", "chosen"),
+    [
+        ([40], 4, [(0, 0), (0, 12), (0, 24)]),
+        ([160], 1, [(0, 72)]),
+        ([16, 16, 16], 2, [(0, 0), (1, 0)]),
+        ([16, 160], 2, [(1, 0), (1, 144)]),
+        ([64, 64], 4, [(0, 0), (0, 48), (1, 0), (1, 48)]),
+        ([1, 1], 4, [(0, 0), (1, 0)]),
+    ],
+)
+def test_windows_are_spread_over_the_rows_of_a_face(lengths, windows, chosen):
+    assert spread_over_rows(lengths, 16, windows) == chosen
 
 
 def test_single_frames_serve_the_image_model(manifest):

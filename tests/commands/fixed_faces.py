@@ -31,6 +31,10 @@ class FixedExtraction:
     num_frames: int = 0
     warnings: list[str] = field(default_factory=list)
 
+    @property
+    def counting_tracks(self):
+        return set(self.boxes)
+
     def __iter__(self):
         frames, given = [], 0
         for frame in self.reader:

@@ -162,6 +162,19 @@ def test_temperature_alone_leaves_the_bias(checkpoint, manifest, tmp_path):
     assert decision.calibration.method == "temperature"
 
 
+def test_rules_become_the_new_decisions(checkpoint, manifest, tmp_path):
+    path = tmp_path / "new.safetensors"
+    report = _calibrate(checkpoint, [manifest], path, clip_rule="median", face_rule="mean")
+    aggregation = load_checkpoint(path).decision.aggregation
+    assert (aggregation.clips, aggregation.faces) == ("median", "mean")
+    assert report["scoring"]["aggregation"] == "median over a face's clips, mean over a video's faces"
+    found = evaluation.evaluate(path, manifest.root, selection=Selection(splits=("val",)), device="cpu")
+    assert found.threshold == load_checkpoint(path).decision.threshold
+    stored = {line["video_id"]: float(line["probability"]) for line in _lines(_folder(path) / "videos.csv")}
+    measured = {video.video_id: video.probability for video in found.videos if video.label is not None}
+    assert measured == pytest.approx(stored, abs=2e-5)
+
+
 def test_calibrating_again_starts_from_the_logits(out, checkpoint, manifest, tmp_path):
     _calibrate(out, [manifest], tmp_path / "again.safetensors")
     first, second = load_checkpoint(out).decision, load_checkpoint(tmp_path / "again.safetensors").decision

@@ -12,7 +12,8 @@ from deepfake_ssat.cli import app
 from deepfake_ssat.commands import compare
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.protocols.results import JudgedVideo, fold_json
-from deepfake_ssat.reporting.evaluation.files import report_json, videos_csv
+from deepfake_ssat.reporting.documents import write_files
+from deepfake_ssat.reporting.evaluation_report import report_json, videos_csv
 from tests.protocols.fold_results import fold_result
 from tests.reporting.evaluations import make_report, scored_video
 
@@ -33,9 +34,7 @@ def write_evaluation(folder, strength, seed=0, method="ssat", per_class=40):
     facts = report.provenance["checkpoint"]
     checkpoint = {**facts, "sha256": f"{method}{seed}", "provenance": {"config": config}}
     report = replace(report, provenance={**report.provenance, "checkpoint": checkpoint})
-    folder.mkdir(parents=True)
-    (folder / "report.json").write_text(report_json(report))
-    (folder / "videos.csv").write_text(videos_csv(report))
+    write_files(folder, {"videos.csv": videos_csv(report), "report.json": report_json(report)})
     return folder
 
 

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from deepfake_ssat.commands.detect import list_videos, parse_clips, run
+from deepfake_ssat.commands.detect import list_videos, run
+from deepfake_ssat.config.extraction import parse_clips
 from deepfake_ssat.errors import CheckpointError, ConfigError, OutputError
 from deepfake_ssat.faces import extract
 from deepfake_ssat.inference.detector import Detector
 from deepfake_ssat.records import Status, Verdict, VideoVerdict
-from deepfake_ssat.reporting.verdicts import print_verdicts, results_csv
+from deepfake_ssat.reporting.detection_report import results_csv, show
 from tests.inference.scripted import ScriptedExtractor, face_clip, write_checkpoint
 from tests.videos import write_video
 
@@ -211,7 +212,7 @@ def test_number_of_clips_is_positive_or_all(text):
 def shown(verdicts, width=80):
     console = Console(width=width, file=open(os.devnull, "w"), record=True)  # noqa: SIM115
     with console.file:
-        print_verdicts(verdicts, console)
+        show(console, verdicts)
     return console.export_text()
 
 
@@ -245,7 +246,7 @@ def test_file_name_that_is_not_utf8_survives_in_csv_and_json(tmp_path, checkpoin
 
 def test_csv_joins_warnings_in_one_field():
     verdict = VideoVerdict("a,b.mp4", Status.NO_FACE, warnings=("one", "two"))
-    header, line = csv.reader(results_csv([verdict]).splitlines())
+    header, line = csv.reader(results_csv([verdict]).decode().splitlines())
     assert dict(zip(header, line, strict=True)) == {
         "path": "a,b.mp4",
         "status": "no_face",

@@ -39,6 +39,26 @@ def test_model_tells_whether_the_decoder_is_there(tmp_path, capsys):
     assert "4.8 million\n" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("provenance", "words"),
+    [
+        (
+            {"config": {"data": {"kind": "face_clips", "pseudo_fakes": {}}}},
+            "pseudo-fakes of its genuine videos",
+        ),
+        ({"config": {"data": {"kind": "face_clips"}}}, "the validation part of the training data"),
+        ({}, "the file does not say"),
+    ],
+)
+def test_metrics_say_what_they_were_measured_on(tmp_path, capsys, provenance, words):
+    path = write_checkpoint(
+        tmp_path / "m.safetensors", provenance=provenance, metrics={"val_video_auc": 0.91}
+    )
+    run(path)
+    printed = capsys.readouterr().out
+    assert words in printed[printed.index("measured on") : printed.index("val_video_auc")]
+
+
 def test_other_files_are_refused(tmp_path, monkeypatch):
     other = tmp_path / "x.pth"
     other.write_bytes(b"other")

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from deepfake_ssat.clips.landmarks import read_landmarks
 from deepfake_ssat.clips.storage import count_frames, read_frames
-from deepfake_ssat.extraction.masks import ChangeLight, TrackPlaces
+from deepfake_ssat.extraction.masks import TrackPlaces, find_changed, measure
 from deepfake_ssat.extraction.video import Task, TrackWriter, extract_video
 from deepfake_ssat.records import FaceClip, Status
 from tests.commands.fixed_faces import SETTINGS, FixedExtractor
@@ -17,18 +18,26 @@ LEFT, RIGHT = (0, 0, 30, 40), (50, 10, 90, 60)
 def _extract(tmp_path, boxes, num_frames=12, mask=None, missing=(), original=None):
     video = write_video(tmp_path / "video.mp4", coded_frames(num_frames))
     task = Task(video, tmp_path / "staging", mask, original)
-    return extract_video(task, FixedExtractor(boxes, frozenset(missing)), SETTINGS, "pyav")
+    return extract_video(task, FixedExtractor(boxes, frozenset(missing)), SETTINGS)
 
 
 def _mask(tmp_path, *lit, num_frames=12):
     """A mask video, white in the box of each frame."""
-    frames = []
-    for index in range(num_frames):
-        picture = np.zeros((64, 96, 3), np.uint8)
-        x0, y0, x1, y1 = lit[min(index * len(lit) // num_frames, len(lit) - 1)]
-        picture[y0:y1, x0:x1] = 255
-        frames.append(picture)
-    return write_video(tmp_path / "mask.mp4", frames)
+    boxes = [lit[min(index * len(lit) // num_frames, len(lit) - 1)] for index in range(num_frames)]
+    return write_video(tmp_path / "mask.mp4", [_lit(box) for box in boxes])
+
+
+def _lit(box):
+    picture = np.zeros((64, 96, 3), np.uint8)
+    x0, y0, x1, y1 = box
+    picture[y0:y1, x0:x1] = 255
+    return picture
+
+
+def noisy_frame(index, size=(120, 160)):
+    """A textured picture whose compression differs from frame to frame."""
+    noise = np.random.default_rng(index).integers(0, 60, (*size, 3))
+    return (noise + 90).astype(np.uint8)
 
 
 def test_consecutive_clips_of_a_track_are_one_file(tmp_path):
@@ -51,6 +60,17 @@ def test_missing_frame_starts_another_part_and_is_never_renumbered(tmp_path):
         ("track000_00.mp4", 0, 4),
         ("track000_01.mp4", 6, 8),
     ]
+
+
+def test_folder_of_frames_gives_the_clips_of_its_video_under_its_numbers(tmp_path):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number, picture in enumerate(coded_frames(8), start=6):
+        Image.fromarray(picture).save(folder / f"frame_{number:04}.png")
+    task = Task(folder, tmp_path / "staging")
+    extraction = extract_video(task, FixedExtractor({0: LEFT}), SETTINGS)
+    assert [(clip.first_frame, clip.num_frames) for clip in extraction.clips] == [(6, 8)]
+    assert extraction.warnings == ("frames are pictures without times: 25 a second are assumed",)
 
 
 def test_stored_pixels_are_the_crops(tmp_path):
@@ -105,7 +125,7 @@ def test_exception_leaves_no_clip_file(tmp_path):
 def test_unreadable_video_is_a_result_with_its_reason(tmp_path):
     (tmp_path / "text.mp4").write_text("no video")
     task = Task(tmp_path / "text.mp4", tmp_path / "staging")
-    extraction = extract_video(task, FixedExtractor({0: LEFT}), SETTINGS, "pyav")
+    extraction = extract_video(task, FixedExtractor({0: LEFT}), SETTINGS)
     assert extraction.status is Status.UNREADABLE
     assert "text.mp4" in extraction.detail
     assert extraction.clips == ()
@@ -171,22 +191,70 @@ def test_original_of_another_size_decides_nothing(tmp_path):
     assert len(_extract(tmp_path, {0: LEFT, 1: RIGHT}, original=original).clips) == 2
 
 
-def test_both_shots_of_the_changed_person_are_kept():
-    light = np.zeros((64, 96), np.uint8)
-    light[10:60, 50:90] = 255
+def test_face_is_measured_against_what_lies_outside_all_faces():
+    picture = np.full((64, 96), 3.0)
+    picture[10:60, 50:90] = 9.0
+    boxes = {0: np.array([50 / 96, 10 / 64, 90 / 96, 60 / 64]), 1: np.array([0, 0, 15 / 96, 20 / 64])}
+    assert measure(picture, boxes) == {0: 6.0, 1: 0.0}
+
+
+def test_both_shots_of_the_changed_person_are_kept_though_one_shows_less():
     places = TrackPlaces(width=96, height=64)
     places.add(_clip(0, range(8), box=RIGHT))
     places.add(_clip(1, range(8), box=LEFT))
     places.add(_clip(2, range(16, 24), box=RIGHT))
-    assert places.changed(ChangeLight({0: light, 8: light, 16: light})) == {0, 2}
+    strong, weak = np.zeros((2, 64, 96))
+    strong[10:60, 50:90], weak[10:60, 50:90] = 12.0, 6.0
+    changes = places.changes(iter([(0, strong), (16, weak)]))
+    assert changes.by_track == {0: 12.0, 1: 0.0, 2: 6.0}
+    assert changes.largest == 12.0
+
+
+def test_mouth_that_moves_in_a_quarter_of_the_frames_counts_as_changed():
+    places = TrackPlaces(width=96, height=64)
+    places.add(_clip(0, range(96), box=RIGHT))
+    pictures = [(index, np.zeros((64, 96))) for index in range(0, 96, 8)]
+    for _, picture in pictures[:4]:
+        picture[10:60, 50:90] = 6.0
+    assert places.changes(iter(pictures)).by_track[0] > 2.0
 
 
 def test_mask_of_another_size_than_its_video_is_scaled():
-    light = np.zeros((32, 48), np.uint8)
+    light = np.zeros((32, 48))
     light[5:30, 25:45] = 255
     places = TrackPlaces(width=960, height=640)
     places.add(_clip(0, range(8), box=(500, 100, 900, 600)))
-    assert places.changed(ChangeLight({0: light})) == {0}
+    assert places.changes(iter([(0, light)])).by_track == {0: 255.0}
+
+
+def test_changed_mouth_is_found_under_the_noise_of_compression(tmp_path):
+    """As NeuralTextures: a fifth of one face changes by 20 grey levels; both versions are compressed."""
+    frames = [noisy_frame(index) for index in range(16)]
+    fake = [picture.copy() for picture in frames]
+    for picture in fake:
+        picture[70:90, 90:120] = np.clip(picture[70:90, 90:120].astype(int) + 20, 0, 255)
+    faces = {0: (80, 20, 130, 100), 1: (10, 30, 40, 70)}
+    original = write_video(tmp_path / "original.mp4", frames, codec="libx264")
+    video = write_video(tmp_path / "video.mp4", fake, codec="libx264")
+    task = Task(video, tmp_path / "staging", None, original)
+    extraction = extract_video(task, FixedExtractor(faces), SETTINGS)
+    assert {clip.track_id for clip in extraction.clips} == {0}
+    assert {clip.track_id for clip in extraction.left_out} == {1}
+    assert extraction.is_changed_known
+
+
+def test_two_changed_faces_under_one_mask_are_both_kept(tmp_path):
+    mask = write_video(tmp_path / "mask.mp4", [np.maximum(_lit(LEFT), _lit(RIGHT))] * 12)
+    assert len(_extract(tmp_path, {0: LEFT, 1: RIGHT}, mask=mask).clips) == 2
+
+
+def test_face_that_comes_after_the_end_of_the_mask_is_kept(tmp_path):
+    places = TrackPlaces(width=96, height=64)
+    places.add(_clip(0, range(8), box=LEFT))
+    places.add(_clip(1, range(8), box=RIGHT))
+    places.add(_clip(2, range(16, 24), box=RIGHT))
+    mask = _mask(tmp_path, LEFT, num_frames=9)
+    assert find_changed(places, tmp_path / "unread.mp4", mask, None, []) == {0, 2}
 
 
 def _original(tmp_path, box, num_frames=12):

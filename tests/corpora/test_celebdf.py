@@ -142,3 +142,14 @@ def test_list_saved_by_an_editor_is_read(tmp_path, encoding):
     text = "1 Celeb-real/id1_0007.mp4\r\n"
     (tmp_path / "List_of_testing_videos.txt").write_bytes(text.encode(encoding))
     assert index_corpus("celebdf", tmp_path).videos[0].split == "test"
+
+
+def test_extracted_frames_are_read_where_a_folder_has_no_videos(tmp_path):
+    touch(
+        tmp_path,
+        "Celeb-real/frames/id1_0007/000.png",
+        "Celeb-synthesis/FaceSwap/GHOST/frames/id1_id0_0007/0.png",
+    )
+    videos = by_id(index_corpus("celebdf", tmp_path, BY_IDENTITY))
+    assert sorted(videos) == ["Celeb-real/id1_0007", "Celeb-synthesis/FaceSwap/GHOST/id1_id0_0007"]
+    assert videos["Celeb-real/id1_0007"].path.is_dir()

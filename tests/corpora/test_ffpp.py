@@ -153,17 +153,27 @@ def test_fake_knows_its_original_of_the_same_compression(tmp_path):
     assert videos["youtube/c23/071"].original_path is None
 
 
-def test_copy_with_extracted_frames_only_is_told_that_videos_are_needed(tmp_path):
-    touch(tmp_path, f"{YOUTUBE}/c23/images/071/0001.png")
-    with pytest.raises(CorpusError, match="extracted frames; the videos are needed"):
-        index_corpus("ffpp", tmp_path)
-
-
-def test_frames_beside_videos_are_reported(tmp_path):
-    touch(tmp_path, f"{YOUTUBE}/c23/videos/071.mp4", f"{FAKES}/FaceSwap/c23/images/071_054/0001.png")
+@pytest.mark.parametrize("name", ["images", "frames", "Frames"])
+def test_extracted_frames_are_read_where_a_method_has_no_videos(tmp_path, name):
+    touch(tmp_path, f"{YOUTUBE}/c23/{name}/071/0001.png", f"{FAKES}/FaceSwap/c23/{name}/071_054/0001.png")
     index = index_corpus("ffpp", tmp_path)
-    assert len(index.videos) == 1
-    assert "frames" in reasons(index)[f"{FAKES}/FaceSwap/c23/images"]
+    videos = by_id(index)
+    assert sorted(videos) == ["FaceSwap/c23/071_054", "youtube/c23/071"]
+    assert videos["youtube/c23/071"].path == tmp_path / YOUTUBE / "c23" / name / "071"
+    assert videos["FaceSwap/c23/071_054"].original_path == videos["youtube/c23/071"].path
+    assert index.left_out == ()
+
+
+def test_frames_beside_the_videos_of_a_method_are_reported(tmp_path):
+    touch(tmp_path, f"{YOUTUBE}/c23/videos/071.mp4", f"{YOUTUBE}/c23/images/071/0001.png")
+    index = index_corpus("ffpp", tmp_path)
+    assert [video.path.name for video in index.videos] == ["071.mp4"]
+    assert reasons(index) == {f"{YOUTUBE}/c23/images": "extracted frames that are not read"}
+
+
+def test_original_in_frames_is_not_compared_with_a_fake_in_a_video(tmp_path):
+    touch(tmp_path, f"{YOUTUBE}/c23/frames/071/0001.png", f"{FAKES}/FaceSwap/c23/videos/071_054.mp4")
+    assert by_id(index_corpus("ffpp", tmp_path))["FaceSwap/c23/071_054"].original_path is None
 
 
 def test_chosen_manipulation_keeps_the_originals_of_its_corpus_only(tmp_path):
@@ -232,11 +242,6 @@ def test_upper_case_folders_and_suffixes_are_read(tmp_path):
     videos = by_id(index_corpus("ffpp", tmp_path))
     assert sorted(videos) == ["Deepfakes/c23/071_054", "youtube/c23/071"]
     assert videos["Deepfakes/c23/071_054"].original_path == videos["youtube/c23/071"].path
-
-
-def test_frames_folder_is_named_like_the_images_folder(tmp_path):
-    touch(tmp_path, f"{YOUTUBE}/c23/videos/071.mp4", f"{FAKES}/FaceSwap/c23/frames/071_054/0001.png")
-    assert f"{FAKES}/FaceSwap/c23/frames" in reasons(index_corpus("ffpp", tmp_path))
 
 
 @pytest.mark.parametrize("ids", [[71, 54], ["71", "54"]])

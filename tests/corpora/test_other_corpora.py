@@ -239,7 +239,7 @@ def test_what_no_reader_looks_at_is_named(tmp_path):
         "Fakes2/c.mp4": "where this corpus has no videos",
         "d.MP4": "where this corpus has no videos",
         "more.zip": "an archive: unpack it",
-        "shots": "extracted frames: only videos are read",
+        "shots": "extracted frames that are not read",
         ".trash/e.mp4": "where this corpus has no videos",
     }
 
@@ -259,3 +259,30 @@ def test_table_saved_by_a_spreadsheet_is_read(tmp_path):
         table.write_bytes("path;label\rZoë/a.mp4;fake\rb.mp4;real\r".encode(encoding))
         index = index_corpus("csv", table)
         assert {v.video_id: v.label for v in index.videos} == {"Zoë/a": 1, "b": 0}
+
+
+def test_folders_of_frames_are_videos_of_a_folder_corpus(tmp_path):
+    touch(
+        tmp_path,
+        "real/frames/a/0001.png",
+        "real/frames/a/0002.png",
+        "real/ann/images/b/1.jpg",
+        "fake/Swap/frames/a/0001.png",
+        "real/still.png",
+    )
+    index = index_corpus("folder", tmp_path)
+    assert {v.video_id: (v.label, v.manipulation, v.identities) for v in index.videos} == {
+        "real/frames/a": (0, "original", ()),
+        "real/ann/images/b": (0, "original", ("ann",)),
+        "fake/Swap/frames/a": (1, "Swap", ()),
+        "real/still": (0, "original", ()),
+    }
+    splits = {v.video_id: v.split for v in index.videos}
+    assert splits["real/frames/a"] == splits["fake/Swap/frames/a"]
+    assert index.left_out == ()
+
+
+def test_csv_names_folders_of_frames_too(tmp_path):
+    touch(tmp_path, "clips/a/0001.png")
+    (video,) = index_corpus("csv", _table(tmp_path, "path,label\nclips/a,fake\n")).videos
+    assert (video.path, video.video_id) == (tmp_path / "clips/a", "clips/a")

@@ -46,3 +46,19 @@ def test_still_picture_becomes_a_clip_of_one_frame(tmp_path):
         "real/grey": "no_face",
         "real/text": "unreadable",
     }
+
+
+def test_frames_of_a_video_become_the_clips_of_the_video(tmp_path):
+    folder = tmp_path / "corpus/real/frames/a"
+    folder.mkdir(parents=True)
+    for number, picture in enumerate(portrait_frames(40, size=(160, 200))):
+        if number != 20:
+            Image.fromarray(picture).save(folder / f"{number:04}.png")
+    settings = ExtractionSettings(crop_size=64)
+    assert run_folder(tmp_path / "corpus", tmp_path / "out", settings=settings) == 0
+    rows = load_manifest(tmp_path / "out").rows
+    assert [(row.video_id, row.first_frame, row.num_frames) for row in rows] == [
+        ("real/frames/a", 0, 16),
+        ("real/frames/a", 21, 16),
+    ]
+    assert {row.track_id for row in rows} == {0}

@@ -44,6 +44,16 @@ def test_face_that_comes_back_soon_is_the_same_and_later_another():
     assert follow(tracker, 900, [(52, 0)], patience=None) == [1]
 
 
+def test_tracks_keep_what_was_seen_of_them():
+    tracker = Tracker()
+    tracker.update(0, [face(50, side=40.0), face(150, side=10.0)], [looks(0), looks(1)], None)
+    tracker.update(8, [face(150, side=10.0)], [looks(1)], None)
+    person, small = tracker.records[0], tracker.records[1]
+    assert (person.num_detections, person.relative_sizes) == (1, 1.0)
+    assert (small.num_detections, small.relative_sizes) == (2, 0.25 + 1.0)
+    assert small.confidences == 2 * 0.99
+
+
 def test_nobody_is_recognised_after_a_cut():
     tracker = Tracker()
     follow(tracker, 0, [(50, 0)])

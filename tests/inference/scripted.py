@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ def write_checkpoint(
     contract: ExtractionSettings | None = CONTRACT,
     decision: Decision | None = None,
     provenance: dict | None = None,
+    metrics: dict | None = None,
 ) -> Path:
     """A checkpoint with random weights whose answers differ from clip to clip."""
     torch.manual_seed(3)
@@ -32,7 +33,12 @@ def write_checkpoint(
     save_checkpoint(
         path,
         Checkpoint(
-            model, settings, contract, decision or Decision(), provenance=provenance or {"command": "a test"}
+            model,
+            settings,
+            contract,
+            decision or Decision(),
+            metrics=metrics or {},
+            provenance=provenance or {"command": "a test"},
         ),
     )
     return path
@@ -56,13 +62,24 @@ def face_clip(track_id: int, start: int, side: float = 120.0, frames: int = VIDE
 class ScriptedExtraction:
     """Hands out the clips one by one, as an extraction from a video would."""
 
-    def __init__(self, clips: Iterator[FaceClip], status: Status, detail: str, warnings: Sequence[str]):
+    def __init__(
+        self,
+        clips: Iterator[FaceClip],
+        status: Status,
+        detail: str,
+        warnings: Sequence[str],
+        doubtful: frozenset[int] = frozenset(),
+    ):
         self._clips = clips
+        self._doubtful = doubtful
         self.status, self.detail, self.warnings = status, detail, list(warnings)
         self.num_frames = 0
+        self.counting_tracks: set[int] = set()
 
     def __iter__(self) -> Iterator[FaceClip]:
-        return self._clips
+        for clip in self._clips:
+            self.counting_tracks |= {clip.track_id} - self._doubtful
+            yield clip
 
 
 class ScriptedExtractor:
@@ -74,7 +91,10 @@ class ScriptedExtractor:
         status: Status = Status.SCORED,
         detail: str = "",
         warnings: Sequence[str] = (),
+        doubtful: Iterable[int] = (),
     ):
+        self.doubtful = frozenset(doubtful)
+        """Tracks that do not count in the end."""
         self.clips, self.status, self.detail, self.warnings = clips, status, detail, warnings
         self.asked: list[int | None] = []
 
@@ -86,4 +106,4 @@ class ScriptedExtractor:
     def extract(self, reader: object, clips: int | None = None) -> ScriptedExtraction:
         """The script, whatever the video shows."""
         self.asked.append(clips)
-        return ScriptedExtraction(iter(self.clips), self.status, self.detail, self.warnings)
+        return ScriptedExtraction(iter(self.clips), self.status, self.detail, self.warnings, self.doubtful)

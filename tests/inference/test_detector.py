@@ -11,7 +11,7 @@ import torch
 
 from deepfake_ssat import load_detector
 from deepfake_ssat.config import ExtractionSettings
-from deepfake_ssat.errors import CheckpointError, ConfigError
+from deepfake_ssat.errors import CheckpointError, ConfigError, MissingFileError
 from deepfake_ssat.faces import extract
 from deepfake_ssat.inference import detector as detector_module
 from deepfake_ssat.inference.detector import BATCH_CLIPS
@@ -74,6 +74,23 @@ def test_video_probability_is_highest_face_mean(tmp_path, monkeypatch, video):
     assert (verdict.metadata.width, verdict.metadata.height) == (64, 64)
     assert script.asked == [3]
     assert script.settings == CONTRACT
+
+
+def test_tracks_that_do_not_count_as_faces_are_not_judged(tmp_path, monkeypatch, video):
+    clips = [face_clip(track, start) for start in (0, 4, 8) for track in (0, 1)]
+    both = make_detector(tmp_path, monkeypatch, ScriptedExtractor(clips)).detect(video)
+    highest = max(both.faces, key=lambda face: face.probability).track_id
+    script = ScriptedExtractor(clips, doubtful=[highest])
+    detector = make_detector(tmp_path, monkeypatch, script)
+    verdict = detector.detect(video)
+    assert [face.track_id for face in verdict.faces] == [1 - highest]
+    assert {clip.track_id for clip in verdict.clips} == {1 - highest}
+    assert verdict.probability < both.probability
+    explanation = detector.explain(video, num_clips=2)
+    assert {explained.score.track_id for explained in explanation.clips} == {1 - highest}
+    assert len(explanation.clips) == 2
+    assert set(explanation.thumbnails) == {1 - highest}
+    assert {mark.track_id for marks in explanation.marks.values() for mark in marks} == {1 - highest}
 
 
 def test_verdict_follows_checkpoints_band(tmp_path, monkeypatch, video):
@@ -233,3 +250,28 @@ def test_checkpoint_that_never_learned_to_classify_is_refused(tmp_path):
     path = write_checkpoint(tmp_path / "mae.safetensors", provenance={"objective": {"name": "mae"}})
     with pytest.raises(CheckpointError, match="pre-trained without labels and cannot judge"):
         load_detector(path, "cpu")
+
+
+def test_what_a_caller_does_wrong_is_an_error_and_no_status(tmp_path, monkeypatch, video):
+    detector = make_detector(tmp_path, monkeypatch, ScriptedExtractor([face_clip(0, 0)]))
+    for judge in (detector.detect, detector.explain):
+        with pytest.raises(MissingFileError, match=r"none\.mp4 does not exist"):
+            judge(tmp_path / "none.mp4")
+        with pytest.raises(ConfigError, match="clips is 0"):
+            judge(video, clips=0)
+    with pytest.raises(ConfigError, match="num_clips is -1"):
+        detector.explain(video, num_clips=-1)
+    with pytest.raises(ConfigError, match="pixels are"):
+        detector.score(np.zeros((1, 2)))
+    with pytest.raises(ConfigError, match="checkpoint is 3; give one path"):
+        load_detector(3)  # pyright: ignore[reportArgumentType]
+
+
+def test_explanation_without_a_decoder_says_that_a_map_is_missing(tmp_path, monkeypatch, video):
+    detector = make_detector(tmp_path, monkeypatch, ScriptedExtractor([face_clip(0, 0)]))
+    explanation = detector.explain(video)
+    assert explanation.clips[0].reconstruction_error is None
+    assert "reconstruction error: the loaded weights have no decoder" in explanation.notes[0]
+    with_decoder = load_detector(detector.path, "cpu", decoder=True).explain(video)
+    assert with_decoder.clips[0].reconstruction_error is not None
+    assert with_decoder.notes == ()

@@ -30,9 +30,11 @@ pytest.importorskip("onnxscript")
 def ready_made(monkeypatch):
     """Exporting takes the graph that was made before, changed by a function if one is given."""
 
+    graph = exported()[0]
+
     def use(change=lambda model: None):
         def made(checkpoint):
-            model = onnx.load_from_string(exported()[0])
+            model = onnx.load_from_string(graph)
             change(model)
             return model
 
@@ -93,7 +95,7 @@ def test_file_that_computes_something_else_is_not_written(tmp_path, ready_made):
 
 def test_command_writes_the_file_and_tells_the_difference(tmp_path, ready_made, capsys):
     ready_made()
-    out = tmp_path / "deep" / "detector.onnx"
+    out = tmp_path / "detector.onnx"
     assert run(checkpoint_file(tmp_path), out) == 0
     assert onnx.load(str(out)).graph.output[0].name == "probability_of_fake"
     assert "largest difference to torch" in capsys.readouterr().out.replace("\n", " ")

@@ -8,7 +8,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from deepfake_ssat.config.extraction import ExtractionSettings
-from deepfake_ssat.errors import CheckpointError, ContractError
+from deepfake_ssat.errors import CheckpointError, ContractError, OutputError
 from deepfake_ssat.models import checkpoint as checkpoint_module
 from deepfake_ssat.models.checkpoint import (
     HEADER_KEY,
@@ -111,7 +111,7 @@ def test_failed_save_leaves_the_old_file_and_no_other(saved, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(checkpoint_module, "save_file", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(OutputError, match="disk full"):
         save_checkpoint(path, checkpoint)
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == [path.name]

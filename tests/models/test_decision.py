@@ -8,7 +8,7 @@ import torch
 
 from deepfake_ssat.errors import CheckpointError
 from deepfake_ssat.models.checkpoint import load_checkpoint, save_checkpoint
-from deepfake_ssat.models.decision import Calibration, Decision, ErrorLimit, parse_decision
+from deepfake_ssat.models.decision import AggregationPolicy, Calibration, Decision, ErrorLimit, parse_decision
 from tests.inference.scripted import write_checkpoint
 
 CALIBRATION = Calibration(
@@ -19,7 +19,7 @@ CALIBRATION = Calibration(
     ("val",),
     "cd" * 32,
 )
-CALIBRATED = Decision(0.7, 0.3, 0.7, 1.8, -0.4, CALIBRATION)
+CALIBRATED = Decision(0.7, 0.3, 0.7, 1.8, -0.4, CALIBRATION, AggregationPolicy("median", "mean"))
 
 
 def test_probability_is_the_softmax_of_the_fake_logit_with_a_bias():
@@ -29,9 +29,25 @@ def test_probability_is_the_softmax_of_the_fake_logit_with_a_bias():
     torch.testing.assert_close(CALIBRATED.probabilities(logits), expected)
 
 
-def test_decision_of_an_older_file_has_no_bias():
+def test_decision_of_an_older_file_has_no_bias_and_the_papers_rules():
     old = {"threshold": 0.6, "uncertain_low": 0.5, "uncertain_high": 0.7, "temperature": 1.5}
     assert parse_decision(old) == Decision(0.6, 0.5, 0.7, 1.5)
+    assert parse_decision(old).aggregation == AggregationPolicy("mean", "max")
+
+
+def test_rules_alone_choose_nothing():
+    assert not Decision(aggregation=AggregationPolicy("max")).is_chosen
+    assert Decision(0.6, 0.5, 0.7).is_chosen
+
+
+def test_rules_of_a_later_version_are_refused(tmp_path, monkeypatch):
+    from deepfake_ssat.models import checkpoint as module
+
+    later = {**asdict(Decision()), "aggregation": {"clips": "trimmed", "faces": "max"}}
+    monkeypatch.setattr(module, "asdict", lambda _: later)
+    path = write_checkpoint(tmp_path / "later.safetensors")
+    with pytest.raises(CheckpointError, match="clips policy 'trimmed' is not known"):
+        load_checkpoint(path)
 
 
 def test_decision_survives_json():

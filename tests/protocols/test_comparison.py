@@ -13,7 +13,7 @@ from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.protocols.comparison import compare_methods
 from deepfake_ssat.protocols.results import JudgedVideo
 from deepfake_ssat.protocols.runs import JudgedRun
-from deepfake_ssat.reporting.protocols import comparison_files as files
+from deepfake_ssat.reporting.comparison_report import files
 
 
 def judged_run(strength, seed=0, per_class=60, threshold=0.5, source=None, prefix="ffpp/"):
@@ -92,7 +92,7 @@ def test_seeds_are_mean_and_standard_deviation():
     assert summary.estimate.low < summary.estimate.value < summary.estimate.high
     single = next(one for one in comparison.summaries if (one.method, one.metric) == ("b", "auc"))
     assert single.deviation is None
-    text = files.markdown(comparison)
+    text = files(comparison)["comparison.md"].decode()
     assert f"{100 * np.mean(areas):.1f} ± {100 * np.std(areas, ddof=1):.1f} [" in text
     assert "one training run each of b" in text
 
@@ -113,7 +113,7 @@ def test_only_common_videos_are_compared_and_the_others_counted():
     assert len(comparison.videos[0].names) == 117
     assert comparison.videos[0].left_out == 3
     assert "57 real and 60 fake videos, judged by every run; 3 that not all runs judged are left out" in (
-        files.markdown(comparison)
+        files(comparison)["comparison.md"].decode()
     )
 
 
@@ -144,12 +144,17 @@ def test_doubts_are_told():
 
 def test_files_say_the_same():
     comparison = compare_methods({"": {"a": [judged_run(0.4)], "b": [judged_run(0.1)]}})
-    lines = list(csv.DictReader(io.StringIO(files.differences_csv(comparison))))
-    document = json.loads(files.comparison_json(comparison, [{"method": "a", "folder": "x", "seed": 0}]))
+    written = files(comparison)
+    lines = list(csv.DictReader(io.StringIO(written["differences.csv"].decode())))
+    document = json.loads(written["comparison.json"])
     assert [line["conclusion"] for line in lines] == ["a is better"] * 3
     for line, entry in zip(lines, document["differences"], strict=True):
         assert float(line["difference"]) == entry["difference"]
         assert float(line["p_value_holm"]) == entry["p_value_holm"]
-    methods = list(csv.DictReader(io.StringIO(files.methods_csv(comparison))))
+    methods = list(csv.DictReader(io.StringIO(written["methods.csv"].decode())))
     assert [line["method"] for line in methods[:2]] == ["a", "b"]
+    assert document["runs"] == [
+        {"method": "a", "folder": "out/0.4_0", "seed": 0},
+        {"method": "b", "folder": "out/0.1_0", "seed": 0},
+    ]
     assert document["videos"] == [{"column": "", "num_real": 60, "num_fake": 60, "left_out": 0}]

@@ -11,8 +11,8 @@ from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.protocols.manipulation_table import METRICS, manipulation_table
 from deepfake_ssat.protocols.paper import TABLE_8
 from deepfake_ssat.protocols.results import fold_json, read_fold
-from deepfake_ssat.reporting.protocols.manipulation_figure import picture
-from deepfake_ssat.reporting.protocols.manipulation_files import markdown, table_csv, table_json
+from deepfake_ssat.reporting.manipulation_report import files, notes, picture, tables
+from deepfake_ssat.reporting.tables import markdown as page
 from tests.protocols.fold_results import OFFICIAL, fold_result
 
 METHOD = "video_ffpp_ssat_075"
@@ -23,8 +23,12 @@ def official():
     return manipulation_table({METHOD: [fold_result(name) for name in OFFICIAL]})
 
 
+def markdown(table):
+    return page("Cross-manipulation", tables(table), notes(table)).decode()
+
+
 def _lines(table):
-    return list(csv.DictReader(io.StringIO(table_csv(table))))
+    return list(csv.DictReader(io.StringIO(files(table)["table.csv"].decode())))
 
 
 def test_mean_is_that_of_the_columns_and_its_interval_holds_it(official):
@@ -55,7 +59,7 @@ def test_papers_numbers_are_withheld_from_other_data_with_a_warning():
     assert "96.75" not in text
     assert f"warning: {METHOD}: not the data of the paper's Table 8 (split test has 3 of" in text
     assert all(line["paper_percent"] == "" for line in _lines(table))
-    assert json.loads(table_json(table))["methods"][0]["paper"] is None
+    assert json.loads(files(table)["table.json"])["methods"][0]["paper"] is None
 
 
 def test_numbers_of_videos_are_told(official):
@@ -70,8 +74,7 @@ def test_missing_fold_has_no_value_and_no_mean():
     incomplete = table.rows[1]
     assert incomplete.means["auc"].value is None
     text = markdown(table)
-    assert "b, – video AUC" in text
-    assert "the mean needs every column, FaceSwap is missing" in text
+    assert "(b, mean): the mean needs every column, FaceSwap is missing" in text
     assert "not held out yet: Face2Face, NeuralTextures" in text
     assert table.rows[0].means["auc"].value is not None
 
@@ -81,7 +84,7 @@ def test_few_videos_have_values_without_intervals():
     mean = table.rows[0].means["auc"]
     assert (mean.low, mean.high) == (None, None)
     assert mean.value == table.rows[0].folds["Deepfakes"].metrics["auc"].value
-    assert "a, interval of video AUC" in markdown(table)
+    assert "interval of video AUC" in markdown(table)
 
 
 def test_missing_threshold_leaves_its_metric_empty():

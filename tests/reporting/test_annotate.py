@@ -168,3 +168,15 @@ def test_full_disk_is_an_error_of_the_output(tmp_path):
     target.symlink_to("/dev/full")
     with pytest.raises(OutputError, match="cannot be written"):
         annotate_video(source, target, {}, always_fake)
+
+
+@pytest.mark.parametrize(
+    ("ending", "container"), [("mkv", "matroska"), ("mov", "mov"), ("avi", "avi"), ("ts", "mpegts")]
+)
+def test_marked_copy_is_of_the_kind_that_its_name_says(tmp_path, ending, container):
+    source, target = write_video(tmp_path / "a.mp4", [GREY] * 5, fps=10), tmp_path / f"b.{ending}"
+    annotate_video(source, target, {}, always_fake)
+    with av.open(str(target)) as reader:
+        assert container in reader.format.name
+        assert sum(1 for _ in reader.decode(video=0)) == 5
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", target.name]

@@ -9,6 +9,8 @@ if __name__ == "__main__":
     folder, name = Path(sys.argv[1]), sys.argv[2]
     if name.startswith("fail"):
         raise SystemExit("error: asked to fail")
+    if name.startswith("full"):
+        raise SystemExit(28)
     if name.startswith("eat"):
         eaten = bytearray(20_000_000_000)
     for step in range(5):

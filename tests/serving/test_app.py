@@ -1,13 +1,22 @@
+import errno
+import sqlite3
+import threading
 import time
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
 from deepfake_ssat.config.service import ServiceLimits
+from deepfake_ssat.errors import CheckpointError
+from deepfake_ssat.serving import app, sandbox, uploads, worker
 from deepfake_ssat.serving.app import ServiceSettings, create_app
 from tests.videos import write_video
 
+PROBED = set()
+"""(content, limits) of the uploads that were found good."""
 BYTES = {"Content-Type": "application/octet-stream"}
 
 
@@ -15,7 +24,7 @@ def settings(folder, seconds=0.0, **limits):
     return ServiceSettings(
         folder,
         ServiceLimits(**limits),
-        model={"sha256": "abc"},
+        describe=lambda: {"sha256": "abc"},
         analysis_options=[str(seconds)],
         analysis_module="tests.serving.fake_analysis",
         hosts=["testserver"],
@@ -28,6 +37,22 @@ def video(tmp_path_factory):
     frames = np.random.default_rng(0).integers(0, 255, (8, 48, 64, 3), dtype=np.uint8)
     write_video(path, frames)
     return path.read_bytes()
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    """No long pauses, and a child looks at the same upload under the same limits once for all tests."""
+
+    def check(path, limits):
+        upload = path.read_bytes(), limits
+        if upload not in PROBED:
+            real_check(path, limits)
+            PROBED.add(upload)
+
+    real_check = app.check
+    monkeypatch.setattr(app, "check", check)
+    monkeypatch.setattr(worker, "IDLE_SECONDS", 0.02)
+    monkeypatch.setattr(sandbox, "POLL_SECONDS", 0.02)
 
 
 @pytest.fixture
@@ -139,14 +164,119 @@ def test_full_queue_is_answered_with_try_later(tmp_path, video):
     assert codes.count(429) >= 2
 
 
+def test_error_in_a_job_is_its_failure_and_the_next_one_runs(client, video, monkeypatch):
+    run_child = worker.run_child
+
+    def sometimes_broken(module, arguments, *rest, **options):
+        if arguments[1] == "bad.mp4":
+            raise PermissionError(13, "Permission denied")
+        return run_child(module, arguments, *rest, **options)
+
+    monkeypatch.setattr(worker, "run_child", sometimes_broken)
+    bad = wait(client, submit(client, video, "bad.mp4").json()["id"])
+    assert (bad["state"], "PermissionError" in bad["reason"]) == ("failed", True)
+    assert wait(client, submit(client, video).json()["id"])["state"] == "done"
+    assert client.get("/health").json()["status"] == "ok"
+
+
+def test_workers_live_through_a_database_that_fails(client, video, monkeypatch):
+    store = client.app.state.service.store
+    failures = []
+
+    def fails_at_first(step):
+        def failing(*given):
+            if failures.count(step) < 2:
+                failures.append(step)
+                raise sqlite3.OperationalError("database or disk is full")
+            return step(*given)
+
+        return failing
+
+    monkeypatch.setattr(store, "claim_next", fails_at_first(store.claim_next))
+    monkeypatch.setattr(store, "finish", fails_at_first(store.finish))
+    assert wait(client, submit(client, video).json()["id"])["state"] == "done"
+    assert len(failures) == 4
+
+
+def test_analysis_without_room_for_its_result_says_so(client, video):
+    job = wait(client, submit(client, video, "full.mp4").json()["id"])
+    assert "no room on its disk" in job["reason"]
+
+
+def test_health_tells_of_dead_workers(client):
+    assert client.get("/health").status_code == 200
+    client.app.state.service.workers._threads.append(threading.Thread())
+    answer = client.get("/health")
+    assert (answer.status_code, answer.json()["status"]) == (503, "failing")
+
+
+def test_jobs_wait_until_the_checkpoint_is_checked(tmp_path, video):
+    checked = threading.Event()
+    slow = replace(settings(tmp_path), describe=lambda: checked.wait(60) and {"sha256": "abc"})
+    with TestClient(create_app(slow)) as client:
+        job_id = submit(client, video).json()["id"]
+        assert client.get("/health").json()["status"] == "starting"
+        assert client.get(f"/api/v1/jobs/{job_id}").json()["state"] == "queued"
+        checked.set()
+        assert client.get("/api/v1/model").json() == {"sha256": "abc"}
+        assert wait(client, job_id)["state"] == "done"
+
+
+def test_refused_checkpoint_makes_the_service_unhealthy(tmp_path):
+    def refuse():
+        raise CheckpointError("cut off")
+
+    with TestClient(create_app(replace(settings(tmp_path), describe=refuse))) as client:
+        assert client.get("/health").status_code == 503
+
+
+@pytest.mark.parametrize("where", ["folder", "writing", "queue"])
+def test_full_disk_is_answered_with_507_and_takes_no_upload_slot(tmp_path, video, monkeypatch, where):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def database_full(*_, **__):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with TestClient(create_app(settings(tmp_path, concurrent_uploads=1))) as client:
+        service = client.app.state.service
+        with monkeypatch.context() as patch:
+            if where == "folder":
+                patch.setattr(service.folders, "make", full)
+            elif where == "writing":
+                patch.setattr(uploads.os, "fsync", full)
+            else:
+                patch.setattr(service.store, "add", database_full)
+            for _ in range(2):
+                answer = submit(client, video)
+                assert (answer.status_code, "disk is full" in answer.json()["error"]) == (507, True)
+        assert list((tmp_path / "jobs").iterdir()) == []
+        assert submit(client, video).status_code == 202
+
+
+def test_busy_database_is_answered_with_try_later(client, monkeypatch):
+    def locked(*_):
+        raise sqlite3.OperationalError("database is locked")
+
+    monkeypatch.setattr(client.app.state.service.store, "find", locked)
+    assert client.get("/api/v1/jobs/0123").status_code == 503
+    monkeypatch.setattr(app.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    assert client.get("/api/v1/jobs/0123").status_code == 507
+
+
+def test_jobs_are_asked_for_by_their_ids_and_never_listed(client, video):
+    ids = [submit(client, video).json()["id"] for _ in range(2)]
+    asked = client.get("/api/v1/jobs", params={"id": [ids[1], "0123", ids[0]]}).json()
+    assert [job["id"] for job in asked] == [ids[1], ids[0]]
+    assert client.get("/api/v1/jobs").json() == []
+
+
 def test_unknown_job_is_not_found(client):
     assert client.get("/api/v1/jobs/0123").status_code == 404
     assert client.get("/api/v1/jobs/..%2F..%2Fetc").status_code == 404
 
 
 def test_key_is_required_where_one_is_set(tmp_path):
-    from dataclasses import replace
-
     with TestClient(create_app(replace(settings(tmp_path), api_key="secret"))) as client:
         assert client.get("/api/v1/model").status_code == 401
         assert client.get("/api/v1/model", headers={"X-API-Key": "wrong"}).status_code == 401
@@ -172,10 +302,9 @@ def test_folders_of_uploads_that_a_crash_cut_off_are_removed(tmp_path):
 
 
 def test_results_are_deleted_after_a_while(tmp_path, video):
-    app = create_app(settings(tmp_path, keep_hours=1))
-    with TestClient(app) as client:
+    with TestClient(create_app(settings(tmp_path, keep_hours=1))) as client:
         job = wait(client, submit(client, video).json()["id"])
-        app.state.service.workers.clean(now=time.time() + 3601)
+        client.app.state.service.workers.clean(now=time.time() + 3601)
         assert client.get(f"/api/v1/jobs/{job['id']}").status_code == 404
         assert not (tmp_path / "jobs" / job["id"]).exists()
 

@@ -1,6 +1,7 @@
-"""The page in a real browser, where one is installed (Debian's chromium)."""
+"""A running service: its API, and its page in a real browser where one is installed (Debian's chromium)."""
 
 import base64
+import json
 import shutil
 import socket
 import subprocess
@@ -10,7 +11,7 @@ import urllib.request
 
 import pytest
 
-from tests.inference.scripted import write_checkpoint
+from tests.inference.scripted import CONTRACT, write_checkpoint
 from tests.portraits import portrait_frames
 from tests.videos import write_video
 
@@ -47,6 +48,27 @@ def address(tmp_path_factory):
                 time.sleep(0.2)
         yield address
         server.terminate()
+
+
+def ask(address, body=None):
+    request = urllib.request.Request(address, body, {"Content-Type": "video/mp4"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.loads(answer.read())
+
+
+@pytest.mark.slow
+def test_service_checks_its_weights_and_judges_a_real_face(address, tmp_path):
+    assert ask(f"{address}/api/v1/model")["contract"]["frames"] == CONTRACT.frames
+    video = write_video(tmp_path / "face.mp4", portrait_frames(20))
+    job = ask(f"{address}/api/v1/jobs?name=face.mp4", video.read_bytes())
+    deadline = time.monotonic() + 120
+    while job["state"] in ("queued", "running") and time.monotonic() < deadline:
+        time.sleep(0.2)
+        (job,) = ask(f"{address}/api/v1/jobs?id={job['id']}")
+    assert job["state"] == "done"
+    (judged,) = ask(address + job["result"])["videos"]
+    assert (judged["path"], judged["status"]) == ("face.mp4", "scored")
+    assert ask(f"{address}/health")["status"] == "ok"
 
 
 @pytest.mark.slow

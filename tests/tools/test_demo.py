@@ -11,25 +11,29 @@ from tools import demo
 from tools.make_demo_videos import FPS, SIDE, face_video, make_demo_videos, write_video
 
 
-def test_videos_are_the_same_every_time():
-    for manipulated in (False, True):
-        first, second = (list(face_video(5, manipulated=manipulated, num_frames=3)) for _ in range(2))
-        np.testing.assert_array_equal(first, second)
-    assert not np.array_equal(first[0], next(face_video(6, manipulated=True)))
+@pytest.fixture(scope="module")
+def frames():
+    """The first frames of a genuine video (False) and of its manipulated copy (True)."""
+    return {fake: list(face_video(5, manipulated=fake, num_frames=2)) for fake in (False, True)}
+
+
+def test_videos_are_the_same_every_time(frames):
+    for manipulated, first in frames.items():
+        np.testing.assert_array_equal(first, list(face_video(5, manipulated=manipulated, num_frames=2)))
+    assert not np.array_equal(frames[True][0], next(face_video(6, manipulated=True)))
 
 
 def test_files_are_the_same_every_time(tmp_path):
+    pictures = list(face_video(5, manipulated=True, num_frames=30))
     files = [tmp_path / f"{number}.mp4" for number in range(3)]
     for file in files:
-        write_video(file, face_video(5, manipulated=True, num_frames=30))
+        write_video(file, iter(pictures))
     assert len({file.read_bytes() for file in files}) == 1
 
 
-def test_manipulation_changes_the_face_and_softens_it():
+def test_manipulation_changes_the_face_and_softens_it(frames):
     # A seed's movement, light and noise level are drawn before the first manipulation: both videos show them.
-    genuine, fake = (
-        next(face_video(5, manipulated=manipulated, num_frames=1)) for manipulated in (False, True)
-    )
+    genuine, fake = frames[False][0], frames[True][0]
     difference = np.abs(genuine.astype(float) - fake).mean(axis=2)
     center, corner = difference[SIDE // 3 : -SIDE // 3, SIDE // 3 : -SIDE // 3], difference[-60:, :60]
     assert center.mean() > 1.5 * corner.mean()
@@ -45,7 +49,12 @@ def test_videos_are_two_and_as_long_as_they_claim(tmp_path):
 
 @pytest.fixture
 def commands(monkeypatch):
-    """The commands that would have run; ``commands.code`` is what they return."""
+    """The commands that would have run; ``commands.code`` is what they return. The videos are empty files."""
+
+    def make(folder):
+        folder.mkdir()
+        for name in ("genuine.mp4", "manipulated.mp4"):
+            (folder / name).touch()
 
     class Commands(list):
         code = 0
@@ -56,6 +65,7 @@ def commands(monkeypatch):
 
     recorded = Commands()
     monkeypatch.setattr(demo.subprocess, "run", recorded.run)
+    monkeypatch.setattr(demo, "make_demo_videos", make)
     return recorded
 
 

@@ -1,0 +1,146 @@
+"""What the runs of a table left: a result for each finished row, seed and variant, with its curves."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from deepfake_ssat.config import ArrayFile, Experiment, FaceClips, load_experiment
+from deepfake_ssat.config.paper import PaperTable
+from deepfake_ssat.errors import ConfigError
+from deepfake_ssat.protocols.costs import Cost, read_cost
+from deepfake_ssat.protocols.paper_plan import RUNS_FOLDER, stage_folders
+from deepfake_ssat.protocols.picture_scores import PictureSource, scores_on_test
+from deepfake_ssat.training.run_folder import RunFolder
+
+ACCURACY = "val_image_accuracy"
+CURVES = (ACCURACY, "classification_loss", "reconstruction_loss")
+"""Columns of metrics.csv that are drawn."""
+Curve = Mapping[float, float]
+"""Epoch -> value."""
+
+
+@dataclass(frozen=True)
+class RowResult:
+    """One row, trained to the end under one variant and seed; accuracies are parts of 1."""
+
+    variant: str
+    row: str
+    seed: int
+    epochs: int
+    """Of all its trainings together."""
+    stages: tuple[Experiment, ...]
+    best_on_test: float | None
+    """Where test was watched: the best over all epochs; None elsewhere."""
+    best_epoch: int
+    """Of the chosen checkpoint: on test where that was watched, on validation elsewhere."""
+    last: float
+    """Of the last epoch, on test."""
+    chosen: float | None
+    """On test, of the checkpoint that validation chose; None where test was watched."""
+    validation_best: float | None
+    """What that checkpoint had on validation."""
+    pictures: int
+    """Of the test split."""
+    cost: Cost
+    curves: Mapping[str, Curve]
+    """By column; the epochs of earlier stages come first."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that is there of a table."""
+
+    finished: tuple[RowResult, ...]
+    under_way: tuple[str, ...]
+    """A line each."""
+
+
+def read_results(table: PaperTable, out: Path, data: Path | None) -> Results:
+    """The rows whose last training is finished; ``data`` is where the test split is, if it moved since.
+
+    Folders of several machines, copied together, are read alike.
+    """
+    finished, under_way = [], []
+    for variant in table.variants:
+        folder = out / RUNS_FOLDER / variant
+        for seed in sorted(int(path.name.removeprefix("seed")) for path in folder.glob("seed[0-9]*")):
+            for row in table.rows:
+                folders = stage_folders(table, out, variant, seed, row.name)
+                if folders[-1].config.is_file() and folders[-1].finished:
+                    finished.append(_result(table, variant, row.name, seed, folders, data))
+                elif folders[-1].config.is_file() or (len(folders) > 1 and folders[0].config.is_file()):
+                    under_way.append(f"{variant}, seed {seed}: {row.name} is under way")
+    return Results(tuple(finished), tuple(under_way))
+
+
+def _result(
+    table: PaperTable, variant: str, row: str, seed: int, folders: Sequence[RunFolder], data: Path | None
+) -> RowResult:
+    stages = tuple(load_experiment(folder.config) for folder in folders)
+    before = sum(stage.trainer.epochs for stage in stages[:-1])
+    accuracies = {
+        int(line["epoch"]): float(line[ACCURACY])
+        for line in _lines(folders[-1].metrics)
+        if line.get(ACCURACY)
+    }
+    scores = scores_on_test(folders[-1], _source(table, stages[-1], data))
+    watched = _watches_test(stages[-1])
+    best_epoch = max(accuracies, key=lambda epoch: accuracies[epoch]) if watched else scores.best.epoch
+    return RowResult(
+        variant=variant,
+        row=row,
+        seed=seed,
+        epochs=before + stages[-1].trainer.epochs,
+        stages=stages,
+        best_on_test=accuracies[best_epoch] if watched else None,
+        best_epoch=before + best_epoch,
+        last=accuracies[max(accuracies)] if watched else scores.last.accuracy,
+        chosen=None if watched else scores.best.accuracy,
+        validation_best=None if watched else accuracies[best_epoch],
+        pictures=scores.last.pictures,
+        cost=read_cost(folders),
+        curves=_curves(folders, stages),
+    )
+
+
+def _watches_test(experiment: Experiment) -> bool:
+    """Whether what training calls validation is the test split."""
+    return isinstance(experiment.data, ArrayFile) and experiment.data.train_on_val
+
+
+def _source(table: PaperTable, experiment: Experiment, data: Path | None) -> PictureSource:
+    source = experiment.data
+    if isinstance(source, FaceClips):
+        raise ConfigError(f"data.kind {source.kind}: a table's rows are of pictures")
+    if data is None:
+        return source
+    moved = {key.removeprefix("data."): data / name for key, name in table.data.items()}
+    return source.model_copy(update=moved)
+
+
+def _curves(folders: Sequence[RunFolder], stages: Sequence[Experiment]) -> dict[str, Curve]:
+    """The mean of each column over an epoch's lines."""
+    values: dict[str, dict[float, list[float]]] = {name: defaultdict(list) for name in CURVES}
+    before = 0
+    for folder, stage in zip(folders, stages, strict=True):
+        for line in _lines(folder.metrics):
+            for name in CURVES:
+                if line.get(name):
+                    values[name][before + int(line["epoch"])].append(float(line[name]))
+        before += stage.trainer.epochs
+    return {
+        name: {epoch: float(np.mean(found)) for epoch, found in epochs.items()}
+        for name, epochs in values.items()
+        if epochs
+    }
+
+
+def _lines(file: Path) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))

@@ -1,0 +1,101 @@
+"""A table of the paper is planned, checked, trained run by run, and reported as far as it is finished."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from deepfake_ssat.config import FaceClips, load_experiment
+from deepfake_ssat.config.paper import PaperTable, find_paper_table, load_paper_table
+from deepfake_ssat.errors import ConfigError
+from deepfake_ssat.protocols.costs import metered
+from deepfake_ssat.protocols.made_up import MADE_UP_FOLDER, make_up_data
+from deepfake_ssat.protocols.paper_plan import Choice, PlannedTraining, make_plan
+from deepfake_ssat.protocols.paper_results import read_results
+from deepfake_ssat.protocols.paper_table import PaperReport, paper_report
+from deepfake_ssat.protocols.picture_scores import pictures_of_test
+from deepfake_ssat.training.experiment import train_experiment
+from deepfake_ssat.training.memory import keep_freed_memory
+
+SMOKE_EPOCHS = 2
+
+
+@dataclass(frozen=True)
+class Meter:
+    """How energy becomes CO₂, and what codecarbon's table of processors may lack."""
+
+    country: str = "USA"
+    """Three letters."""
+    cpu_watts: float | None = None
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """A table with the trainings that were asked for, in order; each goes on where it was killed."""
+
+    name: str
+    table: PaperTable
+    choice: Choice
+    trainings: tuple[PlannedTraining, ...]
+
+    def run(self, training: PlannedTraining, meter: Meter) -> None:
+        """Trains to the end and keeps what it cost; a finished training is left alone."""
+        if training.folder.finished:
+            return
+        keep_freed_memory()
+        training.folder.root.parent.mkdir(parents=True, exist_ok=True)
+        with metered(training.folder, meter.country, meter.cpu_watts):
+            train_experiment(training.experiment, training.folder.root)
+
+    def report(self) -> PaperReport:
+        """What is finished, of these trainings and of others in the folder."""
+        return report_of(self.name, self.table, self.choice.out, self.choice.data)
+
+
+def plan_reproduction(
+    name: str,
+    data: Path | None,
+    out: Path,
+    *,
+    epochs: int | None = None,
+    seeds: Sequence[int] = (0,),
+    rows: Sequence[str] = (),
+    variants: Sequence[str] = (),
+    changes: Sequence[str] = (),
+    smoke: bool = False,
+) -> Reproduction:
+    """The trainings of a table; with ``smoke``, small ones, on made-up data unless there are others.
+
+    Raises DeepfakeError in one line, before anything is trained, where names, settings, data or folders do
+    not fit.
+    """
+    table = load_paper_table(find_paper_table(name))
+    if data is None:
+        data = _made_up_data(table, out, smoke)
+    usual = SMOKE_EPOCHS if smoke else table.epochs
+    choice = Choice(
+        data, out, epochs or usual, tuple(seeds), tuple(rows), tuple(variants), tuple(changes), smoke
+    )
+    trainings = make_plan(table, choice)
+    for training in trainings:
+        experiment = training.experiment
+        training.folder.check(experiment, 1, None)
+        assert not isinstance(experiment.data, FaceClips)
+        pictures_of_test(experiment.data, experiment.model.image_size)
+    return Reproduction(Path(name).stem, table, choice, tuple(trainings))
+
+
+def report_of(name: str, table: PaperTable, out: Path, data: Path | None) -> PaperReport:
+    """What the folder holds of a table, also of runs that were copied there from other machines."""
+    return paper_report(name, table, read_results(table, out, data))
+
+
+def _made_up_data(table: PaperTable, out: Path, smoke: bool) -> Path:
+    if not smoke:
+        files = ", ".join(map(str, table.data.values()))
+        raise ConfigError(f"--data is missing: give the folder with {files}, or --smoke for made-up data")
+    folder = out / MADE_UP_FOLDER
+    for name in table.data.values():
+        make_up_data(load_experiment(table.config), folder / name)
+    return folder

@@ -1,0 +1,48 @@
+"""Which settings of an experiment decide its result, and where two experiments differ in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from deepfake_ssat.training.run_folder import leaves
+
+HARDWARE_SETTINGS = (
+    "workers",
+    "threads",
+    "log_every_steps",
+    "checkpoint_every_steps",
+    "reconstruction_samples",
+)
+"""Settings of the trainer that machines choose."""
+PLACES = ("manifest", "path", "root")
+"""Settings of the data that say where they are."""
+
+
+@dataclass(frozen=True)
+class SettingDifference:
+    """One setting, as ``section.key``, with the value of each side; None where a side has no such key."""
+
+    key: str
+    values: tuple[Any, ...]
+
+
+def deciding_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The nested settings without the seed, the place of the data and what machines choose."""
+    dropped = {"data": PLACES, "trainer": HARDWARE_SETTINGS}
+    return {
+        section: {key: value for key, value in values.items() if key not in dropped.get(section, ())}
+        if isinstance(values, Mapping)
+        else values
+        for section, values in config.items()
+        if section != "seed"
+    }
+
+
+def setting_differences(*sides: Mapping[str, Any]) -> list[SettingDifference]:
+    """The keys of nested settings in which the sides are not all the same."""
+    flat = [dict(leaves(side)) for side in sides]
+    keys = dict.fromkeys(key for values in flat for key in values)
+    found = [SettingDifference(key, tuple(values.get(key) for values in flat)) for key in keys]
+    return [one for one in found if any(value != one.values[0] for value in one.values)]

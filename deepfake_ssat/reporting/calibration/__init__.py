@@ -1,1 +1,0 @@
-"""What a calibration did: the pictures, the table and the files."""

@@ -1,0 +1,160 @@
+"""A comparison of methods as tables for people, and as Markdown, CSV and JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from deepfake_ssat.metrics import RESAMPLES
+from deepfake_ssat.protocols.comparison import (
+    LEVEL,
+    CommonVideos,
+    Comparison,
+    MethodDifference,
+    MethodSummary,
+)
+from deepfake_ssat.protocols.manipulation_table import METRICS
+from deepfake_ssat.records import FAKE, REAL
+from deepfake_ssat.reporting.documents import INTERVALS, Files, document, json_text
+from deepfake_ssat.reporting.tables import ABSENT, Table, csv_table, markdown, percent
+
+METHOD_COLUMNS = (
+    *("videos", "method", "metric", "mean", "standard_deviation"),
+    *("low", "high", "runs", "seeds", "note"),
+)
+DIFFERENCE_COLUMNS = (
+    *("videos", "metric", "first", "second", "difference", "low", "high"),
+    *("p_value", "p_value_holm", "conclusion"),
+)
+
+
+def tables(comparison: Comparison) -> list[Table]:
+    """One table of the methods, one of their differences for each metric; percent, and points."""
+    several = len(comparison.videos) > 1
+    heading, names = (("videos",), 2) if several else ((), 1)
+    summaries = [
+        (
+            *((one.column,) if several else ()),
+            one.method,
+            METRICS[one.metric],
+            str(len(one.seeds)),
+            _mean_and_deviation(one),
+        )
+        for one in comparison.summaries
+    ]
+    title = "Methods (%, mean ± standard deviation over training runs, [95 % interval over videos])"
+    shown = [Table(title, (*heading, "method", "metric", "runs", "value"), summaries, names + 1)]
+    for metric, title in METRICS.items():
+        rows = [
+            (
+                *((one.column,) if several else ()),
+                f"{one.first} − {one.second}",
+                _points(one),
+                _p_value(one.found.p_value),
+                _p_value(one.adjusted),
+                one.conclusion,
+            )
+            for one in comparison.differences
+            if one.metric == metric
+        ]
+        if rows:
+            headings = (*heading, "difference", "points [95 %]", "p", "p (Holm)", "conclusion")
+            shown.append(Table(f"Differences in {title}", headings, rows, names))
+    return shown
+
+
+def notes(comparison: Comparison) -> list[str]:
+    """One line each: the videos, the tests, warnings."""
+    lines = []
+    for videos in comparison.videos:
+        where = f"{videos.column}: " if videos.column else ""
+        left = f"; {videos.left_out} that not all runs judged are left out" if videos.left_out else ""
+        lines.append(
+            f"{where}{int(np.sum(videos.labels == REAL))} real and {int(np.sum(videos.labels == FAKE))} "
+            f"fake videos, judged by every run{left}"
+        )
+    lines += [
+        f"intervals: {RESAMPLES} paired bootstrap resamples of the videos; p of AUC: DeLong's test, of "
+        "accuracies: sign flips of each video's difference (McNemar's exact test for single runs); Holm's "
+        f"correction over all tests of a metric, a difference is real below {LEVEL:g}",
+        "the tests ask whether other videos of this kind would rank these trained models alike, not whether "
+        "other training runs would; videos of one person are not independent, so small p are somewhat too "
+        "small",
+    ]
+    return [*lines, *(f"warning: {warning}" for warning in comparison.warnings)]
+
+
+def files(comparison: Comparison) -> Files:
+    """Values in CSV and JSON are parts of 1; JSON has everything but the scores of single videos."""
+    content = {
+        "intervals": INTERVALS,
+        "level": LEVEL,
+        "runs": [asdict(run) for run in comparison.runs],
+        "videos": [_video_values(videos) for videos in comparison.videos],
+        "methods": [asdict(one) for one in comparison.summaries],
+        "differences": [_difference_values(one) for one in comparison.differences],
+        "notes": notes(comparison),
+    }
+    return {
+        "comparison.md": markdown("Methods compared", tables(comparison), notes(comparison)),
+        "methods.csv": csv_table(METHOD_COLUMNS, map(_method_values, comparison.summaries)),
+        "differences.csv": csv_table(DIFFERENCE_COLUMNS, map(_difference_values, comparison.differences)),
+        "comparison.json": json_text(document("1.0", content)),
+    }
+
+
+def _mean_and_deviation(one: MethodSummary) -> str:
+    text = percent(one.estimate)
+    if one.deviation is None:
+        return text
+    value, _, interval = text.partition(" ")
+    return " ".join(filter(None, (value, f"± {100 * one.deviation:.1f}", interval)))
+
+
+def _points(one: MethodDifference) -> str:
+    text = f"{100 * one.found.difference:+.1f}"
+    if one.found.low is None or one.found.high is None:
+        return text
+    return f"{text} [{100 * one.found.low:+.1f}, {100 * one.found.high:+.1f}]"
+
+
+def _p_value(value: float | None) -> str:
+    if value is None:
+        return ABSENT
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _method_values(one: MethodSummary) -> dict[str, Any]:
+    return {
+        "videos": one.column,
+        "method": one.method,
+        "metric": one.metric,
+        "mean": one.estimate.value,
+        "standard_deviation": one.deviation,
+        **asdict(one.estimate),
+        "runs": len(one.seeds),
+        "seeds": ";".join(str(seed) for seed in one.seeds if seed is not None),
+    }
+
+
+def _difference_values(one: MethodDifference) -> dict[str, Any]:
+    return {
+        "videos": one.column,
+        "metric": one.metric,
+        "first": one.first,
+        "second": one.second,
+        **asdict(one.found),
+        "p_value_holm": one.adjusted,
+        "conclusion": one.conclusion,
+    }
+
+
+def _video_values(videos: CommonVideos) -> dict[str, Any]:
+    return {
+        "column": videos.column,
+        "num_real": int(np.sum(videos.labels == REAL)),
+        "num_fake": int(np.sum(videos.labels == FAKE)),
+        "left_out": videos.left_out,
+    }

@@ -1,0 +1,148 @@
+"""Verdicts as a table for people, and as JSON and CSV for programs (docs/detect_schema.md)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from deepfake_ssat.records import ClipScore, FaceVerdict, Status, Verdict, VideoMetadata, VideoVerdict
+from deepfake_ssat.reporting.documents import document
+from deepfake_ssat.reporting.tables import Table, csv_table, show_tables
+
+SCHEMA_VERSION = "1.2"
+COLOURS = {Verdict.REAL: "green", Verdict.FAKE: "red", Verdict.UNCERTAIN: "yellow", None: "magenta"}
+CSV_COLUMNS = ("path", "status", "verdict", "probability", "faces", "clips", "warnings")
+COUNTED = (
+    *(Verdict.FAKE, Verdict.REAL, Verdict.UNCERTAIN),
+    *(Status.NO_FACE, Status.TOO_SHORT, Status.UNREADABLE),
+)
+
+
+def show(console: Console, verdicts: Sequence[VideoVerdict]) -> None:
+    """Prints the table and the lines below it, which are never broken; 80 columns are enough."""
+    show_tables(console, tables(verdicts), [])
+    for note in notes(verdicts):
+        console.print(Text(note), soft_wrap=True)
+
+
+def tables(verdicts: Sequence[VideoVerdict]) -> list[Table]:
+    """A row for each video, in colour."""
+    rows = [
+        (
+            _printable(verdict.path),
+            Text(
+                verdict.verdict.value if verdict.verdict else f"- {verdict.status.value}",
+                style=COLOURS[verdict.verdict],
+            ),
+            "-" if verdict.probability is None else f"{verdict.probability:.3f}",
+            str(len(verdict.faces)),
+            str(len(verdict.clips)),
+        )
+        for verdict in verdicts
+    ]
+    return [Table("", ("video", "verdict", "P(fake)", "faces", "clips"), rows, names=2)]
+
+
+def notes(verdicts: Sequence[VideoVerdict]) -> list[str]:
+    """Each face of videos with several, the warnings, and a count such as ``3 videos: 1 fake, 2 real``."""
+    lines = [_printable(line) for verdict in verdicts for line in _details(verdict)]
+    counts = Counter(verdict.verdict or verdict.status for verdict in verdicts)
+    counted = ", ".join(f"{counts[kind]} {kind.value}" for kind in COUNTED if counts[kind])
+    return [*lines, f"{len(verdicts)} video{'s' if len(verdicts) != 1 else ''}: {counted}"]
+
+
+def results_document(
+    verdicts: Sequence[VideoVerdict], checkpoint: Mapping[str, Any], settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What ``detect --json`` writes: schema version, program, checkpoint, settings and videos."""
+    videos = [video_record(verdict) for verdict in verdicts]
+    return document(SCHEMA_VERSION, {"checkpoint": checkpoint, "settings": settings, "videos": videos})
+
+
+def results_csv(verdicts: Sequence[VideoVerdict]) -> bytes:
+    """One line a video under ``CSV_COLUMNS``; probability and verdict are empty unless it was scored."""
+    return csv_table(
+        CSV_COLUMNS,
+        (
+            {
+                "path": verdict.path,
+                "status": verdict.status.value,
+                "verdict": verdict.verdict.value if verdict.verdict else None,
+                "probability": None if verdict.probability is None else f"{verdict.probability:.6f}",
+                "faces": len(verdict.faces),
+                "clips": len(verdict.clips),
+                "warnings": "; ".join(verdict.warnings),
+            }
+            for verdict in verdicts
+        ),
+    )
+
+
+def video_record(verdict: VideoVerdict) -> dict[str, Any]:
+    """One element of ``videos``: probabilities to six digits, times to the millisecond, boxes to 0.1 px."""
+    return {
+        "path": verdict.path,
+        "status": verdict.status.value,
+        "probability": None if verdict.probability is None else round(verdict.probability, 6),
+        "verdict": verdict.verdict.value if verdict.verdict else None,
+        "faces": [
+            {
+                **_span_record(face),
+                "box": [round(value, 1) for value in face.box],
+                "num_clips": face.num_clips,
+            }
+            for face in verdict.faces
+        ],
+        "clips": [_span_record(clip) for clip in verdict.clips],
+        "warnings": list(verdict.warnings),
+        "video": asdict(verdict.metadata) if verdict.metadata else None,
+    }
+
+
+def verdict_from_record(record: Mapping[str, Any]) -> VideoVerdict:
+    """The inverse of ``video_record``, up to its rounding."""
+    return VideoVerdict(
+        path=record["path"],
+        status=Status(record["status"]),
+        probability=record["probability"],
+        verdict=Verdict(record["verdict"]) if record["verdict"] else None,
+        faces=tuple(FaceVerdict(**{**face, "box": tuple(face["box"])}) for face in record["faces"]),
+        clips=tuple(ClipScore(**clip) for clip in record["clips"]),
+        warnings=tuple(record["warnings"]),
+        metadata=VideoMetadata(**record["video"]) if record["video"] else None,
+    )
+
+
+def _span_record(judged: FaceVerdict | ClipScore) -> dict[str, Any]:
+    return {
+        "track_id": judged.track_id,
+        "start_seconds": round(judged.start_seconds, 3),
+        "end_seconds": round(judged.end_seconds, 3),
+        "probability": round(judged.probability, 6),
+    }
+
+
+def _details(verdict: VideoVerdict) -> list[str]:
+    """The lines below the table that belong to one video; a warning that names it is left as it is."""
+    lines = []
+    if len(verdict.faces) > 1:
+        lines = [
+            f"{verdict.path}: face {face.track_id}, {face.start_seconds:.1f}-{face.end_seconds:.1f} s, "
+            f"P(fake) {face.probability:.3f} ({face.num_clips} clips)"
+            for face in verdict.faces
+        ]
+    path = verdict.path
+    return [*lines, *(text if path in text else f"{path}: {text}" for text in verdict.warnings)]
+
+
+def _printable(text: str) -> str:
+    """Without control characters, which a file name may hold and a terminal would obey."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )

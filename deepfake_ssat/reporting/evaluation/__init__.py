@@ -1,1 +1,0 @@
-"""What an evaluation found: metrics by group, as table, JSON, CSV and pictures."""

@@ -1,0 +1,217 @@
+"""A table of the paper beside our runs of it: Markdown, CSV, JSON, and figures of the numbers and curves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from deepfake_ssat.protocols.paper_results import ACCURACY, RowResult
+from deepfake_ssat.protocols.paper_table import PaperLine, PaperReport, Spread
+from deepfake_ssat.records import Estimate
+from deepfake_ssat.reporting import style
+from deepfake_ssat.reporting.documents import Files, document, json_text
+from deepfake_ssat.reporting.tables import ABSENT, Table, csv_table, markdown
+
+ACCURACIES = ("variant", "row", "epochs", "seeds", "n test", "ours [95 %]", "last epoch", "paper")
+COSTS = ("variant", "row", "GFLOPs", "paper", "wall time", "kWh", "kg CO₂eq")
+CSV_COLUMNS = (
+    *("variant", "row", "title", "column", "at", "epochs", "seeds", "n_test"),
+    *("best_on_test", "best_on_test_sd", "chosen", "chosen_sd", "last", "last_sd", "low", "high"),
+    *("paper", "gflops", "paper_gflops", "seconds", "kwh", "kg_co2", "departures"),
+)
+PANELS = {
+    "classification_loss": "classification loss, training",
+    "reconstruction_loss": "reconstruction loss, training",
+}
+
+
+def tables(report: PaperReport) -> list[Table]:
+    """Accuracies beside the paper's, and costs."""
+    accuracies = [
+        (
+            *_names(line),
+            str(line.epochs),
+            f"{len(line.seeds)} ({', '.join(map(str, line.seeds))})",
+            str(line.pictures),
+            f"{_spread(line.ours)} [{100 * line.interval[0]:.1f}, {100 * line.interval[1]:.1f}]",
+            _spread(line.last),
+            ABSENT if line.row.paper is None else f"{line.row.paper:.2f}",
+        )
+        for line in report.lines
+    ]
+    costs = [
+        (
+            *_names(line),
+            " + ".join(f"{number / 1e9:.3g}" for number in line.multiply_adds),
+            line.row.paper_gflops or ABSENT,
+            _duration(line.seconds),
+            *(ABSENT if value is None else f"{value:.3g}" for value in (line.kwh, line.kg_co2)),
+        )
+        for line in report.lines
+    ]
+    return [
+        Table(f"{report.table.title}: top-1 (%)", ACCURACIES, accuracies, 2),
+        Table("Cost of a row, all its trainings together", COSTS, costs, 2),
+    ]
+
+
+def notes(report: PaperReport) -> list[str]:
+    """What the numbers mean, and every departure from the paper and from the table's recipe."""
+    methods = sorted({method for result in report.results.finished for method in result.cost.methods})
+    doubts = [
+        "warning: the pictures are made up here; these numbers say that every step works, and nothing else"
+    ] * report.made_up
+    return [
+        *doubts,
+        f"paper: {report.table.source}",
+        "ours: mean ± standard deviation over seeds on the test split; the interval is Wilson's for that "
+        "mean at n test pictures: what the size of the split allows, whatever the seeds",
+        *(f"{name}: {variant.about}" for name, variant in report.table.variants.items()),
+        "GFLOPs: multiply-adds of matrix products and attention in one forward pass of the objective on one "
+        "picture, counted while it runs, as the paper counts; A + B: one training, then the other",
+        "wall time, kWh, kg CO₂eq: mean over seeds, with start and validations, interrupted sessions added "
+        "up; of the whole machine: programs beside count too",
+        *(f"energy by {method}" for method in methods),
+        *(f"otherwise than the paper says: {line}" for line in report.table.departures),
+        *(
+            f"otherwise than the recipe, so that the paper's number is no target: {line.variant}, "
+            f"{line.row.name}, {line.epochs} epochs: {'; '.join(line.departures)}"
+            for line in report.lines
+            if line.departures
+        ),
+        *report.results.under_way,
+    ]
+
+
+def files(report: PaperReport) -> Files:
+    """Values in CSV are parts of 1, but for the paper's; the JSON has every run with its settings."""
+    content = {
+        "table": report.table.title,
+        "lines": [_values(line) for line in report.lines],
+        "runs": [_run(result) for result in report.results.finished],
+        "notes": notes(report),
+    }
+    curves = {f"curves_{variant}.png": _curves(report, variant) for variant in report.table.variants}
+    return {
+        f"{report.name}.md": markdown(report.table.title, tables(report), notes(report)),
+        f"{report.name}.csv": csv_table(CSV_COLUMNS, map(_csv_values, report.lines)),
+        f"{report.name}.png": _figure(report),
+        **curves,
+        f"{report.name}.json": json_text(document("1.0", content)),
+    }
+
+
+def _names(line: PaperLine) -> tuple[str, str]:
+    return line.variant, f"{line.row.column} {line.row.title}".strip()
+
+
+def _spread(spread: Spread) -> str:
+    text = f"{100 * spread.mean:.2f}"
+    return text if spread.deviation is None else f"{text} ± {100 * spread.deviation:.2f}"
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return ABSENT
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes else f"{seconds:.0f} s"
+
+
+def _values(line: PaperLine) -> dict[str, Any]:
+    values = asdict(line)
+    kept = {name: getattr(line.row, name) for name in ("title", "column", "at", "paper", "paper_gflops")}
+    return {**values, "row": line.row.name, **kept}
+
+
+def _csv_values(line: PaperLine) -> dict[str, Any]:
+    spreads = {
+        f"{name}{part}": value
+        for name in ("best_on_test", "chosen", "last")
+        if (spread := getattr(line, name)) is not None
+        for part, value in (("", spread.mean), ("_sd", spread.deviation))
+    }
+    return {
+        **_values(line),
+        **spreads,
+        "seeds": ";".join(map(str, line.seeds)),
+        "n_test": line.pictures,
+        "low": line.interval[0],
+        "high": line.interval[1],
+        "gflops": "+".join(f"{number / 1e9:.4g}" for number in line.multiply_adds),
+        "departures": "; ".join(line.departures),
+    }
+
+
+def _run(result: RowResult) -> dict[str, Any]:
+    values = {name: value for name, value in vars(result).items() if name not in ("stages", "curves")}
+    return {
+        **values,
+        "cost": asdict(result.cost),
+        "config": [stage.model_dump(mode="json") for stage in result.stages],
+    }
+
+
+def _figure(report: PaperReport) -> bytes | None:
+    """Our numbers with their intervals, the paper's as open diamonds; over ``at`` where the rows have it."""
+    if not report.lines:
+        return None
+    rows = [row for row in report.table.rows if any(line.row == row for line in report.lines)]
+    figure = style.new_figure(max(5.0, 1.1 * len(rows) + 2), 4, report.table.title)
+    axes = figure.subplots()
+    places = {row.name: float(number) if row.at is None else row.at for number, row in enumerate(rows)}
+    for number, variant in enumerate(report.table.variants):
+        own = [line for line in report.lines if line.variant == variant]
+        estimates = [Estimate(line.ours.mean, *line.interval) for line in own]
+        where = np.array([places[line.row.name] for line in own])
+        style.plot_estimates(axes, where, estimates, style.PALETTE[number], style.MARKERS[number], variant)
+    known = [row for row in rows if row.paper is not None]
+    axes.plot(
+        [places[row.name] for row in known],
+        [row.paper for row in known],
+        linestyle="",
+        marker="D",
+        markerfacecolor="none",
+        color=style.BLACK,
+        label="paper",
+    )
+    if all(row.at is None for row in rows):
+        axes.set_xticks(list(places.values()), [row.title for row in rows])
+    axes.set(xlabel=report.table.at, ylabel="top-1 (%)")
+    style.add_grid(axes, "y")
+    axes.legend(fontsize=style.LEGEND_SIZE)
+    return style.png(figure)
+
+
+def _curves(report: PaperReport, variant: str) -> bytes | None:
+    """Accuracy and losses over the epochs, a line a row."""
+    own = [result for result in report.results.finished if result.variant == variant]
+    if not own:
+        return None
+    watched = "test" if own[0].best_on_test is not None else "validation"
+    panels = {ACCURACY: f"{watched} accuracy", **PANELS}
+    title = f"{report.table.title}, {variant}; bands: smallest to largest over seeds"
+    figure = style.new_figure(13, 4, title)
+    for axes, (column, heading) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
+        for number, row in enumerate(report.table.rows):
+            results = [result for result in own if result.row == row.name and column in result.curves]
+            if results:
+                _draw_curve(axes, results, column, number, row.title)
+        axes.set(title=heading, xlabel="epoch")
+        style.add_grid(axes)
+        if axes.has_data():
+            axes.legend(title="row (seeds)", fontsize=style.LEGEND_SIZE)
+    return style.png(figure)
+
+
+def _draw_curve(axes: Axes, results: Sequence[RowResult], column: str, number: int, title: str) -> None:
+    curves = [result.curves[column] for result in results]
+    epochs = sorted(set.intersection(*(set(curve) for curve in curves)))
+    values = np.array([[curve[epoch] for epoch in epochs] for curve in curves])
+    colour = style.PALETTE[number % len(style.PALETTE)]
+    line = style.LINES[number % len(style.LINES)]
+    axes.plot(epochs, values.mean(axis=0), line, color=colour, label=f"{title} ({len(curves)})")
+    axes.fill_between(epochs, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.15, linewidth=0)

@@ -1,0 +1,363 @@
+"""A table of the paper by one command: its runs and their order, its numbers, a tiny one from end to end."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from deepfake_ssat.cli import app
+from deepfake_ssat.config import load_experiment
+from deepfake_ssat.config.paper import find_paper_table, load_paper_table
+from deepfake_ssat.errors import ConfigError
+from deepfake_ssat.protocols import costs, reproduce
+from deepfake_ssat.protocols.costs import Cost, cost_file, metered, read_cost
+from deepfake_ssat.protocols.paper_plan import Choice, make_plan, shares, stage_folders
+from deepfake_ssat.protocols.paper_results import Results, RowResult
+from deepfake_ssat.protocols.paper_table import paper_report
+from deepfake_ssat.reporting.paper_report import files, notes, tables
+from deepfake_ssat.training.run_folder import RunFolder
+
+TABLE = load_paper_table(find_paper_table("table5"))
+TINY = (
+    "model.patch=7",
+    "model.encoder.preset=null",
+    "model.encoder.width=32",
+    "model.encoder.depth=1",
+    "model.encoder.heads=2",
+    "optimizer.batch_size=8",
+    "trainer.workers=0",
+    "trainer.threads=1",
+)
+
+
+def plan(out, **changes):
+    options = {"epochs": 9, "seeds": (0, 1), "variants": ("paper", "held_out")}
+    return make_plan(TABLE, Choice(data=out, out=out, **options | changes))
+
+
+def test_all_rows_of_a_seed_come_before_the_next_seed(tmp_path):
+    order = [(one.seed, one.variant, one.folder.root.name) for one in plan(tmp_path)]
+    names = ["scratch", "ssat", "ssl_pretrain", "ssl_finetune", "supmae"]
+    assert order == [
+        (seed, kind, name) for seed in (0, 1) for kind in ("paper", "held_out") for name in names
+    ]
+
+
+def test_stages_of_one_row_last_as_long_as_another_row(tmp_path):
+    for row in TABLE.rows:
+        trainings = plan(tmp_path, seeds=(0,), rows=(row.name,), variants=("paper",))
+        assert sum(one.experiment.trainer.epochs for one in trainings) == 9
+        for one in trainings:
+            optimizer, epochs = one.experiment.optimizer, one.experiment.trainer.epochs
+            assert optimizer.warmup_epochs == pytest.approx(epochs / 10)
+            assert (optimizer.base_learning_rate, optimizer.batch_size) == (1e-3, 64)
+        assert trainings[-1].experiment.optimizer.betas == (0.9, 0.999)
+    assert [one.experiment.objective.name for one in trainings] == ["supmae"]
+
+
+def test_whole_recipe_keeps_its_warm_up(tmp_path):
+    (whole,) = plan(tmp_path, seeds=(0,), rows=("ssat",), variants=("paper",), epochs=100)
+    expected = load_experiment(TABLE.config, [*TABLE.set, f"data.path={tmp_path / 'pneumoniamnist.npz'}"])
+    assert whole.experiment == expected
+
+
+def test_fine_tuning_starts_from_the_last_weights_of_its_own_pretraining(tmp_path):
+    before, after = plan(tmp_path, seeds=(1,), rows=("ssl_finetune",), variants=("held_out",))
+    assert before.experiment.objective.name == "mae"
+    loaded = after.experiment
+    assert loaded.init == before.folder.root / "checkpoints" / "last.safetensors"
+    assert (loaded.objective.name, loaded.data.train_on_val, loaded.seed) == ("scratch", False, 1)
+
+
+def two_rows_with_one_stage(**changes):
+    (row,) = [row for row in TABLE.rows if row.name == "ssl_finetune"]
+    before, after = row.stages
+    other = row.model_copy(
+        update={
+            "name": "longer",
+            "stages": (
+                before.model_copy(update=changes),
+                after.model_copy(update={"name": "longer", "epochs": 100}),
+            ),
+        }
+    )
+    return TABLE.model_copy(update={"rows": (row, other)})
+
+
+def test_rows_share_a_stage_that_is_the_same(tmp_path):
+    choice = Choice(data=tmp_path, out=tmp_path, epochs=100, variants=("paper",))
+    names = [one.folder.root.name for one in make_plan(two_rows_with_one_stage(), choice)]
+    assert names == ["ssl_pretrain", "ssl_finetune", "longer"]
+    with pytest.raises(
+        ConfigError, match="ssl_finetune and longer both have this stage, with other settings"
+    ):
+        make_plan(two_rows_with_one_stage(epochs=100), choice)
+
+
+def test_stage_needs_an_epoch():
+    (row,) = [row for row in TABLE.rows if row.name == "ssl_finetune"]
+    assert shares(TABLE, row, 2) == [1, 1]
+    with pytest.raises(ConfigError, match="--epochs 1: the stages of ssl_finetune last 50, 50 of 100"):
+        shares(TABLE, row, 1)
+
+
+def result(seed, variant="paper", row="ssat", changes=(), **values):
+    watched = variant == "paper"
+    path = [f"seed={seed}", "data.path=x/pneumoniamnist.npz", f"data.train_on_val={str(watched).lower()}"]
+    stage = load_experiment(TABLE.config, [*TABLE.set, *TINY, *path, *changes])
+    found = {
+        "epochs": stage.trainer.epochs,
+        "stages": (stage,),
+        "best_on_test": 0.9 if watched else None,
+        "best_epoch": 3,
+        "last": 0.8,
+        "chosen": None if watched else 0.75,
+        "validation_best": None if watched else 1.0,
+        "pictures": 624,
+        "cost": Cost(5400.0 + seed, None, None, 1, ()),
+        "curves": {"val_image_accuracy": {1: 0.5, 2: 0.9}, "classification_loss": {1: 0.7, 2: 0.4}},
+    }
+    return RowResult(variant=variant, row=row, seed=seed, **found | values)
+
+
+def report(*results, under_way=()):
+    return paper_report("table5", TABLE, Results(results, under_way))
+
+
+def scratch(seed, variant):
+    return result(seed, variant, "scratch", ["objective.name=scratch", "objective.classification_weight=1.0"])
+
+
+def test_table_tells_how_each_number_was_chosen():
+    made = report(
+        result(0),
+        result(1, best_on_test=0.94),
+        scratch(0, "held_out"),
+        under_way=("paper, seed 1: supmae is under way",),
+    )
+    accuracies, cost = tables(made)
+    ssat, from_scratch = (dict(zip(accuracies.headings, row, strict=True)) for row in accuracies.rows)
+    # Two values 4 apart: a standard deviation of 4 / sqrt(2).
+    assert ssat["ours [95 %]"].startswith("92.00 ± 2.83 [")
+    assert (ssat["variant"], ssat["row"], ssat["paper"], ssat["seeds"]) == (
+        "paper",
+        "SSAT",
+        "93.11",
+        "2 (0, 1)",
+    )
+    assert from_scratch["ours [95 %]"].startswith("75.00 [")
+    assert (from_scratch["variant"], from_scratch["paper"]) == ("held_out", "90.22")
+    assert (ssat["n test"], ssat["last epoch"]) == ("624", "80.00 ± 0.00")
+    spent = dict(zip(cost.headings, cost.rows[0], strict=True))
+    assert (spent["wall time"], spent["kWh"]) == ("1 h 30 min", "–")
+    text = "\n".join(notes(made))
+    assert "supmae is under way" in text
+    assert "the choice makes that number optimistic" in text
+    assert "held_out, scratch, 100 epochs: " in text
+    assert "data.train_on_val False for True" in text
+    written = files(made)
+    document = json.loads(written["table5.json"])
+    assert (len(document["runs"]), len(document["lines"])) == (3, 2)
+    assert written["table5.csv"].decode().count("\n") == 3
+    for name in ("table5.png", "curves_paper.png", "curves_held_out.png"):
+        assert written[name].startswith(b"\x89PNG")
+
+
+def test_every_departure_from_the_recipe_is_told_and_nothing_else():
+    exact = replace(
+        result(0),
+        stages=(load_experiment(TABLE.config, ["data.path=/elsewhere.npz", "trainer.workers=3"]),),
+    )
+    (line,) = report(exact).lines
+    assert line.departures == ()
+    (line,) = report(result(0, changes=["trainer.epochs=8"])).lines
+    assert "model.patch 7 for 2" in line.departures
+    assert "trainer.epochs 8 for 100" in line.departures
+    assert not [one for one in line.departures if one.startswith(("seed", "data.path", "trainer.workers"))]
+
+
+def test_seeds_that_were_set_otherwise_are_other_lines():
+    made = report(result(0), result(1), result(2, changes=["optimizer.weight_decay=0.1"]))
+    assert [line.seeds for line in made.lines] == [(0, 1), (2,)]
+
+
+def test_interval_is_that_of_wilson_over_the_test_pictures():
+    (line,) = report(scratch(0, "held_out")).lines
+    z, n, p = 1.96, 624, 0.75
+    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    np.testing.assert_allclose(line.interval, [centre - half, centre + half], atol=1e-4)
+
+
+def test_time_and_energy_of_all_sessions_and_stages_add_up(tmp_path):
+    folders = stage_folders(TABLE, tmp_path, "paper", 0, "ssl_finetune")
+    assert [folder.root.relative_to(tmp_path) for folder in folders] == [
+        Path("runs/paper/seed0/ssl_pretrain"),
+        Path("runs/paper/seed0/ssl_finetune"),
+    ]
+    first, second = map(cost_file, folders)
+    first.parent.mkdir(parents=True)
+    sessions = [{"seconds": 10.0, "kwh": 1.0, "kg_co2": 0.1}, {"seconds": 5.0, "kwh": 2.0, "kg_co2": 0.2}]
+    first.write_text(json.dumps({"sessions": sessions}))
+    second.write_text(json.dumps({"sessions": sessions[:1]}))
+    cost = read_cost(folders)
+    assert (cost.seconds, cost.kwh, cost.sessions) == (25.0, 4.0, 3)
+    second.write_text(json.dumps({"sessions": [{"seconds": 1.0}]}))
+    assert read_cost(folders).kwh is None
+
+
+class OneKilowattHour:
+    def __init__(self, country, cpu_watts):
+        pass
+
+    def read(self):
+        return {"kwh": 0.5, "kg_co2": 0.25}
+
+    def stop(self):
+        return {"kwh": 1.0, "kg_co2": 0.5}
+
+    def method(self):
+        return "a meter that always says the same"
+
+
+def test_cost_of_a_killed_session_is_known_up_to_its_last_account(tmp_path, monkeypatch):
+    monkeypatch.setattr(costs, "EnergyMeter", OneKilowattHour)
+    monkeypatch.setattr(costs, "ACCOUNT_SECONDS", 0.01)
+    folder = RunFolder(tmp_path / "run")
+    with metered(folder, "USA", None):
+        while not cost_file(folder).is_file():
+            pass
+        # What a kill would leave.
+        killed = cost_file(folder).read_text()
+    assert json.loads(killed)["sessions"][0]["kwh"] == 0.5
+    cost_file(folder).write_text(killed)
+    with metered(folder, "USA", None):
+        pass
+    assert (read_cost([folder]).kwh, read_cost([folder]).sessions) == (1.5, 2)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """MedMNIST's layout: 24 pictures to train on, 8 to validate, 10 to test; class 1 is brighter."""
+    arrays, generator = {}, np.random.default_rng(0)
+    for split, count in (("train", 24), ("val", 8), ("test", 10)):
+        labels = np.arange(count) % 2
+        images = generator.integers(0, 100, (count, 28, 28)) + 100 * labels[:, None, None]
+        arrays |= {
+            f"{split}_images": images.astype(np.uint8),
+            f"{split}_labels": labels[:, None].astype(np.uint8),
+        }
+    (tmp_path / "data").mkdir()
+    np.savez(tmp_path / "data" / "pneumoniamnist.npz", **arrays)
+    return tmp_path / "data"
+
+
+def run(out, *words, changes=TINY):
+    options = [word for change in changes for word in ("--set", change)]
+    return CliRunner().invoke(app, ["reproduce", "table5", "--out", str(out), *map(str, words), *options])
+
+
+@pytest.mark.parametrize(
+    ("words", "changes", "message"),
+    [
+        (["--epochs", "1"], TINY, "--epochs 1: the stages of ssl_finetune"),
+        (["--rows", "sstt"], TINY, "--rows sstt: the table has scratch, ssat, ssl_finetune, supmae"),
+        (["--variants", "own"], TINY, "--variants own: the table has paper, held_out"),
+        (["--epochs", "2"], (*TINY, "optimizer.speed=1"), "optimizer.speed is no key"),
+        (["--epochs", "2"], (*TINY, "model.patch=5"), "not a multiple of patch 5"),
+        (["--data", "nowhere"], TINY, "no such file"),
+    ],
+)
+def test_wrong_settings_are_one_line_before_anything_is_trained(tmp_path, pictures, words, changes, message):
+    found = run(tmp_path / "out", "--data", pictures, *words, changes=changes)
+    assert found.exit_code == 2
+    assert message in found.stderr
+    assert found.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_data_are_asked_for_and_tables_named(tmp_path):
+    found = run(tmp_path / "out")
+    assert found.exit_code == 2
+    assert "--data is missing: give the folder with pneumoniamnist.npz, or --smoke" in found.stderr
+    with pytest.raises(ConfigError, match=r"table99: is no table of configs/paper \(there are: .*table5"):
+        find_paper_table("table99")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "answer"),
+    [
+        ("title: SSAT", "titel: SSAT", r"own\.yaml: rows\.1\.title: Field required"),
+        ("name: ssat", "name: scratch", r"own\.yaml: rows: scratch is there twice"),
+        ("data.train_on_val=true]", "data.train_on_val]", r"own\.yaml: .*write section\.key=value"),
+    ],
+)
+def test_wrong_table_is_one_line(tmp_path, before, after, answer):
+    text = find_paper_table("table5").read_text()
+    assert before in text
+    (tmp_path / "own.yaml").write_text(text.replace(before, after))
+    with pytest.raises(ConfigError, match=answer):
+        load_paper_table(tmp_path / "own.yaml")
+
+
+@pytest.mark.slow
+def test_tiny_table_from_end_to_end(tmp_path, pictures, monkeypatch):
+    out = tmp_path / "out"
+    monkeypatch.setattr(costs, "EnergyMeter", OneKilowattHour)
+    words = ["--data", pictures, "--epochs", "2", "--seeds", "3", "--rows", "ssl_finetune"]
+    words += ["--variants", "held_out"]
+    train = reproduce.train_experiment
+
+    def killed(experiment, root):
+        if root.name == "ssl_finetune":
+            raise MemoryError("killed")
+        return train(experiment, root)
+
+    monkeypatch.setattr(reproduce, "train_experiment", killed)
+    assert isinstance(run(out, *words).exception, MemoryError)
+    assert "held_out, seed 3: ssl_finetune is under way" in run(out, "--merge-only", changes=()).stdout
+
+    monkeypatch.setattr(reproduce, "train_experiment", train)
+    assert run(out, *words).exit_code == 0
+    folder = out / "runs" / "held_out" / "seed3"
+    sessions = {
+        file.name: len(json.loads(file.read_text())["sessions"]) for file in folder.glob("*.cost.json")
+    }
+    assert sessions == {"ssl_pretrain.cost.json": 1, "ssl_finetune.cost.json": 2}
+    table = json.loads((out / "table5.json").read_text())
+    (line,) = table["lines"]
+    assert "ssl_finetune: trainer.epochs 1 for 50" in line["departures"]
+    assert "ssl_finetune: model.patch 7 for 2" in line["departures"]
+    assert not any("positions" in departure for departure in line["departures"])
+    assert (line["row"], line["epochs"], line["seeds"], line["pictures"]) == ("ssl_finetune", 2, [3], 10)
+    assert line["best_on_test"] is None
+    assert 10 * line["chosen"]["mean"] in range(11)
+    assert line["seconds"] > 0
+    assert (line["kwh"], line["kg_co2"]) == (3.0, 1.5)
+    assert len(line["multiply_adds"]) == 2
+
+    monkeypatch.setattr(reproduce, "train_experiment", None)
+    assert run(out, *words).exit_code == 0
+    refused = run(out, *words, "--epochs", "4")
+    assert refused.exit_code == 2
+    assert "was started with" in refused.stderr
+
+    # Seeds of several machines: their folders are copied together, without data or weights.
+    other = tmp_path / "merged" / "runs" / "held_out"
+    for seed in (3, 4):
+        _copy_without_weights(folder, other / f"seed{seed}")
+    assert run(tmp_path / "merged", "--merge-only", changes=()).exit_code == 0
+    (line,) = json.loads((tmp_path / "merged" / "table5.json").read_text())["lines"]
+    assert line["seeds"] == [3, 4]
+
+
+def _copy_without_weights(source, target):
+    for file in source.rglob("*"):
+        if file.is_file() and file.suffix != ".safetensors":
+            place = target / file.relative_to(source)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(file.read_bytes())
