@@ -7,8 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-TABLE_WIDTH = 100
-"""Columns of the printed table where there is no terminal to ask."""
+from deepfake_ssat.commands.rendering import show_and_write
 
 
 def run(

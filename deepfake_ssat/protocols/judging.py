@@ -6,7 +6,6 @@ from typing import Any
 
 from rich.console import Console
 
-from deepfake_ssat.commands.evaluate import write_report
 from deepfake_ssat.commands.progress import console_progress
 from deepfake_ssat.config import FaceClips
 from deepfake_ssat.errors import ConfigError
@@ -26,6 +25,8 @@ from deepfake_ssat.protocols.results import (
 )
 from deepfake_ssat.provenance import typed_command
 from deepfake_ssat.records import REAL, EvalReport
+from deepfake_ssat.reporting.documents import write_files
+from deepfake_ssat.reporting.evaluation_report import files
 from deepfake_ssat.training.run_folder import RunFolder
 from deepfake_ssat.version import __version__
 
@@ -72,7 +73,7 @@ def judge_fold(
         selection=fold.judged,
         progress=console_progress(console),
     )
-    write_report(report, fold.evaluation)
+    write_files(fold.evaluation, files(report))
     whole = report.groups[0]
     result = FoldResult(
         method=method,

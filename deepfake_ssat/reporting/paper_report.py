@@ -168,10 +168,10 @@ def _figure(report: PaperReport) -> bytes | None:
         estimates = [Estimate(line.ours.mean, *line.interval) for line in own]
         where = np.array([places[line.row.name] for line in own])
         style.plot_estimates(axes, where, estimates, style.PALETTE[number], style.MARKERS[number], variant)
-    known = [row for row in rows if row.paper is not None]
+    known = {places[row.name]: row.paper for row in rows if row.paper is not None}
     axes.plot(
-        [places[row.name] for row in known],
-        [row.paper for row in known],
+        list(known),
+        list(known.values()),
         linestyle="",
         marker="D",
         markerfacecolor="none",
