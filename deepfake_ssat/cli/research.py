@@ -154,6 +154,9 @@ def train(
             metavar="DIR", help="The run's folder, runs/<name of the config> if none; run again to go on."
         ),
     ] = None,
+    extend: Annotated[
+        bool, typer.Option("--extend", help="Let a run that was stopped go on to more trainer.epochs.")
+    ] = False,
 ) -> None:
     """Train on what preprocess wrote, or on pictures.
 
@@ -163,7 +166,7 @@ def train(
     with one_line_errors():
         from deepfake_ssat.commands.train import run
 
-        raise typer.Exit(run(config, changes=set_ or [], out=out, smoke=smoke))
+        raise typer.Exit(run(config, changes=set_ or [], out=out, smoke=smoke, extend=extend))
 
 
 def evaluate(

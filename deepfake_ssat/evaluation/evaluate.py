@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -40,32 +41,20 @@ def evaluate(
     clips are scored at a time, ``seed`` is the bootstrap's. Raises DeepfakeError for what the user can
     correct, such as clips cut otherwise than the checkpoint's.
     """
-    if out is None:
-        with TemporaryDirectory(prefix="deepfake-ssat-") as folder:
-            return evaluate(
-                checkpoint,
-                manifest,
-                folder,
-                selection=selection,
-                clip_rule=clip_rule,
-                face_rule=face_rule,
-                device=device,
-                batch=batch,
-                seed=seed,
-                progress=progress,
-            )
-    with open_evaluation(
-        checkpoint,
-        manifest,
-        Path(out),
-        clip_rule=clip_rule,
-        face_rule=face_rule,
-        device=device,
-        batch=batch,
-        seed=seed,
-        progress=progress,
-    ) as evaluation:
-        return measure(evaluation, selection)
+    with ExitStack() as stack:
+        folder = stack.enter_context(TemporaryDirectory(prefix="deepfake-ssat-")) if out is None else out
+        evaluation = open_evaluation(
+            checkpoint,
+            manifest,
+            Path(folder),
+            clip_rule=clip_rule,
+            face_rule=face_rule,
+            device=device,
+            batch=batch,
+            seed=seed,
+            progress=progress,
+        )
+        return measure(stack.enter_context(evaluation), selection)
 
 
 def measure(evaluation: Evaluation, selection: Selection = TEST_SPLIT) -> EvalReport:

@@ -23,15 +23,13 @@ from deepfake_ssat.extraction.journal import Entry, Extraction, Journal, fingerp
 from deepfake_ssat.extraction.video import PrepareExtraction, Task
 from deepfake_ssat.manifest import (
     CONTRACT_FILE,
-    DROPPED_FILE,
     MANIFEST_FILE,
-    WARNINGS_FILE,
     check_leaks,
     read_contract,
     write_contract,
     write_manifest,
 )
-from deepfake_ssat.outputs import check_file, make_folder, write_file
+from deepfake_ssat.outputs import make_folder, write_file
 from deepfake_ssat.pool import map_in_processes
 from deepfake_ssat.progress import Progress, silent
 from deepfake_ssat.records import SourceVideo, Status
@@ -106,8 +104,6 @@ def preprocess(
     videos = _limited(index.videos, limit)
     _check_folder(out, settings)
     make_folder(out, [root])
-    for name in (MANIFEST_FILE, DROPPED_FILE, WARNINGS_FILE):
-        check_file(out / name, [root])
     try:
         with FileLock(out / LOCK_FILE, timeout=0):
             _check_folder(out, settings)  # Again: another run may have begun and ended meanwhile.

@@ -1,4 +1,4 @@
-"""Which way up a video is that shows no face as it stands: some are stored turned, without a tag to say so."""
+"""Which way up a video is that shows no face as it stands: some are stored turned, without a tag."""
 
 from __future__ import annotations
 

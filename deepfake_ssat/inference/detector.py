@@ -181,6 +181,7 @@ class Detector:
         Maps are computed by torch whatever the backend; those of the reconstruction error need a detector
         that was loaded with its decoder, and ``notes`` tells where it has none. Raises as ``detect`` does.
         """
+        name = existing_file(path, "path")
         check_num_clips(num_clips)
         kept = KeptClips(num_clips)
 
@@ -189,7 +190,7 @@ class Detector:
             if on_clip is not None:
                 on_clip(clip, score)
 
-        verdict = self.detect(path, clips, keep)
+        verdict = self.detect(name, clips, keep)
         return explanation(verdict, kept, self.checkpoint, self.device)
 
     def score(self, pixels: np.ndarray | torch.Tensor) -> np.ndarray:

@@ -81,7 +81,7 @@ def _picture_track(output: OutputContainer, metadata: VideoMetadata) -> VideoStr
     """H.264 of the displayed size, cut to even sides."""
     track = output.add_stream("libx264", rate=Fraction(metadata.fps).limit_denominator(1001))
     track.width, track.height = (side - side % 2 for side in (metadata.width, metadata.height))
-    track.pix_fmt, track.options = "yuv420p", QUALITY
+    track.pix_fmt, track.codec_context.options = "yuv420p", dict(QUALITY)
     track.codec_context.time_base = TIME_BASE
     return track
 

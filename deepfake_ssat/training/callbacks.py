@@ -49,9 +49,7 @@ class TrainingRows(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Adds up the batches of a step, and writes a row when the step is complete."""
-        # Lightning returns the loss divided for accumulation, the other values as they are.
-        loss = outputs["loss"].detach() * trainer.accumulate_grad_batches
-        self._losses.append({**outputs, "loss": loss})
+        self._losses.append(outputs["losses"])
         if trainer.global_step == self._step:
             return
         self._step = trainer.global_step

@@ -19,21 +19,24 @@ from deepfake_ssat.training.session import train
 LOCK_FILE = ".train.lock"
 
 
-def train_experiment(experiment: Experiment, root: Path, console: Console | None = None) -> RunFolder:
+def train_experiment(
+    experiment: Experiment, root: Path, console: Console | None = None, *, extend: bool = False
+) -> RunFolder:
     """Trains to the last epoch, going on where the folder's run was killed; a finished one is left alone.
 
-    What happens is told on the console, by default on none, and in the folder's train.log. Under torchrun
-    every process calls it. Raises DeepfakeError for what the user can correct.
+    ``extend`` lets a run go on to more epochs than were planned when it began. What happens is told on the
+    console, by default on none, and in the folder's train.log. Under torchrun every process calls it. Raises
+    DeepfakeError for what the user can correct.
     """
     processes, folder = torchrun_processes(), RunFolder(root)
     console = console or Console(quiet=True)
     try:
         if processes.rank:
-            train(experiment, folder, processes, Reporter(None, console))
+            train(experiment, folder, processes, Reporter(None, console), extend)
             return folder
         make_folder(root)
         with FileLock(root / LOCK_FILE, timeout=0):
-            train(experiment, folder, processes, Reporter(root / "train.log", console))
+            train(experiment, folder, processes, Reporter(root / "train.log", console), extend)
     except Timeout as error:
         raise TrainingError(
             f"{root}: another run is training there; wait for it, or give another --out"

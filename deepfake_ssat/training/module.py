@@ -47,6 +47,7 @@ class TrainingModule(LightningModule):
         experiment: Experiment,
         class_weights: Tensor | None,
         schedule: Schedule,
+        batches_per_epoch: int,
     ) -> None:
         super().__init__()
         self.model = model
@@ -54,10 +55,11 @@ class TrainingModule(LightningModule):
         self._objective = OBJECTIVES[experiment.objective.name]
         self._class_weights = class_weights
         self._schedule = schedule
+        self._batches_per_epoch = batches_per_epoch
         self._validation_settings = experiment.objective.model_copy(update={"label_smoothing": 0.0})
 
-    def training_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Tensor]:
-        """The losses of one batch, the total under ``loss``."""
+    def training_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Any]:
+        """Under ``loss`` what Lightning propagates back, under ``losses`` the batch's own, for people."""
         seeds = self._seeds(TRAINING_STREAM, self.current_epoch, batch_idx)
         # Stochastic depth draws from torch's global stream.
         torch.manual_seed(int(seeds[0]))
@@ -74,7 +76,15 @@ class TrainingModule(LightningModule):
         generator = torch.Generator().manual_seed(int(seeds[1]))
         losses = self._losses(clips, labels, self._experiment.objective, generator)
         _require_finite(losses.total, self.current_epoch, batch_idx)
-        return {"loss": losses.total, **_parts(losses)}
+        shown = {"loss": losses.total.detach(), **_parts(losses)}
+        return {"loss": losses.total * self._share_of_step(batch_idx), "losses": shown}
+
+    def _share_of_step(self, batch_idx: int) -> float:
+        """What makes a step the mean over its batches: Lightning divides by the full count even where an
+        epoch ends before a step has so many."""
+        count = self._experiment.optimizer.accumulate_batches
+        first = batch_idx // count * count
+        return count / min(count, self._batches_per_epoch - first)
 
     def on_validation_epoch_start(self) -> None:
         """All processes validate with the first one's running statistics: those are saved and resumed."""

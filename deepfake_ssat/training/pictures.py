@@ -25,6 +25,8 @@ SMALLEST_SIDE = 140
 FRAMES_SHOWN = 2
 GAP = 4
 CAPTION_HEIGHT = 22
+TRUE_STATISTICS = "predicted: detail; true: mean and contrast of each patch"
+"""Said below a picture where normalised patches were predicted: what is shown knows more than the network."""
 
 
 class SampleCollector:
@@ -51,7 +53,8 @@ def reconstruction_picture(model: Autoencoder, pixels: Tensor, settings: Objecti
     """Clips (S, T, H, W, C) uint8 -> one RGB picture (rows, columns, 3) uint8, with captions.
 
     A row for each sample, two for clips of several frames; the masks are the same for the same sizes.
-    Predictions of normalised patches are put back with the true patch's mean and scale.
+    Predictions of normalised patches are put back with the true patch's mean and scale, and the picture says
+    so: the network was not asked for these.
     """
     device = pixels.device
     clips = normalize_pixels(pixels, model.settings)
@@ -67,7 +70,7 @@ def reconstruction_picture(model: Autoencoder, pixels: Tensor, settings: Objecti
         convention=settings.target_convention,
     )
     shown = (original, _greyed(original, mask, model), reconstruction)
-    return _sheet([_frames(clip) for clip in shown])
+    return _sheet([_frames(clip) for clip in shown], TRUE_STATISTICS if settings.normalize_target else "")
 
 
 def _greyed(original: Tensor, mask: Tensor, model: Autoencoder) -> Tensor:
@@ -90,16 +93,21 @@ def _frames(clips: Tensor) -> np.ndarray:
     return pixels.repeat(factor, axis=1).repeat(factor, axis=2)
 
 
-def _sheet(columns: list[np.ndarray]) -> np.ndarray:
-    """Columns of (rows, H, W, 3) -> one picture with a caption above each column."""
+def _sheet(columns: list[np.ndarray], note: str) -> np.ndarray:
+    """Columns of (rows, H, W, 3) -> one picture with a caption above each column, and a note below if any."""
     rows, height, width, _ = columns[0].shape
-    sheet = np.full(
-        (CAPTION_HEIGHT + rows * (height + GAP), len(columns) * (width + GAP) - GAP, 3), 255, dtype=np.uint8
-    )
+    bottom = CAPTION_HEIGHT + rows * (height + GAP)
+    size = (bottom + CAPTION_HEIGHT * bool(note), len(columns) * (width + GAP) - GAP, 3)
+    sheet = np.full(size, 255, dtype=np.uint8)
+    _write(sheet, note, 4, bottom + 14, 0.4)
     for number, (caption, pictures) in enumerate(zip(CAPTIONS, columns, strict=True)):
         left = number * (width + GAP)
-        cv2.putText(sheet, caption, (left + 4, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
+        _write(sheet, caption, left + 4, 16, 0.5)
         for row, picture in enumerate(pictures):
             top = CAPTION_HEIGHT + row * (height + GAP)
             sheet[top : top + height, left : left + width] = picture
     return sheet
+
+
+def _write(sheet: np.ndarray, text: str, left: int, base: int, size: float) -> None:
+    cv2.putText(sheet, text, (left, base), cv2.FONT_HERSHEY_SIMPLEX, size, (0, 0, 0), 1, cv2.LINE_AA)

@@ -41,11 +41,11 @@ class TrainingProgress(Callback):
         """Moves the bar, or prints a line when enough time has passed."""
         now = time.monotonic()
         if self._bar is not None and self._task is not None:
-            line = self._line(trainer, float(outputs["loss"]), now)
+            line = self._line(trainer, float(outputs["losses"]["loss"]), now)
             self._bar.update(self._task, completed=trainer.global_step, description=line)
         elif now - self._last_line >= PLAIN_LINE_SECONDS:
             self._last_line = now
-            self._console.print(self._line(trainer, float(outputs["loss"]), now), markup=False)
+            self._console.print(self._line(trainer, float(outputs["losses"]["loss"]), now), markup=False)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leaves the bar as it stands."""

@@ -23,6 +23,16 @@ from deepfake_ssat.version import __version__
 
 POSITION_KEY = "deepfake_ssat_position"
 REMEDY = "take another --out, or the settings it was started with"
+FREE = {
+    "data.manifest",
+    "trainer.checkpoint_every_steps",
+    "trainer.log_every_steps",
+    "trainer.reconstruction_samples",
+    "trainer.threads",
+    "trainer.workers",
+}
+"""What may change while a run goes on, for it changes no result. (Of a manifest the content is compared.)"""
+EPOCHS = "trainer.epochs"
 
 
 @dataclass(frozen=True)
@@ -76,8 +86,17 @@ class RunFolder:
         """The picture drawn after an epoch (1, 2, ...)."""
         return self.root / "reconstructions" / f"epoch{epoch:03d}.png"
 
-    def check(self, experiment: Experiment, num_processes: int, manifest_hash: str | None) -> None:
-        """Raises TrainingError, naming what differs, where the folder belongs to another run or to no run."""
+    def check(
+        self,
+        experiment: Experiment,
+        num_processes: int,
+        manifest_hash: str | None,
+        extend: bool = False,
+    ) -> None:
+        """Raises TrainingError, naming what differs, where the folder belongs to another run or to no run.
+
+        ``extend`` allows more epochs than the run was started with.
+        """
         if not self.config.is_file():
             strangers = [path.name for path in self.root.glob("[!.]*")] if self.root.exists() else []
             if strangers:
@@ -85,15 +104,18 @@ class RunFolder:
                     f"{self.root}: holds {strangers[0]} and no training run; give an empty or new --out"
                 )
             return
-        before = dict(leaves(yaml.safe_load(self.config.read_text(encoding="utf-8"))))
+        before = self._stored_settings()
         now = dict(leaves(yaml.safe_load(dump_experiment(experiment))))
-        for key in before | now:
-            if before.get(key) != now.get(key):
-                raise TrainingError(
-                    f"{self.root}: was started with {key} {before.get(key)}, now it is {now.get(key)}; "
-                    f"{REMEDY}"
-                )
         facts = self._read_facts()
+        for key in before | now:
+            if key in FREE or before.get(key) == now.get(key):
+                continue
+            if key == EPOCHS and now[key] > before[key]:
+                self._require_extendable(before[key], now[key], extend)
+                continue
+            raise TrainingError(
+                f"{self.root}: was started with {key} {before.get(key)}, now it is {now.get(key)}; {REMEDY}"
+            )
         for name, value in (("processes", num_processes), ("manifest_hash", manifest_hash)):
             if facts and facts[name] != value:
                 raise TrainingError(
@@ -101,21 +123,41 @@ class RunFolder:
                     f"{value}; {REMEDY}"
                 )
 
+    def _require_extendable(self, before: int, now: int, extend: bool) -> None:
+        """Raises TrainingError, telling how to train on, where more epochs are impossible or not wanted."""
+        told = f"{self.root}: was started with {EPOCHS} {before}, now it is {now}; "
+        if self.finished:
+            raise TrainingError(
+                f"{told}the run is finished and its optimiser's state removed: start another one from its "
+                f"weights with init={self.last}"
+            )
+        if not extend:
+            raise TrainingError(
+                f"{told}--extend goes on with the learning rates of the longer run, which are not those "
+                "that it was trained with so far"
+            )
+
     def begin(self, experiment: Experiment, num_processes: int, manifest_hash: str | None) -> None:
         """Writes what ``check`` compares; for one of the processes to do, while others may check already."""
         self.root.mkdir(parents=True, exist_ok=True)
-        # First: to ``check`` a folder that holds anything without it is no run's.
-        if not self.config.is_file():
-            write_file(self.config, dump_experiment(experiment).encode())
         facts = {
             "processes": num_processes,
             "manifest_hash": manifest_hash,
             "version": __version__,
             "finished": False,
-        }
-        if not self.facts.is_file():
-            write_file(self.facts, (json.dumps(facts, indent=2) + "\n").encode())
+            "extensions": [],
+        } | self._read_facts()
+        if self.config.is_file() and (epochs := self._stored_settings()[EPOCHS]) != experiment.trainer.epochs:
+            facts["extensions"].append({"after_step": self.position().step, "planned_epochs": epochs})
+        # First: to ``check`` a folder that holds anything without it is no run's.
+        write_file(self.config, dump_experiment(experiment).encode())
+        self._write_facts(facts)
         (self.root / "checkpoints").mkdir(exist_ok=True)
+
+    @property
+    def extensions(self) -> list[dict[str, int]]:
+        """For each time that epochs were added: the step after that, and how many had been planned before."""
+        return self._read_facts().get("extensions", [])
 
     @property
     def finished(self) -> bool:
@@ -124,8 +166,7 @@ class RunFolder:
 
     def finish(self) -> None:
         """Marks the run as finished and removes what only an unfinished one needs."""
-        facts = self._read_facts() | {"finished": True}
-        write_file(self.facts, (json.dumps(facts, indent=2) + "\n").encode())
+        self._write_facts(self._read_facts() | {"finished": True})
         self.resume.unlink(missing_ok=True)
 
     def position(self) -> Position:
@@ -135,8 +176,15 @@ class RunFolder:
         state = torch.load(self.resume, map_location="cpu", weights_only=True, mmap=True)
         return Position(*state[POSITION_KEY])
 
+    def _stored_settings(self) -> dict[str, Any]:
+        """By section.key, of the experiment that the folder was last trained with."""
+        return dict(leaves(yaml.safe_load(self.config.read_text(encoding="utf-8"))))
+
     def _read_facts(self) -> dict[str, Any]:
         return json.loads(self.facts.read_text(encoding="utf-8")) if self.facts.is_file() else {}
+
+    def _write_facts(self, facts: dict[str, Any]) -> None:
+        write_file(self.facts, (json.dumps(facts, indent=2) + "\n").encode())
 
 
 def leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

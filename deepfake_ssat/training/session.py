@@ -19,13 +19,20 @@ from deepfake_ssat.training.trainer import train_model
 from deepfake_ssat.version import __version__
 
 
-def train(experiment: Experiment, folder: RunFolder, processes: Processes, reporter: Reporter) -> None:
+def train(
+    experiment: Experiment,
+    folder: RunFolder,
+    processes: Processes,
+    reporter: Reporter,
+    extend: bool = False,
+) -> None:
     """Trains to the last epoch, or says that this was done; every process calls it, the first one writes.
 
+    ``extend`` lets a run that was not finished go on to more epochs than it was started with.
     Raises DeepfakeError in one line where folder, data, weights and model do not fit.
     """
     examples = load_examples(experiment)
-    folder.check(experiment, processes.count, examples.manifest_hash)
+    folder.check(experiment, processes.count, examples.manifest_hash, extend)
     is_first = processes.rank == 0
     if folder.finished:
         if is_first:
@@ -51,7 +58,7 @@ def train(experiment: Experiment, folder: RunFolder, processes: Processes, repor
     if is_first:
         for line in lines:
             reporter.say(line)
-    provenance = _provenance(experiment, examples, processes)
+    provenance = _provenance(experiment, examples, processes) | {"extensions": folder.extensions}
     best = train_model(
         model, experiment, examples, folder, processes, device, precision, provenance, reporter
     )
@@ -70,7 +77,7 @@ def _start_lines(
     begun = f", going on at epoch {position.epoch + 1}, step {position.step}" if position.step else ""
     unit = "clips" if examples.contract else "pictures"
     return [
-        f"{typed_command()}",
+        typed_command(),
         f"run folder {folder.root}{begun}",
         f"objective {experiment.objective.name}; {processes.count} process(es) on {hardware}; "
         f"{len(examples.train)} training and {len(examples.val)} validation {unit}",

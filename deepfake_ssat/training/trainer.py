@@ -67,7 +67,9 @@ def train_model(
     )
     steps_per_epoch = math.ceil(len(loaders.train) / experiment.optimizer.accumulate_batches)
     schedule = make_schedule(experiment.optimizer, effective_batch, steps_per_epoch, settings.epochs)
-    module = TrainingModule(model, experiment, class_weights(experiment, examples.train.labels), schedule)
+    module = TrainingModule(
+        model, experiment, class_weights(experiment, examples.train.labels), schedule, len(loaders.train)
+    )
     outlet = None
     if processes.rank == 0:
         columns = columns_for(

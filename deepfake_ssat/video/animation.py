@@ -48,7 +48,7 @@ class AnimationReader:
         if width * height > MAX_PIXELS:
             self.close()
             raise VideoError(
-                f"{path} has frames of {width}x{height}, at most {MAX_PIXELS:,} pixels are read; scale it down"
+                f"{path} is of {width}x{height}, at most {MAX_PIXELS:,} pixels are read; scale it down"
             )
         self.metadata = self._metadata()
 

@@ -71,8 +71,8 @@ class FrameReader:
         """
         if any(isinstance(given, Iterator) for given in (self._frames, self._seconds)):
             raise VideoError(
-                f"faces are found only with the frames turned by {degrees}° clockwise, and frames that come one "
-                "by one cannot be read again; turn them first"
+                f"faces are found only with the frames turned by {degrees}° clockwise, and frames that come "
+                "one by one cannot be read again; turn them first"
             )
         self._turn = (self._turn + degrees) % 360
         self._begin()

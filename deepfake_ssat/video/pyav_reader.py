@@ -122,8 +122,8 @@ class PyavReader:
                 if index is None or index < next_index:
                     continue
                 next_index = index + 1
-                stamped = picture.pts is not None
-                seconds = clock.seconds(picture.pts) if stamped else index / self._header.metadata.fps
+                pts = picture.pts
+                seconds = index / self._header.metadata.fps if pts is None else clock.seconds(pts)
                 last_seconds = max(last_seconds, seconds)
                 yield DecodedFrame(picture, index, last_seconds, picture.interlaced_frame)
             log.lost_frames = order.num_lost

@@ -20,7 +20,7 @@ class VideoReader(Protocol):
 
     metadata: VideoMetadata
     warnings: list[str]
-    """What was wrong with the file, in words; complete once all frames were read."""
+    """What was wrong with the file, or not shown as it is stored; complete once all frames were read."""
 
     def __iter__(self) -> Iterator[VideoFrame]:
         """The frames in display order; a second call is a mistake and raises."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 
 from av.container import InputContainer
 from av.packet import Packet
@@ -14,7 +15,7 @@ from deepfake_ssat.video.survey import Run, StreamSurvey
 
 MICROSECONDS = 1_000_000
 BESIDE_JOIN = range(-2, 1)
-"""Packets that FFmpeg can take for damaged where a transport stream was joined, counted from the first new one."""
+"""Packets, from the first new one, that FFmpeg takes for damaged where transport streams were joined."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def make_timeline(container: InputContainer, streams: Mapping[int, StreamSurvey]
     parts = {index: _parts(stream.runs, joins) for index, stream in streams.items()}
     extents = [_extent(streams, parts, number) for number in range(len(joins) + 1)]
     moves = [0.0]
-    for before, after in zip(extents, extents[1:], strict=False):
+    for before, after in pairwise(extents):
         moves.append(before[1] + moves[-1] - after[0])
     shifts = {
         index: [(run.first_packet, moves[part]) for run, part in zip(stream.runs, parts[index], strict=True)]

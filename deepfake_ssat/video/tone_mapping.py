@@ -42,7 +42,7 @@ def to_rec709(pixels: np.ndarray, transfer: int, primaries: int) -> np.ndarray:
     """(H, W, 3) uint16 R'G'B' of the full range -> (H, W, 3) uint8 R'G'B' of Rec. 709."""
     linear = np.take(_linear_table(transfer), pixels)
     if transfer == HLG:
-        luminance = cv2.max(cv2.transform(linear, BT2020_LUMA[None]), 1e-6)
+        luminance = np.maximum(cv2.transform(linear, BT2020_LUMA[None]), 1e-6)
         linear *= cv2.pow(luminance, HLG_GAMMA - 1.0)[..., None] * np.float32(PEAK / REFERENCE_WHITE)
     if primaries != ColorPrimaries.BT709:
         linear = cv2.transform(linear, BT2020_TO_BT709)

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import timm
 import torch
-import yaml
 from safetensors.torch import load_file
 
 from deepfake_ssat.commands import cross_manipulation, detect, evaluate
@@ -86,33 +85,6 @@ def test_every_row_of_table_8_is_a_configuration_that_trains(name, tmp_path, man
     assert 0 <= checkpoint.metrics["val_video_auc"] <= 1
 
 
-@BOTH
-def test_killed_run_repeats_the_undisturbed_one_running_statistics_included(
-    settings, config, tmp_path, monkeypatch
-):
-    from deepfake_ssat.training.callbacks import TrainingRows
-
-    file = config(settings, optimizer={"ema_decay": 0.9, "layer_decay": 0.75}, augmentation={"mixup": 0.5})
-    run(file, out=tmp_path / "whole")
-    write_row = TrainingRows.on_train_batch_end
-
-    def die(self, trainer, *rest):
-        write_row(self, trainer, *rest)
-        if trainer.global_step == 3:
-            raise MemoryError("killed")
-
-    monkeypatch.setattr(TrainingRows, "on_train_batch_end", die)
-    with pytest.raises(MemoryError):
-        run(file, out=tmp_path / "killed")
-    monkeypatch.setattr(TrainingRows, "on_train_batch_end", write_row)
-    run(file, out=tmp_path / "killed")
-    assert rows(tmp_path / "killed") == rows(tmp_path / "whole")
-    left, right = (
-        load_file(tmp_path / name / "checkpoints/last.safetensors") for name in ("killed", "whole")
-    )
-    assert all(torch.equal(value, right[name]) for name, value in left.items())
-
-
 @pytest.mark.parametrize("objective", ["ssat", "mae", "supmae"])
 def test_objective_that_reconstructs_is_refused_in_one_line(objective, config):
     file = config(FRAME)
@@ -168,14 +140,41 @@ def test_training_starts_from_weights_of_the_backbone_and_says_what_matched(
 
 @pytest.fixture(scope="module", params=[FRAME, CROSS], ids=lambda settings: settings.kind)
 def trained(request, tmp_path_factory, manifest):
-    """The checkpoint of a short run, its configuration and the manifest."""
+    """The checkpoint of a short run, and its configuration."""
     folder = tmp_path_factory.mktemp(request.param.kind)
-    values = tiny_values(manifest.root, objective={"name": "scratch"})
+    values = tiny_values(
+        manifest.root,
+        objective={"name": "scratch"},
+        optimizer={"ema_decay": 0.9, "layer_decay": 0.75},
+        augmentation={"mixup": 0.5},
+    )
     values |= {"model": request.param.model_dump(mode="json")}
-    file = folder / "tiny.yaml"
-    file.write_text(yaml.safe_dump(values), encoding="utf-8")
+    file = write_config(folder / "tiny.yaml", values)
     run(file, out=folder / "run")
     return folder / "run/checkpoints/best.safetensors", file
+
+
+def test_killed_run_repeats_the_undisturbed_one_running_statistics_included(trained, tmp_path, monkeypatch):
+    from deepfake_ssat.training.callbacks import TrainingRows
+
+    write_row = TrainingRows.on_train_batch_end
+
+    def die(self, trainer, *rest):
+        write_row(self, trainer, *rest)
+        if trainer.global_step == 3:
+            raise MemoryError("killed")
+
+    whole, file = trained[0].parents[1], trained[1]
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingRows, "on_train_batch_end", die)
+        with pytest.raises(MemoryError):
+            run(file, out=tmp_path / "killed")
+    run(file, out=tmp_path / "killed")
+    assert rows(tmp_path / "killed") == rows(whole)
+    left, right = (
+        load_file(folder / "checkpoints/last.safetensors") for folder in (tmp_path / "killed", whole)
+    )
+    assert all(torch.equal(value, right[name]) for name, value in left.items())
 
 
 def test_checkpoint_is_evaluated_with_the_same_metrics(trained, manifest, tmp_path):
@@ -199,6 +198,7 @@ def test_video_is_judged_and_its_page_has_heat_maps(trained, tmp_path):
     assert "Grad-CAM" in page.read_text()
 
 
+@pytest.mark.slow
 def test_onnx_file_gives_torchs_probabilities(trained, tmp_path):
     pytest.importorskip("onnxscript")
     pytest.importorskip("onnxruntime")

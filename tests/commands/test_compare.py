@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from deepfake_ssat.cli import app
 from deepfake_ssat.commands import compare
-from deepfake_ssat.errors import ConfigError
+from deepfake_ssat.errors import ConfigError, OutputError
 from deepfake_ssat.protocols.results import JudgedVideo, fold_json
 from deepfake_ssat.reporting.documents import write_files
 from deepfake_ssat.reporting.evaluation_report import report_json, videos_csv
@@ -158,6 +158,8 @@ def test_what_cannot_be_compared_is_refused(tmp_path):
         compare.run([one], tmp_path / "out")
     with pytest.raises(ConfigError, match=r"holds no report\.json of evaluate"):
         compare.run([one, folds], tmp_path / "out")
+    with pytest.raises(OutputError, match="is the input"):
+        compare.run([one, write_evaluation(tmp_path / "other", 0.3)], one)
     with pytest.raises(ConfigError, match="holds no finished fold"):
         compare.run([tmp_path / "nothing"], tmp_path / "out")
     (one / "videos.csv").write_text("corpus\nffpp\n")

@@ -80,6 +80,8 @@ def test_folder_with_other_things_in_it_is_refused(corpus, tmp_path):
     with pytest.raises(ManifestError, match=r"has files but no contract\.json"):
         run_folder(corpus, tmp_path / "out")
     assert (tmp_path / "out/clips/mine.mp4").exists()
+    with pytest.raises(ManifestError, match=r"has files but no contract\.json"):
+        run_folder(corpus, corpus)
 
 
 def test_two_runs_on_one_folder_are_refused(corpus, tmp_path):

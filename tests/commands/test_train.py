@@ -1,15 +1,21 @@
 import csv
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import redirect_stdout
 from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from filelock import FileLock
 from safetensors.torch import load_file
 
@@ -35,6 +41,46 @@ def config(tmp_path, manifest):
     return write
 
 
+class Run(NamedTuple):
+    """A configuration, and the folder that it was trained into."""
+
+    config: Path
+    folder: Path
+    printed: str = ""
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, manifest):
+    folder = tmp_path_factory.mktemp("finished")
+    file = write_config(folder / "tiny.yaml", tiny_values(manifest.root, seed=8))
+    with redirect_stdout(StringIO()) as printed:
+        assert run(file, changes=["seed=3"], out=folder / "run") == 0
+    return Run(write_config(file, tiny_values(manifest.root)), folder / "run", printed.getvalue())
+
+
+@pytest.fixture(scope="module")
+def pre_trained(tmp_path_factory, manifest):
+    folder = tmp_path_factory.mktemp("mae")
+    file = write_config(folder / "mae.yaml", tiny_values(manifest.root, objective={"name": "mae"}))
+    run(file, out=folder / "run")
+    return Run(file, folder / "run")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, manifest):
+    """With averaged weights, mixup and a state after every step: what killed runs are compared with."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    values = tiny_values(
+        manifest.root,
+        optimizer={"ema_decay": 0.9},
+        augmentation={"mixup": 0.5},
+        trainer={"checkpoint_every_steps": 1},
+    )
+    file = write_config(folder / "tiny.yaml", values)
+    run(file, out=folder / "run")
+    return Run(file, folder / "run")
+
+
 def rows(folder):
     with (folder / "metrics.csv").open() as file:
         return list(csv.DictReader(file))
@@ -45,9 +91,13 @@ def same_weights(left, right):
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_run_folder_has_everything(config, tmp_path, manifest, capsys):
-    out = tmp_path / "run"
-    assert run(config(), out=out) == 0
+def same_run(left, right):
+    files = [f"checkpoints/{name}.safetensors" for name in ("best", "last")]
+    return rows(left) == rows(right) and all(same_weights(left / file, right / file) for file in files)
+
+
+def test_run_folder_has_everything(finished, manifest):
+    out = finished.folder
     names = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
     assert {
         "config.yaml",
@@ -61,7 +111,7 @@ def test_run_folder_has_everything(config, tmp_path, manifest, capsys):
     } <= names
     assert any(name.startswith("tensorboard/") for name in names)
     assert "checkpoints/last.ckpt" not in names
-    assert "weights: " in capsys.readouterr().out
+    assert "weights: " in finished.printed
 
     steps = [row for row in rows(out) if row["loss"]]
     validations = [row for row in rows(out) if row["val_loss"]]
@@ -74,30 +124,21 @@ def test_run_folder_has_everything(config, tmp_path, manifest, capsys):
     assert checkpoint.metrics["val_video_auc"] == float(validations[-1]["val_video_auc"])
     provenance = checkpoint.provenance
     assert provenance["manifest_hash"] == manifest.hash
-    assert provenance["config"]["seed"] == 3
+    assert provenance["config"]["seed"] == yaml.safe_load((out / "config.yaml").read_text())["seed"] == 3
     assert provenance["objective"]["name"] == "ssat"
     assert "tiny/original/c23/train0" in provenance["seen"]["train"]
 
 
-def test_finished_run_says_so_and_trains_nothing(config, tmp_path, capsys):
-    out = tmp_path / "run"
-    run(config(), out=out)
-    before = (out / "metrics.csv").read_bytes()
-    capsys.readouterr()
-    assert run(config(), out=out) == 0
+def test_finished_run_says_so_and_trains_nothing(finished, capsys):
+    before = (finished.folder / "metrics.csv").read_bytes()
+    assert run(finished.config, out=finished.folder) == 0
     assert "this run is finished" in capsys.readouterr().out
-    assert (out / "metrics.csv").read_bytes() == before
+    assert (finished.folder / "metrics.csv").read_bytes() == before
 
 
-def test_another_config_on_the_same_folder_is_refused(config, tmp_path):
-    run(config(), out=tmp_path / "run")
+def test_another_config_on_the_same_folder_is_refused(finished):
     with pytest.raises(TrainingError, match=r"seed 3, now it is 4"):
-        run(config(), changes=["seed=4"], out=tmp_path / "run")
-
-
-def test_changes_are_in_the_resolved_config(config, tmp_path):
-    run(config(), changes=["trainer.epochs=2", "optimizer.batch_size=3"], out=tmp_path / "run")
-    assert "batch_size: 3" in (tmp_path / "run" / "config.yaml").read_text()
+        run(finished.config, changes=["seed=4"], out=finished.folder)
 
 
 def test_folder_in_which_another_process_trains_is_refused(config, tmp_path):
@@ -106,13 +147,16 @@ def test_folder_in_which_another_process_trains_is_refused(config, tmp_path):
         run(config(), out=tmp_path / "run")
 
 
-@pytest.mark.parametrize("objective", ["scratch", "mae", "supmae"])
-def test_every_objective_trains_and_its_loss_falls(config, tmp_path, objective):
+@pytest.mark.parametrize("objective", ["mae", "supmae"])
+def test_every_objective_trains_and_its_loss_falls(config, tmp_path, objective, pre_trained):
     out = tmp_path / "run"
-    run(config(objective={"name": objective}), out=out)
+    if objective == "mae":
+        out = pre_trained.folder
+    else:
+        run(config(objective={"name": objective}), out=out)
     losses = [float(row["val_loss"]) for row in rows(out) if row["val_loss"]]
     assert losses[1] < losses[0]
-    assert (out / "reconstructions").exists() == (objective != "scratch")
+    assert (out / "reconstructions").exists()
 
 
 def test_every_option_together_trains(config, tmp_path):
@@ -134,15 +178,13 @@ def test_every_option_together_trains(config, tmp_path):
     assert [int(row["epoch"]) for row in rows(out) if row["val_loss"]] == [2, 3]
 
 
-def test_averaged_weights_are_validated_and_saved(config, tmp_path):
-    run(config(), out=tmp_path / "plain")
+def test_averaged_weights_are_validated_and_saved(config, tmp_path, finished):
     run(config(optimizer={"ema_decay": 0.9}), out=tmp_path / "averaged")
-    plain, averaged = (rows(tmp_path / name) for name in ("plain", "averaged"))
+    plain, averaged = rows(finished.folder), rows(tmp_path / "averaged")
     assert [row["loss"] for row in plain] == [row["loss"] for row in averaged]
     assert [row["val_loss"] for row in plain] != [row["val_loss"] for row in averaged]
-    assert not same_weights(
-        tmp_path / "plain/checkpoints/last.safetensors", tmp_path / "averaged/checkpoints/last.safetensors"
-    )
+    last = "checkpoints/last.safetensors"
+    assert not same_weights(finished.folder / last, tmp_path / "averaged" / last)
 
 
 def test_pictures_are_trained_on_by_the_same_command(config, tmp_path):
@@ -165,19 +207,21 @@ def test_pictures_are_trained_on_by_the_same_command(config, tmp_path):
         run(write_config(tmp_path / "wrong.yaml", values), out=tmp_path / "other")
 
 
-def test_fine_tuning_starts_from_pre_trained_weights_and_remembers_whom_they_saw(config, tmp_path, capsys):
-    run(config(objective={"name": "mae"}), out=tmp_path / "mae")
-    init = tmp_path / "mae" / "checkpoints" / "best.safetensors"
-    capsys.readouterr()
-    run(config(init=str(init), objective={"name": "scratch"}), out=tmp_path / "fine")
+def test_fine_tuning_starts_from_pre_trained_weights_and_remembers_whom_they_saw(
+    config, tmp_path, capsys, pre_trained
+):
+    init, out = pre_trained.folder / "checkpoints" / "best.safetensors", tmp_path / "fine"
+    run(config(init=str(init), objective={"name": "scratch"}), out=out)
     assert "weights come from" in capsys.readouterr().out
-    seen = load_checkpoint(tmp_path / "fine/checkpoints/best.safetensors").provenance["seen"]
+    seen = load_checkpoint(out / "checkpoints/best.safetensors").provenance["seen"]
     assert "tiny/original/c23/train0" in seen["train"]
+    losses = [float(row["val_loss"]) for row in rows(out) if row["val_loss"]]
+    assert losses[1] < losses[0]
+    assert not (out / "reconstructions").exists()
 
 
-def test_pre_trained_weights_are_no_detector(config, tmp_path):
-    run(config(objective={"name": "mae"}), out=tmp_path / "mae")
-    checkpoint = load_checkpoint(tmp_path / "mae/checkpoints/best.safetensors")
+def test_pre_trained_weights_are_no_detector(pre_trained):
+    checkpoint = load_checkpoint(pre_trained.folder / "checkpoints/best.safetensors")
     with pytest.raises(CheckpointError, match="pre-trained without labels"):
         checkpoint.require_contract()
 
@@ -210,85 +254,129 @@ def test_damaged_clip_is_named_in_one_line_from_a_worker(tmp_path, config):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-def test_run_killed_at_any_step_repeats_the_undisturbed_one(config, tmp_path, monkeypatch, workers):
+def killed_after(step, file, out, monkeypatch, changes=()):
+    """Trains until a step is complete and its row written, but not its state."""
     from deepfake_ssat.training.callbacks import TrainingRows
 
-    file = config(
-        optimizer={"ema_decay": 0.9}, augmentation={"mixup": 0.5}, trainer={"epochs": 2, "workers": workers}
-    )
-    run(file, out=tmp_path / "whole")
     write_row = TrainingRows.on_train_batch_end
-    for last_step in (1, 3, 5) if workers == 0 else (5,):
 
-        def die(self, trainer, *rest, last_step=last_step):
-            write_row(self, trainer, *rest)
-            if trainer.global_step == last_step:
-                raise MemoryError("killed")
+    def die(self, trainer, *rest):
+        write_row(self, trainer, *rest)
+        if trainer.global_step == step:
+            raise MemoryError("killed")
 
-        monkeypatch.setattr(TrainingRows, "on_train_batch_end", die)
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingRows, "on_train_batch_end", die)
         with pytest.raises(MemoryError):
-            run(file, out=tmp_path / f"killed{last_step}")
-        monkeypatch.setattr(TrainingRows, "on_train_batch_end", write_row)
-        run(file, out=tmp_path / f"killed{last_step}")
-        assert rows(tmp_path / f"killed{last_step}") == rows(tmp_path / "whole")
-        for name in ("best", "last"):
-            weights = f"checkpoints/{name}.safetensors"
-            assert same_weights(tmp_path / f"killed{last_step}" / weights, tmp_path / "whole" / weights)
+            run(file, changes=changes, out=out)
 
 
-def test_run_after_sigkill_continues_the_same_curve(config, tmp_path):
-    file = config(trainer={"epochs": 20, "checkpoint_every_steps": 1, "validate_every_epochs": 10})
-    out = tmp_path / "killed"
-    command = [sys.executable, "-m", "deepfake_ssat", "train", str(file), "--out", str(out)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and RunFolder(out).position().step < 7:
-        assert process.poll() is None
-        time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    assert 7 <= RunFolder(out).position().step < 60
-    assert not json.loads((out / "run.json").read_text())["finished"]
-    assert run(file, out=out) == 0
-    assert run(file, out=tmp_path / "whole") == 0
-    assert rows(out) == rows(tmp_path / "whole")
-    for name in ("best", "last"):
-        weights = f"checkpoints/{name}.safetensors"
-        assert same_weights(out / weights, tmp_path / "whole" / weights)
+@pytest.mark.parametrize(("last_step", "workers"), [(1, 0), (3, 0), (5, 1)])
+def test_run_killed_at_any_step_repeats_the_undisturbed_one(
+    undisturbed, tmp_path, monkeypatch, last_step, workers
+):
+    file, out = undisturbed.config, tmp_path / "killed"
+    killed_after(last_step, file, out, monkeypatch, ["trainer.checkpoint_every_steps=2"])
+    assert run(file, changes=[f"trainer.workers={workers}"], out=out) == 0
+    assert same_run(out, undisturbed.folder)
+
+
+def test_stopped_run_goes_on_to_more_epochs_at_the_longer_runs_rates(undisturbed, tmp_path, monkeypatch):
+    file, out, longer = undisturbed.config, tmp_path / "run", ["trainer.epochs=4"]
+    killed_after(5, file, out, monkeypatch)
+    with pytest.raises(TrainingError, match="--extend goes on"):
+        run(file, changes=longer, out=out)
+    run(file, changes=longer, out=out, extend=True)
+    steps = [row for row in rows(out) if row["loss"]]
+    assert [int(row["epoch"]) for row in steps] == [1] * 3 + [2] * 3 + [3] * 3 + [4] * 3
+    # The peak 0.2 x 2 / 256 after 3 steps of warm-up, then half a cosine over the 3 or 9 steps left.
+    # The first step after the stop has the rate that was kept for it.
+    floor, peak = 1e-6, 0.2 * 2 / 256
+    for step, length in ((4, 3), (5, 9), (11, 9)):
+        wanted = floor + (peak - floor) * (1 + math.cos(math.pi * (step - 3) / length)) / 2
+        assert float(steps[step]["learning_rate"]) == pytest.approx(wanted, rel=1e-6)
+    provenance = load_checkpoint(out / "checkpoints/last.safetensors").provenance
+    assert provenance["extensions"] == [{"after_step": 4, "planned_epochs": 2}]
+
+
+@pytest.fixture(scope="module")
+def processes(tmp_path_factory, manifest, undisturbed):
+    """Two processes of torchrun that trained together; then one trained alone and was killed with SIGKILL.
+
+    Importing takes most of a process's time: what needs processes of its own shares them. Rank 1's weights
+    are written by a hook, and compared with those that rank 0 saved. The kill falls on the run's fourth
+    state, while it is written beside the third.
+    """
+    folder = tmp_path_factory.mktemp("processes")
+    values = tiny_values(manifest.root, trainer={"checkpoint_every_steps": 1})
+    file = write_config(folder / "two.yaml", values)
+    script = folder / "two.py"
+    script.write_text(SCRIPT)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [*torchrun, str(script), str(folder), str(file), str(undisturbed.config)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    ready, deadline = folder / "writing", time.monotonic() + 240
+    while not ready.is_file() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    if ready.is_file():
+        os.kill(int(ready.read_text()), signal.SIGKILL)
+    else:
+        process.kill()
+    assert "SIGKILL" in process.communicate()[1]
+    return folder
+
+
+SCRIPT = """
+import os, sys, time, torch
+from pathlib import Path
+from deepfake_ssat.commands.train import run
+from deepfake_ssat.training.module import TrainingModule
+
+folder, together, alone = map(Path, sys.argv[1:])
+
+def save(self):
+    torch.save(self.model.state_dict(), folder / f"rank{self.global_rank}.pt")
+
+TrainingModule.on_train_end = save
+run(together, out=folder / "together")
+if os.environ["RANK"] == "0":
+    for name in list(os.environ):
+        if name.startswith("TORCHELASTIC") or "RANK" in name or "WORLD" in name:
+            del os.environ[name]
+    replace, states = os.replace, []
+
+    def stop(source, target):
+        states.extend([target] * (target.name == "last.ckpt"))
+        if len(states) == 4:
+            (folder / "pid").write_text(str(os.getpid()))
+            replace(folder / "pid", folder / "writing")
+            time.sleep(300)
+        replace(source, target)
+
+    os.replace = stop
+    run(alone, out=folder / "killed")
+"""
 
 
 @pytest.mark.slow
-def test_two_processes_end_with_identical_weights_and_share_the_work(config, tmp_path):
-    # Rank 1's weights are written by a hook, and compared with those that rank 0 saved.
-    file = config(trainer={"checkpoint_every_steps": 1}, objective={"name": "ssat"})
-    out = tmp_path / "run"
-    script = tmp_path / "two.py"
-    script.write_text(
-        "import os, sys, torch\n"
-        "from pathlib import Path\n"
-        "from deepfake_ssat.training.module import TrainingModule\n"
-        "from deepfake_ssat.commands.train import run\n"
-        "def save(self):\n"
-        "    torch.save(self.model.state_dict(), Path(sys.argv[2]).parent / f'rank{self.global_rank}.pt')\n"
-        "TrainingModule.on_train_end = save\n"
-        "run(Path(sys.argv[1]), out=Path(sys.argv[2]))\n"
-    )
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    done = subprocess.run(
-        [*torchrun, str(script), str(file), str(out)],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    first, second = (torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in (0, 1))
+def test_two_processes_end_with_identical_weights_and_share_the_work(processes):
+    first, second = (torch.load(processes / f"rank{rank}.pt", weights_only=True) for rank in (0, 1))
     assert all(torch.equal(first[name], second[name]) for name in first)
+    out = processes / "together"
     saved = load_file(out / "checkpoints" / "last.safetensors")
     assert all(torch.equal(first[name], saved[name]) for name in first)
     # 6 clips over 2 processes in batches of 2: one step an epoch; each video is validated once.
     assert [int(row["step"]) for row in rows(out) if row["loss"]] == [1, 2]
     assert load_checkpoint(out / "checkpoints/last.safetensors").metrics["validation_videos"] == 6
     with pytest.raises(TrainingError, match="processes 2, now it is 1"):
-        run(file, out=out)
+        run(processes / "two.yaml", out=out)
+
+
+@pytest.mark.slow
+def test_run_after_sigkill_continues_the_same_curve(processes, undisturbed):
+    out = processes / "killed"
+    assert RunFolder(out).position().step == 3
+    assert (out / "checkpoints" / ".last.ckpt.partial").is_file()
+    assert not json.loads((out / "run.json").read_text())["finished"]
+    assert run(undisturbed.config, out=out) == 0
+    assert same_run(out, undisturbed.folder)

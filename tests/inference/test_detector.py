@@ -259,6 +259,8 @@ def test_what_a_caller_does_wrong_is_an_error_and_no_status(tmp_path, monkeypatc
             judge(tmp_path / "none.mp4")
         with pytest.raises(ConfigError, match="clips is 0"):
             judge(video, clips=0)
+    with pytest.raises(ConfigError, match=r"path is .*; give one path"):
+        detector.explain([video])
     with pytest.raises(ConfigError, match="num_clips is -1"):
         detector.explain(video, num_clips=-1)
     with pytest.raises(ConfigError, match="pixels are"):

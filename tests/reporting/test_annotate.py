@@ -1,15 +1,17 @@
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
-from deepfake_ssat.errors import VideoError
+from deepfake_ssat.errors import OutputError, VideoError
 from deepfake_ssat.inference.explanation import FrameMark
 from deepfake_ssat.records import Verdict
 from deepfake_ssat.reporting.annotate import annotate_video, draw_marks
 from deepfake_ssat.video import open_video
-from tests.videos import write_video
+from tests.video.shown_files import join, write_sizes, write_with_sound
+from tests.videos import coded_frames, read_code, write_video
 
 GREY = np.full((96, 128, 3), 128, np.uint8)
 MARK = FrameMark(track_id=2, box=(30.0, 40.0, 70.0, 80.0), probability=0.9)
@@ -79,6 +81,93 @@ def test_unreadable_source_leaves_no_file(tmp_path):
     with pytest.raises(VideoError):
         annotate_video(tmp_path / "a.mp4", tmp_path / "b.mp4", {}, always_fake)
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def starts(path):
+    """(of the pictures, of the sound) in seconds, as stamped."""
+    with av.open(str(path)) as container:
+        tracks = container.streams.video[0], container.streams.audio[0]
+        return tuple(float(track.start_time * track.time_base) for track in tracks)
+
+
+@pytest.mark.parametrize("name", ["a.ts", "a.mkv", "a.mp4"])
+def test_sound_and_pictures_that_begin_apart_stay_apart(tmp_path, name):
+    source = write_with_sound(tmp_path / name, coded_frames(20), picture_start=0.8, sound_seconds=2)
+    annotate_video(source, tmp_path / "b.mp4", {}, always_fake)
+    (picture, sound), (before, sound_before) = starts(tmp_path / "b.mp4"), starts(source)
+    assert picture - sound == pytest.approx(before - sound_before, abs=0.005)
+    assert sound == pytest.approx(0, abs=0.07)
+
+
+def test_joined_recordings_are_one_copy(tmp_path):
+    part = write_with_sound(tmp_path / "0.ts", coded_frames(20), picture_start=0.4, sound_seconds=1.5)
+    source = join(tmp_path / "a.ts", part, part)
+    annotate_video(source, tmp_path / "b.mp4", {}, always_fake)
+    with open_video(source) as one, open_video(tmp_path / "b.mp4") as other:
+        seconds = [frame.seconds for frame in one]
+        assert [frame.seconds for frame in other] == pytest.approx(seconds, abs=0.005)
+    with av.open(str(tmp_path / "b.mp4")) as container:
+        stamps = [packet.pts for packet in container.demux(audio=0) if packet.size]
+    assert len(stamps) == 2 * sum(1 for _ in sound_packets(part))
+    assert (np.diff(stamps) > 0).all()
+
+
+def sound_packets(path):
+    with av.open(str(path)) as container:
+        yield from (packet for packet in container.demux(audio=0) if packet.size)
+
+
+def test_sound_and_pictures_alternate_in_the_copy(tmp_path):
+    source = write_with_sound(tmp_path / "a.mp4", coded_frames(75), sound_seconds=3)
+    annotate_video(source, tmp_path / "b.mp4", {}, always_fake)
+    with av.open(str(tmp_path / "b.mp4")) as container:
+        places = [(packet.pos, packet.stream.type) for packet in container.demux() if packet.size]
+    kinds = [kind for _, kind in sorted(places)]
+    assert "video" in kinds[len(kinds) // 2 :]
+    assert "audio" in kinds[: len(kinds) // 2]
+
+
+def test_copy_has_the_shape_of_square_pixels(tmp_path):
+    frames = coded_frames(5, (64, 64))
+    source = write_video(tmp_path / "a.mp4", frames, options={"x264-params": "sar=2/1"})
+    annotate_video(source, tmp_path / "b.mp4", {}, always_fake)
+    with open_video(tmp_path / "b.mp4") as reader:
+        assert (reader.metadata.width, reader.metadata.height) == (128, 64)
+        assert [read_code(frame.rgb()) for frame in reader] == list(range(5))
+
+
+def test_video_that_changes_its_size_is_copied_in_the_first(tmp_path):
+    source = write_sizes(tmp_path / "a.mkv", [coded_frames(5, (96, 128)), coded_frames(5, (48, 64))])
+    annotate_video(source, tmp_path / "b.mp4", {}, always_fake)
+    with open_video(tmp_path / "b.mp4") as reader:
+        pictures = [frame.rgb() for frame in reader]
+    assert {picture.shape for picture in pictures} == {(96, 128, 3)}
+    assert [read_code(picture) for picture in pictures] == [*range(5), *range(5)]
+
+
+def test_copy_of_a_turned_video_is_turned(tmp_path):
+    source = write_video(tmp_path / "a.mp4", [np.rot90(frame) for frame in coded_frames(3)])
+    annotate_video(source, tmp_path / "b.mp4", {}, always_fake, turn=90)
+    with open_video(tmp_path / "b.mp4") as reader:
+        assert [read_code(frame.rgb()) for frame in reader] == [0, 1, 2]
+
+
+def test_sound_that_the_copy_cannot_hold_is_named(tmp_path):
+    source = write_with_sound(
+        tmp_path / "a.wmv", coded_frames(10), sound_seconds=1, codecs=("wmv2", "wmav2"), sample_rate=44100
+    )
+    warnings = annotate_video(source, tmp_path / "b.mp4", {}, always_fake)
+    assert warnings == ["MP4 (MPEG-4 Part 14) cannot hold the sound (wmav2): the copy is silent"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_full_disk_is_an_error_of_the_output(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (60, 96, 128, 3), dtype=np.uint8)
+    source = write_video(tmp_path / "a.mp4", noise)
+    target = tmp_path / "b.mp4"
+    target.symlink_to("/dev/full")
+    with pytest.raises(OutputError, match="cannot be written"):
+        annotate_video(source, target, {}, always_fake)
 
 
 @pytest.mark.parametrize(

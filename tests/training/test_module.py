@@ -1,20 +1,23 @@
 import pytest
 import torch
+from lightning.pytorch import Callback, Trainer
+from torch.utils.data import DataLoader
 
 from deepfake_ssat.config import Experiment
 from deepfake_ssat.errors import TrainingError
 from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
 from deepfake_ssat.training.module import TrainingModule
-from deepfake_ssat.training.optim import Schedule
+from deepfake_ssat.training.optim import Schedule, freeze_unused
+from deepfake_ssat.training.trainer import _quiet_lightning
 from tests.training.runs import tiny_values
 
 SCHEDULE = Schedule(1e-3, 0.0, 0.0, 0, 10)
 
 
-def module(tmp_path, **changes):
+def module(tmp_path, schedule=SCHEDULE, batches=5, **changes):
     experiment = Experiment.model_validate(tiny_values(tmp_path, **changes))
     torch.manual_seed(0)
-    return TrainingModule(MaskedAutoencoder(experiment.model), experiment, None, SCHEDULE)
+    return TrainingModule(MaskedAutoencoder(experiment.model), experiment, None, schedule, batches)
 
 
 def batch(size=2):
@@ -69,3 +72,44 @@ def test_loss_that_is_not_finite_ends_the_run_in_one_line(tmp_path):
     ) as error:
         training.training_step(batch(), 4)
     assert "\n" not in str(error.value)
+
+
+def test_incomplete_last_step_of_an_epoch_is_the_mean_over_its_batches_too(tmp_path, monkeypatch):
+    # Equal batches, no randomness, weights that stand still: every step has the same gradient.
+    training = module(
+        tmp_path,
+        Schedule(1e-12, 1e-12, 1e-12, 0, 10),
+        batches=3,
+        objective={"name": "scratch"},
+        model={"encoder": {"width": 32, "depth": 2, "heads": 2}},
+        optimizer={"accumulate_batches": 2},
+    )
+    training.model.drop_decoder()
+    freeze_unused(training.model, training._experiment.objective)
+    norms, shown = [], []
+
+    class Watch(Callback):
+        def on_before_optimizer_step(self, trainer, pl_module, optimizer):
+            gradients = [value.grad for value in training.parameters() if value.grad is not None]
+            norms.append(float(torch.stack([gradient.norm() for gradient in gradients]).norm()))
+
+        def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+            shown.append(float(outputs["losses"]["loss"]))
+
+    trainer = Trainer(
+        accelerator="cpu",
+        max_epochs=1,
+        accumulate_grad_batches=2,
+        callbacks=[Watch()],
+        limit_val_batches=0,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=tmp_path,
+    )
+    with _quiet_lightning():
+        trainer.fit(training, DataLoader([batch()] * 3, batch_size=None))
+    assert norms == [pytest.approx(norms[0], rel=1e-4)] * 2
+    alone = training.training_step(batch(), 0)["losses"]["loss"]
+    assert shown == [pytest.approx(float(alone), rel=1e-4)] * 3

@@ -17,11 +17,12 @@ from tests.models.tiny import IMAGE, VIDEO
 SIDE = 160  # 32 pixels, enlarged five times to reach 140.
 
 
-def picture(settings, num_samples=2):
+def picture(settings, num_samples=2, **objective):
     torch.manual_seed(0)
     shape = (num_samples, settings.frames, 32, 32, 3)
     pixels = torch.randint(0, 256, shape, dtype=torch.uint8)
-    return pixels, reconstruction_picture(MaskedAutoencoder(settings).eval(), pixels, ObjectiveSettings())
+    model = MaskedAutoencoder(settings).eval()
+    return pixels, reconstruction_picture(model, pixels, ObjectiveSettings.model_validate(objective))
 
 
 def cell(sheet, row, column):
@@ -32,8 +33,18 @@ def cell(sheet, row, column):
 @pytest.mark.parametrize(("settings", "rows"), [(IMAGE, 2), (VIDEO, 4)], ids=["image", "video"])
 def test_picture_has_three_columns_and_a_row_a_frame(settings, rows):
     _, sheet = picture(settings)
-    assert sheet.shape == (CAPTION_HEIGHT + rows * (SIDE + GAP), 3 * SIDE + 2 * GAP, 3)
+    assert sheet.shape == (2 * CAPTION_HEIGHT + rows * (SIDE + GAP), 3 * SIDE + 2 * GAP, 3)
     assert sheet.dtype == np.uint8
+
+
+def test_picture_says_below_that_normalised_patches_have_their_true_mean_and_contrast():
+    _, normalised = picture(IMAGE)
+    _, raw = picture(IMAGE, normalize_target=False)
+    note = normalised[-CAPTION_HEIGHT:]
+    written = np.flatnonzero((note < 128).any(axis=(0, 2)))
+    assert written.size > 0
+    assert written[-1] < note.shape[1] - GAP
+    assert len(raw) == len(normalised) - CAPTION_HEIGHT
 
 
 def test_first_column_is_the_clip_itself():

@@ -33,6 +33,42 @@ def test_another_setting_is_refused_by_its_key(begun, tmp_path):
         begun.check(experiment(tmp_path, optimizer={"batch_size": 4}), 1, "abc")
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"trainer": {"workers": 3, "threads": 2}},
+        {"trainer": {"log_every_steps": 7, "checkpoint_every_steps": 9, "reconstruction_samples": 0}},
+        {"data": {"manifest": "/elsewhere/the_same_clips"}},
+    ],
+)
+def test_what_changes_no_result_may_change(begun, tmp_path, changes):
+    begun.check(experiment(tmp_path, **changes), 1, "abc")
+
+
+def test_more_epochs_are_offered_and_taken_when_asked_for(begun, tmp_path):
+    longer = experiment(tmp_path, trainer={"epochs": 5})
+    with pytest.raises(TrainingError, match=r"epochs 2, now it is 5; --extend goes on"):
+        begun.check(longer, 1, "abc")
+    begun.check(longer, 1, "abc", extend=True)
+    torch.save({POSITION_KEY: [1, 1, 4]}, begun.resume)
+    begun.begin(longer, 1, "abc")
+    begun.check(longer, 1, "abc")
+    assert begun.extensions == [{"after_step": 4, "planned_epochs": 2}]
+
+
+def test_fewer_epochs_are_refused(begun, tmp_path):
+    with pytest.raises(TrainingError, match=r"trainer.epochs 2, now it is 1; take another --out"):
+        begun.check(
+            experiment(tmp_path, trainer={"epochs": 1}, optimizer={"warmup_epochs": 0}), 1, "abc", extend=True
+        )
+
+
+def test_finished_run_cannot_be_extended_and_its_weights_are_named(begun, tmp_path):
+    begun.finish()
+    with pytest.raises(TrainingError, match=r"finished .*init=.*last\.safetensors"):
+        begun.check(experiment(tmp_path, trainer={"epochs": 5}), 1, "abc", extend=True)
+
+
 def test_another_number_of_processes_is_refused(begun, tmp_path):
     with pytest.raises(TrainingError, match="processes 1, now it is 2"):
         begun.check(experiment(tmp_path), 2, "abc")

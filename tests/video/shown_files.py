@@ -1,4 +1,4 @@
-"""Writes small videos that a reader must not take literally: joined, cut, squeezed, of several tracks, HDR."""
+"""Writes small videos that are not to be taken literally: joined, cut, of several tracks or sizes, HDR."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 
 TICK = Fraction(1, 1000)
-SAMPLE_RATE = 16000
 
 
 def write_tracks(
@@ -52,11 +51,8 @@ def write_sizes(path: Path, stretches: Sequence[Sequence[np.ndarray]], fps: int 
         for frames in stretches:
             encoder = av.CodecContext.create("mjpeg", "w")
             encoder.height, encoder.width = frames[0].shape[:2]
-            encoder.pix_fmt, encoder.time_base, encoder.options = (
-                "yuvj420p",
-                Fraction(1, fps),
-                {"qscale": "2"},
-            )
+            encoder.pix_fmt, encoder.time_base = "yuvj420p", Fraction(1, fps)
+            encoder.options = {"qscale": "2"}
             for picture in frames:
                 frame = VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuvj420p")
                 frame.pts, frame.time_base = number, Fraction(1, fps)
@@ -74,6 +70,7 @@ def write_with_sound(
     picture_start: float = 0.0,
     sound_seconds: float,
     codecs: tuple[str, str] = ("libx264", "aac"),
+    sample_rate: int = 16000,
     fps: int = 25,
 ) -> Path:
     """Pictures that begin ``picture_start`` seconds after a tone."""
@@ -82,14 +79,15 @@ def write_with_sound(
         video.height, video.width = frames[0].shape[:2]
         video.pix_fmt = "yuv420p"
         video.codec_context.time_base = TICK
-        sound = container.add_stream(codecs[1], rate=SAMPLE_RATE, layout="mono")
-        for start in range(0, round(sound_seconds * SAMPLE_RATE), 1024):
-            tone = np.sin(np.arange(start, start + 1024) * 2 * np.pi * 440 / SAMPLE_RATE).astype(np.float32)[
+        sound = container.add_stream(codecs[1], rate=sample_rate, layout="mono")
+        sound.bit_rate = 64_000
+        for start in range(0, round(sound_seconds * sample_rate), 1024):
+            tone = np.sin(np.arange(start, start + 1024) * 2 * np.pi * 440 / sample_rate).astype(np.float32)[
                 None
             ]
             samples = av.AudioFrame.from_ndarray(tone, format="fltp", layout="mono")
-            samples.sample_rate, samples.pts = SAMPLE_RATE, start
-            samples.time_base = Fraction(1, SAMPLE_RATE)
+            samples.sample_rate, samples.pts = sample_rate, start
+            samples.time_base = Fraction(1, sample_rate)
             container.mux(sound.encode(samples))
         container.mux(sound.encode(None))
         for number, picture in enumerate(frames):
@@ -123,12 +121,8 @@ def write_hdr(path: Path, codes: np.ndarray, transfer: int, num_frames: int = 3)
         stream.height, stream.width = codes.shape[1:]
         stream.pix_fmt = "yuv444p10le"
         context = stream.codec_context
-        context.color_trc, context.color_primaries, context.colorspace, context.color_range = (
-            transfer,
-            9,
-            9,
-            1,
-        )
+        context.color_trc, context.color_primaries = transfer, 9
+        context.colorspace, context.color_range = 9, 1
         for number in range(num_frames):
             frame = VideoFrame(codes.shape[2], codes.shape[1], "yuv444p10le")
             for plane, values in zip(frame.planes, codes, strict=True):

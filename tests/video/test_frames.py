@@ -47,7 +47,7 @@ def test_frames_that_are_kept_can_be_read_again_turned():
 
 def test_frames_that_are_gone_cannot_be_turned():
     for reader in (FrameReader(iter(FRAMES), fps=25), FrameReader(FRAMES, seconds=iter(range(5)))):
-        with pytest.raises(VideoError, match="turned by 180° clockwise, and frames that come one"):
+        with pytest.raises(VideoError, match="turned by 180° clockwise, and frames that come"):
             reader.turn(180)
 
 

@@ -61,7 +61,7 @@ def test_time_begins_where_the_container_does():
 
 
 def test_joined_recordings_follow_each_other_in_sound_and_pictures():
-    """The second begins when the first's sound, which is longer, has ended; its sound comes first in the file."""
+    """The second begins when the first's sound has ended; in the file its own sound comes first."""
     picture = StreamSurvey(0, 4, [Run(0, 0, 1.0, 1.08), Run(2, 6, 5.0, 5.08)])
     sound = StreamSurvey(1, 4, [Run(0, 1, 1.0, 1.2), Run(2, 5, 4.9, 5.1)])
     timeline = make_timeline(container(1.0), {0: picture, 1: sound}, 0)

@@ -30,7 +30,7 @@ def grey(signal):
     return np.full((2, 2, 3), round(signal * 65535), np.uint16)
 
 
-@pytest.mark.parametrize(("signal", "light"), [(0.508078, 100), (0.580689, 203), (0.751827, 1000), (1, 10000)])
+@pytest.mark.parametrize(("signal", "light"), [(0.508078, 100), (0.580689, 203), (0.751827, 1000), (1, 1e4)])
 def test_pq_light_is_that_of_the_standard(signal, light):
     assert pq_light(np.array(signal)) == pytest.approx(light, rel=1e-4)
 
@@ -49,7 +49,8 @@ def test_light_below_the_shoulder_stays_as_it_is(light):
 
 
 def test_highlights_are_compressed_and_never_clipped_below_the_peak():
-    levels = [int(to_rec709(grey(pq_signal(light)), PQ, BT2020)[0, 0, 0]) for light in (150, 203, 400, 700, 1000)]
+    lights = (150, 203, 400, 700, 1000)
+    levels = [int(to_rec709(grey(pq_signal(light)), PQ, BT2020)[0, 0, 0]) for light in lights]
     assert levels == sorted(set(levels))
     assert 240 < levels[1] < 250
     assert levels[-1] == 255
