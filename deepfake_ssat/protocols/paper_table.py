@@ -113,14 +113,15 @@ def _line(table: PaperTable, row: TableRow, results: Sequence[RowResult]) -> Pap
 
 
 def _departures(table: PaperTable, row: TableRow, stages: Sequence[Experiment]) -> list[str]:
-    found: list[str] = []
+    """Those of a row's stages; a stage is named where the others do without."""
+    found: dict[str, list[str]] = {}
     for stage, its, ours in zip(row.trainings, recipe(table, row), stages, strict=True):
-        place = f"{stage.name}: " if len(stages) > 1 else ""
-        found += [
-            f"{place}{one.key} {one.values[0]} for {one.values[1]}"
-            for one in setting_differences(_settings(ours), _settings(its))
-        ]
-    return found
+        for one in setting_differences(_settings(ours), _settings(its)):
+            found.setdefault(f"{one.key} {one.values[0]} for {one.values[1]}", []).append(stage.name)
+    return [
+        text if len(names) == len(stages) else f"{text} in {', '.join(names)}"
+        for text, names in found.items()
+    ]
 
 
 def _settings(stage: Experiment) -> dict:

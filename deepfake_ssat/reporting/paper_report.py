@@ -24,6 +24,8 @@ CSV_COLUMNS = (
     *("best_on_test", "best_on_test_sd", "chosen", "chosen_sd", "last", "last_sd", "low", "high"),
     *("paper", "gflops", "paper_gflops", "seconds", "kwh", "kg_co2", "departures"),
 )
+VARIANTS_APART = 0.12
+"""Of the distance between two rows of a figure."""
 PANELS = {
     "classification_loss": "classification loss, training",
     "reconstruction_loss": "reconstruction loss, training",
@@ -78,13 +80,28 @@ def notes(report: PaperReport) -> list[str]:
         "up; of the whole machine: programs beside count too",
         *(f"energy by {method}" for method in methods),
         *(f"otherwise than the paper says: {line}" for line in report.table.departures),
-        *(
-            f"otherwise than the recipe, so that the paper's number is no target: {line.variant}, "
-            f"{line.row.name}, {line.epochs} epochs: {'; '.join(line.departures)}"
-            for line in report.lines
-            if line.departures
-        ),
+        *_departures(report.lines),
         *report.results.under_way,
+    ]
+
+
+def _departures(lines: Sequence[PaperLine]) -> list[str]:
+    """First what all lines share."""
+    common = (
+        [text for text in lines[0].departures if all(text in line.departures for line in lines)]
+        if lines
+        else []
+    )
+    own = {
+        f"{line.variant}, {line.row.name}, {line.epochs} epochs": [
+            text for text in line.departures if text not in common
+        ]
+        for line in lines
+    }
+    return [
+        f"otherwise than the recipe, so that the paper's number is no target: {where}: {'; '.join(texts)}"
+        for where, texts in {"all": common, **own}.items()
+        if texts
     ]
 
 
@@ -179,11 +196,14 @@ def _figure(report: PaperReport) -> bytes | None:
 def _draw_column(axes: Axes, report: PaperReport, rows: Sequence[TableRow]) -> None:
     """Over ``at`` where the rows have it, side by side elsewhere."""
     places = {row.name: float(number) if row.at is None else row.at for number, row in enumerate(rows)}
+    side_by_side = all(row.at is None for row in rows)
+    apart = VARIANTS_APART if side_by_side else 0.0
     for number, variant in enumerate(report.table.variants):
         own = [line for line in report.lines if line.variant == variant and line.row.name in places]
         estimates = [Estimate(line.ours.mean, *line.interval) for line in own]
-        where = np.array([places[line.row.name] for line in own])
-        style.plot_estimates(axes, where, estimates, style.PALETTE[number], style.MARKERS[number], variant)
+        where = np.array([places[line.row.name] + apart * (number + 1) for line in own])
+        colour, marker = style.PALETTE[number], style.MARKERS[number]
+        style.plot_estimates(axes, where, estimates, colour, marker, f"ours, {variant}")
     known = {places[row.name]: row.paper for row in rows if row.paper is not None}
     axes.plot(
         list(known),
@@ -192,9 +212,10 @@ def _draw_column(axes: Axes, report: PaperReport, rows: Sequence[TableRow]) -> N
         marker="D",
         markerfacecolor="none",
         color=style.BLACK,
-        label="paper",
+        label="the paper's number",
     )
-    if all(row.at is None for row in rows):
+    if side_by_side:
+        axes.set_xlim(-0.5, len(rows) - 0.5)
         axes.set_xticks(list(places.values()), [row.title for row in rows], fontsize=style.LEGEND_SIZE)
     axes.set_xlabel(report.table.at)
     style.add_grid(axes, "y")

@@ -158,8 +158,8 @@ def test_table_tells_how_each_number_was_chosen():
     text = "\n".join(notes(made))
     assert "supmae is under way" in text
     assert "the choice makes that number optimistic" in text
-    assert "held_out, scratch, 100 epochs: " in text
-    assert "data.train_on_val False for True" in text
+    assert "no target: all: model.patch 7 for 2; " in text
+    assert "no target: held_out, scratch, 100 epochs: data.train_on_val False for True" in text
     written = files(made)
     document = json.loads(written["table5.json"])
     assert (len(document["runs"]), len(document["lines"])) == (3, 2)
@@ -368,8 +368,9 @@ def test_tiny_table_from_end_to_end(tmp_path, pictures, monkeypatch):
     assert sessions == {"ssl_pretrain.cost.json": 1, "ssl_finetune.cost.json": 2}
     table = json.loads((out / "table5.json").read_text())
     (line,) = table["lines"]
-    assert "ssl_finetune: trainer.epochs 1 for 50" in line["departures"]
-    assert "ssl_finetune: model.patch 7 for 2" in line["departures"]
+    assert "trainer.epochs 1 for 50" in line["departures"]
+    assert "model.patch 7 for 2" in line["departures"]
+    assert "trainer.validate_every_epochs 1 for 5 in ssl_pretrain" in line["departures"]
     assert not any("positions" in departure for departure in line["departures"])
     assert (line["row"], line["epochs"], line["seeds"], line["pictures"]) == ("ssl_finetune", 2, [3], 10)
     assert line["best_on_test"] is None
