@@ -98,8 +98,15 @@ def find_changed(
         warnings.append(f"{evidence} not used: {error}")
         return None
     most = max(changes.by_track.values(), default=0.0)
-    if changes.largest < NOISE or (mask is None and most < MIN_CHANGE):
-        why = "it shows no change" if changes.largest < NOISE else "it points at no face"
+    if not changes.by_track:
+        why = "it has none of the frames that were looked at, or has them in another size"
+    elif changes.largest < NOISE:
+        why = "it shows no change"
+    elif mask is None and most < MIN_CHANGE:
+        why = "it points at no face"
+    else:
+        why = ""
+    if why:
         warnings.append(f"{evidence} not used: {why}")
         return None
     limit = UNCHANGED * most if mask is None else max(UNCHANGED * most, MIN_CHANGE)

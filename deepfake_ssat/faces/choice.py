@@ -31,9 +31,8 @@ class TrackRecord:
 SAME_FACE = 0.3
 """Overlap of two mean boxes of one face, found in versions of one video, at least."""
 
-# Below the first value a measure speaks against a track, below the second it decides alone. Chosen on genuine
-# recordings and FaceForensics++ training people (338 videos, 431 tracks with a clip): what is lost there are
-# hands, patterns, photographs and half-hidden bystanders; every person whom a video shows is kept.
+# Below the first value a measure speaks against a track, below the second it decides alone. Chosen on 338
+# videos (docs/design.md): what goes there are hands, patterns, pictures of faces and half-hidden bystanders.
 CONFIDENCE = (0.97, 0.94)
 """The detector's mean confidence. The 338 main faces have 0.992 or more, what is no face 0.96 or less."""
 RELATIVE_SIZE = (0.35, 0.15)

@@ -188,7 +188,9 @@ def test_original_is_not_read_for_a_single_face(tmp_path):
 
 def test_original_of_another_size_decides_nothing(tmp_path):
     original = write_video(tmp_path / "original.mp4", coded_frames(12, size=(48, 96)))
-    assert len(_extract(tmp_path, {0: LEFT, 1: RIGHT}, original=original).clips) == 2
+    extraction = _extract(tmp_path, {0: LEFT, 1: RIGHT}, original=original)
+    assert len(extraction.clips) == 2
+    assert extraction.warnings[0].endswith("or has them in another size")
 
 
 def test_face_is_measured_against_what_lies_outside_all_faces():
