@@ -9,8 +9,8 @@ from rich.console import Console
 from deepfake_ssat.commands.progress import console_progress
 from deepfake_ssat.config import ExtractionSettings
 from deepfake_ssat.corpora import CorpusOptions
-from deepfake_ssat.extraction.account import left_out_lines
 from deepfake_ssat.extraction.preprocess import PreprocessReport, preprocess
+from deepfake_ssat.reporting.extraction_report import notes
 
 ALL_DONE, SOME_FAILED = 0, 1
 
@@ -58,12 +58,5 @@ def _show(report: PreprocessReport, frames: int, console: Console, errors: Conso
         console.print(f"{failure.path}: {failure.reason}", markup=False)
         if failure.traceback:
             errors.print(failure.traceback, markup=False)
-    for line in left_out_lines(report.left_out):
-        console.print(line, markup=False)
-    if report.redone:
-        console.print(
-            f"{report.redone} videos were done by an earlier version, which stored less or chose other "
-            "faces: they were done again"
-        )
-    for line in [*report.account.lines(frames), f"manifest     {report.manifest}"]:
+    for line in notes(report, frames):
         console.print(line, markup=False)

@@ -1,12 +1,11 @@
-"""What ``preprocess`` shows at its end: the account of everything, and what was left out."""
+"""The figures of a run of ``preprocess``, added up from the journal."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from deepfake_ssat.corpora import LeftOut
 from deepfake_ssat.extraction.journal import Entry
 from deepfake_ssat.records import Status
 
@@ -36,28 +35,6 @@ class Account:
     new_video_seconds: float
     """Length of the videos of this run."""
 
-    def lines(self, frames: int) -> list[str]:
-        """The account as text, one figure a line."""
-        dropped = ", ".join(f"{reason} {count}" for reason, count in sorted(self.dropped.items()))
-        lines = [
-            f"videos       {self.videos} ({self.done_before} done before)",
-            f"tracks       {self.tracks}",
-            f"clip files   {self.clip_files}",
-            f"clips        {self.clips} of {frames} frames",
-            f"dropped      {sum(self.dropped.values())}" + (f" ({dropped})" if dropped else ""),
-            f"warnings     {self.warnings}",
-            f"seconds      {self.seconds:.1f} ({self.cpu_seconds:.1f} CPU-seconds in the workers)",
-            f"bytes        {self.clip_bytes}",
-        ]
-        if self.video_seconds:
-            lines.append(f"bytes        {60 * self.clip_bytes / self.video_seconds:.0f} per minute of video")
-        if self.new_video_seconds:
-            rate = 60 * self.cpu_seconds / self.new_video_seconds
-            lines.append(f"CPU-seconds  {rate:.1f} per minute of video")
-        if self.failed:
-            lines.append(f"failed       {self.failed} videos, see dropped.csv; the next run tries them again")
-        return lines
-
 
 def make_account(
     entries: Sequence[Entry], new: Sequence[Entry], clip_bytes: int, seconds: float, frames: int
@@ -82,14 +59,3 @@ def make_account(
         cpu_seconds=sum(entry.extraction.cpu_seconds for entry in new),
         new_video_seconds=sum(entry.extraction.video_seconds for entry in new),
     )
-
-
-def left_out_lines(left_out: Iterable[LeftOut]) -> list[str]:
-    """One line for each reason, with a count and the first names."""
-    names: dict[str, list[str]] = {}
-    for item in left_out:
-        names.setdefault(item.reason, []).append(item.name)
-    return [
-        f"left out: {len(group)} × {reason} ({', '.join(group[:3])}{', …' if len(group) > 3 else ''})"
-        for reason, group in names.items()
-    ]
