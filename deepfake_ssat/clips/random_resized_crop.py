@@ -24,9 +24,9 @@ class RandomResizedCrop:
 
     def __call__(self, pixels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
         """(T, H, W, C) uint8 of any size -> (T, size, size, C)."""
-        top, left, rows, columns = self._draw(*pixels.shape[1:3], generator)
-        shape = (len(pixels), self._size, self._size, pixels.shape[3])
-        resized = np.empty(shape, dtype=pixels.dtype)
+        frames, height, width, channels = pixels.shape
+        top, left, rows, columns = self._draw(height, width, generator)
+        resized = np.empty((frames, self._size, self._size, channels), dtype=pixels.dtype)
         for source, target in zip(pixels, resized, strict=True):
             cut = np.ascontiguousarray(source[top : top + rows, left : left + columns])
             changed = cv2.resize(cut, (self._size, self._size), interpolation=cv2.INTER_CUBIC)
