@@ -13,7 +13,7 @@ from deepfake_ssat.errors import VideoError
 from deepfake_ssat.pool import map_in_processes
 from tests import pool_tasks
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[1]
 
 
 def test_every_task_is_done_once():

@@ -109,7 +109,8 @@ def test_incomplete_last_step_of_an_epoch_is_the_mean_over_its_batches_too(tmp_p
         default_root_dir=tmp_path,
     )
     with _quiet_lightning():
-        trainer.fit(training, DataLoader([batch()] * 3, batch_size=None))
+        loaders = [DataLoader([batch()] * count, batch_size=None) for count in (3, 1)]
+        trainer.fit(training, *loaders)
     assert norms == [pytest.approx(norms[0], rel=1e-4)] * 2
     alone = training.training_step(batch(), 0)["losses"]["loss"]
     assert shown == [pytest.approx(float(alone), rel=1e-4)] * 3

@@ -56,11 +56,11 @@ def test_more_epochs_are_offered_and_taken_when_asked_for(begun, tmp_path):
     assert begun.extensions == [{"after_step": 4, "planned_epochs": 2}]
 
 
-def test_fewer_epochs_are_refused(begun, tmp_path):
+def test_fewer_epochs_are_refused(tmp_path):
+    folder, no_warmup = RunFolder(tmp_path / "run"), {"optimizer": {"warmup_epochs": 0}}
+    folder.begin(experiment(tmp_path, **no_warmup), 1, "abc")
     with pytest.raises(TrainingError, match=r"trainer.epochs 2, now it is 1; take another --out"):
-        begun.check(
-            experiment(tmp_path, trainer={"epochs": 1}, optimizer={"warmup_epochs": 0}), 1, "abc", extend=True
-        )
+        folder.check(experiment(tmp_path, trainer={"epochs": 1}, **no_warmup), 1, "abc", extend=True)
 
 
 def test_finished_run_cannot_be_extended_and_its_weights_are_named(begun, tmp_path):
