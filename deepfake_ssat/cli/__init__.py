@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from deepfake_ssat.cli import judging, research
+from deepfake_ssat.cli import judging, protocols, research
 from deepfake_ssat.version import __version__
 
 app = typer.Typer(
@@ -47,10 +47,10 @@ app.command()(research.config)
 app.command()(research.train)
 app.command()(research.evaluate)
 app.command()(research.calibrate)
-app.command("cross-manipulation")(research.cross_manipulation)
-app.command()(research.compare)
-app.command("cross-dataset")(research.cross_dataset)
-app.command()(research.reproduce)
+app.command("cross-manipulation")(protocols.cross_manipulation)
+app.command()(protocols.compare)
+app.command("cross-dataset")(protocols.cross_dataset)
+app.command()(protocols.reproduce)
 app.command()(judging.serve)
 app.command()(judging.model)
 app.command()(judging.export)

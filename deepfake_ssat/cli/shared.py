@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -13,6 +15,38 @@ from deepfake_ssat.errors import DeepfakeError
 USAGE_ERROR, INTERRUPTED = 2, 130
 TRAINING_PACKAGES = {"albumentations", "lightning", "scipy", "sklearn", "tensorboard", "timm"}
 """Of the extra ``train``; detect, preprocess and serve do without them."""
+
+
+Corpora = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this one; repeatable.")]
+Compressions = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="Only this one, such as c23; repeatable.")
+]
+Manipulations = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="Only this one (genuine stay); repeatable.")
+]
+Config = Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="A file such as configs/*.yaml.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Change one setting, such as optimizer.batch_size=4; repeatable."
+    ),
+]
+Smoke = Annotated[
+    bool, typer.Option("--smoke", help="Made small by its overlay: ends in minutes on two cores.")
+]
+ClipRule = Annotated[
+    str | None,
+    typer.Option(
+        metavar="mean|median|max", help="From a face's clips to its score; default: the checkpoint's."
+    ),
+]
+FaceRule = Annotated[
+    str | None,
+    typer.Option(metavar="max|mean", help="From a video's faces to its score; else the checkpoint's."),
+]
+Batch = Annotated[int | None, typer.Option(min=1, help="Clips scored at a time.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; default: torch's choice.")]
+"""Options of several verbs."""
 
 
 class Device(str, Enum):
