@@ -1,20 +1,26 @@
 """The child process that runs what is untrusted: it ends with whoever asked for it."""
 
-import os
+import signal
+import subprocess
 
 import pytest
 
 from deepfake_ssat.serving.sandbox import ChildLimits, run_child
 
 
-def test_child_does_not_outlive_an_error_of_its_keeper(tmp_path):
+def test_child_does_not_outlive_an_error_of_its_keeper(tmp_path, monkeypatch):
     children = []
 
+    class Recorded(subprocess.Popen):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            children.append(self)
+
     def fail():
-        children.append(tmp_path / "progress")
         if (tmp_path / "progress").exists():
             raise LookupError
 
+    monkeypatch.setattr(subprocess, "Popen", Recorded)
     with pytest.raises(LookupError):
         run_child(
             "tests.serving.fake_analysis",
@@ -23,5 +29,4 @@ def test_child_does_not_outlive_an_error_of_its_keeper(tmp_path):
             tmp_path,
             on_poll=fail,
         )
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert [child.returncode for child in children] == [-signal.SIGKILL]
