@@ -142,8 +142,9 @@ def read_sections(path: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no UTF-8 text"
         raise ConfigError(
-            f"{path}: cannot be read ({error}); give a YAML file such as those in configs/"
+            f"{path}: cannot be read ({reason}); give a YAML file such as those in configs/"
         ) from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: is not YAML ({' '.join(str(error).split())})") from error

@@ -191,7 +191,11 @@ def test_wrong_section_is_answered(tmp_path, values, answer):
 
 @pytest.mark.parametrize(
     ("content", "answer"),
-    [(b"- a\n- b\n", "holds no sections"), (b"a: [\n", "is not YAML"), (b"\xff\xfe\x00", "cannot be read")],
+    [
+        (b"- a\n- b\n", "holds no sections"),
+        (b"a: [\n", "is not YAML"),
+        (b"\xff\xfe\x00", "cannot be read .no UTF-8 text"),
+    ],
 )
 def test_file_that_is_no_configuration_is_named(tmp_path, content, answer):
     file = tmp_path / "odd.yaml"
@@ -201,7 +205,9 @@ def test_file_that_is_no_configuration_is_named(tmp_path, content, answer):
 
 
 def test_missing_file_is_named(tmp_path):
-    with pytest.raises(ConfigError, match=r"absent\.yaml: cannot be read"):
+    with pytest.raises(
+        ConfigError, match=r"absent\.yaml: cannot be read \(No such file or directory\); give"
+    ):
         load_experiment(tmp_path / "absent.yaml")
 
 
