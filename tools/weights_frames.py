@@ -119,8 +119,8 @@ class _Trainer:
         self._step = self._pictures = 0
         self.seconds = 0.0
         """Of work so far, validation left out."""
-        self._model.stem.load_state_dict(_stem_weights(start))
         nn.init.zeros_(self._model.head.weight)
+        self._model.load_state_dict(self._model.state_dict() | _start_weights(start))
         self._model = self._model.to(memory_format=torch.channels_last)
         for block in (self._model.stem.stem, *self._model.stem.blocks[:FROZEN_BLOCKS]):
             block.requires_grad_(False)
@@ -261,14 +261,15 @@ class _Trainer:
             writer.writerow(values)
 
 
-def _stem_weights(path: Path) -> dict[str, Tensor]:
-    """Of a checkpoint of the product's."""
-    weights = load_file(path)
-    return {
-        name.removeprefix(STEM_PREFIX): value.float()
+def _start_weights(path: Path) -> dict[str, Tensor]:
+    """The stem of a checkpoint of the product's, or all that ``export`` wrote, under this model's names."""
+    weights = {name: value.float() for name, value in load_file(path).items()}
+    stem = {
+        f"stem.{name.removeprefix(STEM_PREFIX)}": value
         for name, value in weights.items()
         if name.startswith(STEM_PREFIX)
     }
+    return stem or weights
 
 
 if __name__ == "__main__":
