@@ -11,7 +11,7 @@ from deepfake_ssat.calibration.fitting import fit_decision
 from deepfake_ssat.calibration.logits import open_parts, video_logits
 from deepfake_ssat.calibration.parts import choose_parts, doubts
 from deepfake_ssat.calibration.report import CalibrationReport
-from deepfake_ssat.config import Selection
+from deepfake_ssat.config import VALIDATION_SPLIT, Selection
 from deepfake_ssat.evaluation.evaluation import Evaluation, locked
 from deepfake_ssat.evaluation.selection import choose_rows
 from deepfake_ssat.inference.detector import Detector, load_detector
@@ -21,7 +21,6 @@ from deepfake_ssat.outputs import check_file
 from deepfake_ssat.progress import Progress, silent
 from deepfake_ssat.provenance import typed_command
 
-VALIDATION = Selection(splits=("val",))
 REPORT_SUFFIX = "_calibration"
 
 
@@ -30,7 +29,7 @@ def calibrate(
     manifests: Sequence[Path | str],
     out: Path | str,
     *,
-    selection: Selection = VALIDATION,
+    selection: Selection = VALIDATION_SPLIT,
     clip_rule: str | None = None,
     face_rule: str | None = None,
     method: str = "platt",

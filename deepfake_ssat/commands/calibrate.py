@@ -9,16 +9,14 @@ from rich.console import Console
 
 from deepfake_ssat.commands.progress import console_progress
 from deepfake_ssat.commands.rendering import show_and_write
-from deepfake_ssat.config import Selection
-
-VALIDATION = Selection(splits=("val",))
+from deepfake_ssat.config import VALIDATION_SPLIT, Selection
 
 
 def run(
     checkpoint: Path | None,
     manifests: Sequence[Path],
     out: Path,
-    selection: Selection = VALIDATION,
+    selection: Selection = VALIDATION_SPLIT,
     clip_rule: str | None = None,
     face_rule: str | None = None,
     method: str = "platt",

@@ -9,12 +9,10 @@ from rich.console import Console
 
 from deepfake_ssat.commands.progress import console_progress
 from deepfake_ssat.commands.rendering import show_and_write
-from deepfake_ssat.config import Selection
+from deepfake_ssat.config import TEST_SPLIT, Selection
 
 if TYPE_CHECKING:
     from deepfake_ssat.evaluation.perturbing import PerturbOptions
-
-TEST_SPLIT = Selection(splits=("test",))
 
 
 def run(

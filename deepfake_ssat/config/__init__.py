@@ -8,6 +8,8 @@ from deepfake_ssat.config.baselines import (
 )
 from deepfake_ssat.config.data import (
     H264,
+    TEST_SPLIT,
+    VALIDATION_SPLIT,
     ArrayFile,
     Augmentation,
     Cifar,
@@ -25,6 +27,8 @@ from deepfake_ssat.config.pseudo_fakes import PseudoFakeSettings
 from deepfake_ssat.config.training import Experiment, ObjectiveSettings, OptimizerSettings, TrainerSettings
 
 __all__ = [
+    "TEST_SPLIT",
+    "VALIDATION_SPLIT",
     "H264",
     "PRESETS",
     "RUNS_FOLDER",

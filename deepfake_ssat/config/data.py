@@ -24,6 +24,10 @@ class Selection(_Frozen):
     corpora: tuple[str, ...] = ()
 
 
+TEST_SPLIT, VALIDATION_SPLIT = Selection(splits=("test",)), Selection(splits=("val",))
+"""What is measured on, and what is calibrated on, unless another selection is given."""
+
+
 class PseudoFakes(PseudoFakeSettings):
     """Manipulated versions of the genuine clips, made while training; kinds, weights and strengths."""
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from deepfake_ssat.config import Selection
+from deepfake_ssat.config import TEST_SPLIT, Selection
 from deepfake_ssat.evaluation.account import doubts, provenance
 from deepfake_ssat.evaluation.evaluation import Evaluation, open_evaluation
 from deepfake_ssat.evaluation.groups import measure_groups
@@ -15,8 +15,6 @@ from deepfake_ssat.evaluation.selection import choose_rows
 from deepfake_ssat.evaluation.threshold import needs_validation, threshold_and_source
 from deepfake_ssat.progress import Progress, silent
 from deepfake_ssat.records import EvalReport, EvaluatedVideo, ManifestRow
-
-TEST_SPLIT = Selection(splits=("test",))
 
 
 def evaluate(
