@@ -10,12 +10,9 @@ from deepfake_ssat.config.data import (
     H264,
     TEST_SPLIT,
     VALIDATION_SPLIT,
-    ArrayFile,
     Augmentation,
-    Cifar,
     DataSource,
     FaceClips,
-    ImageFolder,
     PseudoFakes,
     Selection,
 )
@@ -23,6 +20,18 @@ from deepfake_ssat.config.extraction import ExtractionSettings, parse_contract
 from deepfake_ssat.config.layers import RUNS_FOLDER, experiment_name
 from deepfake_ssat.config.loading import dump_experiment, load_experiment
 from deepfake_ssat.config.model import PRESETS, DecoderSettings, EncoderSettings, ModelSettings
+from deepfake_ssat.config.pictures import (
+    ArrayFile,
+    Chaoyang,
+    Cifar,
+    DomainNet,
+    Flowers102,
+    ImageFolder,
+    PictureSource,
+    Svhn,
+    moved,
+    watches_test,
+)
 from deepfake_ssat.config.pseudo_fakes import PseudoFakeSettings
 from deepfake_ssat.config.training import Experiment, ObjectiveSettings, OptimizerSettings, TrainerSettings
 
@@ -35,26 +44,33 @@ __all__ = [
     "ArrayFile",
     "Augmentation",
     "BranchSettings",
+    "Chaoyang",
     "Cifar",
     "CrossEfficientVitSettings",
     "DataSource",
     "DecoderSettings",
+    "DomainNet",
     "EncoderSettings",
     "Experiment",
     "ExtractionSettings",
     "FaceClips",
+    "Flowers102",
     "FrameClassifierSettings",
     "ImageFolder",
     "ModelSettings",
     "NetworkSettings",
     "ObjectiveSettings",
     "OptimizerSettings",
+    "PictureSource",
     "PseudoFakeSettings",
     "PseudoFakes",
     "Selection",
+    "Svhn",
     "TrainerSettings",
     "dump_experiment",
     "experiment_name",
     "load_experiment",
+    "moved",
     "parse_contract",
+    "watches_test",
 ]

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from deepfake_ssat.config.pictures import PictureSource
 from deepfake_ssat.config.pseudo_fakes import PseudoFakeSettings
 
 
@@ -60,36 +61,7 @@ class FaceClips(_Frozen):
         return {"splits": (info.field_name,), **selection} if isinstance(selection, dict) else selection
 
 
-class _Pictures(_Frozen):
-    crop_pct: float = Field(1.0, gt=0.0, le=1.0)
-    """Validation and test see the centre of a picture that is so much larger; 0.875 is MAE's and DeiT's."""
-
-
-class ArrayFile(_Pictures):
-    """A MedMNIST-style npz: ``{train,val,test}_{images,labels}``."""
-
-    kind: Literal["npz"] = "npz"
-    path: Path
-    train_on_val: bool = False
-    """The paper's table 5: train on train + val, watch test. Off: train on train, choose on val."""
-
-
-class Cifar(_Pictures):
-    """CIFAR-10 or CIFAR-100 in its official python layout; the last ``val_images`` of train are held out."""
-
-    kind: Literal["cifar"] = "cifar"
-    root: Path
-    val_images: int = Field(5000, ge=1)
-
-
-class ImageFolder(_Pictures):
-    """``root/{train,val}/<class>/*`` pictures."""
-
-    kind: Literal["image_folder"] = "image_folder"
-    root: Path
-
-
-DataSource = Annotated[FaceClips | ArrayFile | Cifar | ImageFolder, Field(discriminator="kind")]
+DataSource = Annotated[FaceClips | PictureSource, Field(discriminator="kind")]
 
 
 CropScale = Annotated[float, Field(gt=0.0, le=1.0)]

@@ -57,17 +57,21 @@ class Checkpoint:
         """Of the network, one of ``KINDS``."""
         return self.settings.kind
 
-    def require_contract(self) -> ExtractionSettings:
-        """The extraction contract of a detector of faces; raises CheckpointError for any other model."""
-        name = self.path or "this checkpoint"
+    def require_classifier(self) -> None:
+        """Raises CheckpointError for a model that was trained without labels."""
         if self.provenance.get("objective", {}).get("name") == "mae":
             raise CheckpointError(
-                f"{name}: was pre-trained without labels and cannot judge; give it to a training "
-                "configuration as init, such as configs/video_finetune.yaml"
+                f"{self.path or 'this checkpoint'}: was pre-trained without labels and cannot judge; give it "
+                "to a training configuration as init, such as configs/video_finetune.yaml"
             )
+
+    def require_contract(self) -> ExtractionSettings:
+        """The extraction contract of a detector of faces; raises CheckpointError for any other model."""
+        self.require_classifier()
         if self.contract is None or self.settings.num_classes != 2:
             raise CheckpointError(
-                f"{name}: was trained on images ({self.settings.num_classes} classes), not on face clips; "
+                f"{self.path or 'this checkpoint'}: was trained on images "
+                f"({self.settings.num_classes} classes), not on face clips; "
                 "judging videos needs one that was trained on what preprocess wrote"
             )
         return self.contract
@@ -136,6 +140,19 @@ def load_checkpoint(
         )
     digest = file_hash(path)
     return Checkpoint(model, settings, contract, decision, metrics, provenance, digest, path)
+
+
+def is_of_pictures(path: Path | str) -> bool:
+    """Whether a checkpoint was trained on pictures instead of face clips; reads its header alone.
+
+    False for what is no checkpoint: ``load_checkpoint`` says what is wrong with it.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {}).get(HEADER_KEY, "{}"))
+    except (SafetensorError, OSError, ValueError):
+        return False
+    return "contract" in header and header["contract"] is None
 
 
 def file_hash(path: Path | str) -> str:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from deepfake_ssat.config import ArrayFile, Experiment, FaceClips, load_experiment
+from deepfake_ssat.config import Experiment, FaceClips, PictureSource, load_experiment, watches_test
 from deepfake_ssat.config.paper import PaperTable, TableRow
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.protocols.costs import Cost, read_cost
 from deepfake_ssat.protocols.paper_plan import RUNS_FOLDER, stage_folders
-from deepfake_ssat.protocols.picture_scores import PictureSource, scores_on_test
+from deepfake_ssat.protocols.picture_scores import scores_on_test
 from deepfake_ssat.training.run_folder import RunFolder
 
 ACCURACY = "val_image_accuracy"
@@ -111,7 +111,7 @@ def _result(
 
 def _watches_test(experiment: Experiment) -> bool:
     """Whether what training calls validation is the test split."""
-    return isinstance(experiment.data, ArrayFile) and experiment.data.train_on_val
+    return not isinstance(experiment.data, FaceClips) and watches_test(experiment.data)
 
 
 def _source(places: Mapping[str, Path], experiment: Experiment, data: Path | None) -> PictureSource:

@@ -6,17 +6,14 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import torch
+import numpy as np
 
 from deepfake_ssat.clips.images import ImageDataset, image_dataset
-from deepfake_ssat.config import ArrayFile, Cifar, ImageFolder
+from deepfake_ssat.config import PictureSource
+from deepfake_ssat.evaluation.pictures import score_pictures
 from deepfake_ssat.models.checkpoint import load_checkpoint
-from deepfake_ssat.models.pixels import normalize_pixels
 from deepfake_ssat.outputs import write_file
 from deepfake_ssat.training.run_folder import RunFolder
-
-PictureSource = ArrayFile | Cifar | ImageFolder
-BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -63,11 +60,5 @@ def _score(path: Path, source: PictureSource) -> PictureScore:
     checkpoint = load_checkpoint(path, decoder=False)
     settings = checkpoint.settings
     pictures = pictures_of_test(source, settings.image_size, settings.channels)
-    correct = 0
-    with torch.inference_mode():
-        for first in range(0, len(pictures), BATCH):
-            items = [pictures[index] for index in range(first, min(first + BATCH, len(pictures)))]
-            clips = normalize_pixels(torch.stack([item["pixels"] for item in items]), settings)
-            labels = torch.tensor([item["label"] for item in items])
-            correct += int((checkpoint.model.classify(clips).argmax(dim=1) == labels).sum())
-    return PictureScore(checkpoint.metrics["epoch"], correct, len(pictures), checkpoint.hash)
+    right = score_pictures(checkpoint, pictures).argmax(axis=1) == np.array(pictures.labels)
+    return PictureScore(checkpoint.metrics["epoch"], int(right.sum()), len(pictures), checkpoint.hash)
