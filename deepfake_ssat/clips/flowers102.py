@@ -5,8 +5,6 @@ Torchvision's reader accepts the official files only, by their hashes: no made-u
 
 from __future__ import annotations
 
-import numpy as np
-
 from deepfake_ssat.clips.matlab import read_matlab
 from deepfake_ssat.clips.pictures import Pictures, pictures_of_files
 from deepfake_ssat.config import Flowers102
@@ -21,16 +19,10 @@ ID_NAMES = {"train": "trnid", "val": "valid", "test": "tstid"}
 
 
 def read_flowers102(source: Flowers102, split: str) -> Pictures:
-    """The flowers of a split; with ``train_on_val``, train is train and val together, and val is test.
-
-    Raises ConfigError or CorpusError where the files do not give them.
-    """
-    parts = [split]
-    if source.train_on_val:
-        parts = {"train": ["train", "val"], "val": ["test"]}.get(split, parts)
+    """The flowers of a split; raises ConfigError or CorpusError where the files do not give them."""
     (labels,) = read_matlab(source.root / "imagelabels.mat", "labels", source=SOURCE)
-    ids = read_matlab(source.root / "setid.mat", *(ID_NAMES[part] for part in parts), source=SOURCE)
-    numbers, labels = np.concatenate([part.ravel() for part in ids]).astype(int), labels.ravel().astype(int)
+    (ids,) = read_matlab(source.root / "setid.mat", ID_NAMES[split], source=SOURCE)
+    numbers, labels = ids.ravel().astype(int), labels.ravel().astype(int)
     if numbers.min() < 1 or numbers.max() > len(labels):
         raise CorpusError(
             f"{source.root}: setid.mat names picture {numbers.max()} of {len(labels)}; {SOURCE}"

@@ -86,6 +86,17 @@ PICTURE_READERS: dict[str, Callable[[Any, str], Pictures]] = {
 """Readers of one split, by the config's ``data.kind``."""
 
 
+def read_pictures(source: PictureSource, split: str) -> Pictures:
+    """A split as training sees it; with ``train_on_val``, train is train and val, and val is test.
+
+    Raises ConfigError or CorpusError where the files do not give it.
+    """
+    read = PICTURE_READERS[source.kind]
+    if not source.train_on_val:
+        return read(source, split)
+    return read(source, "train").joined(read(source, "val")) if split == "train" else read(source, "test")
+
+
 def image_dataset(
     source: PictureSource,
     split: str,
@@ -104,7 +115,7 @@ def image_dataset(
     three; None keeps what is stored.
     Raises ConfigError or CorpusError where the files do not give that.
     """
-    pictures = PICTURE_READERS[source.kind](source, split)
+    pictures = read_pictures(source, split)
     if channels is not None:
         pictures = pictures.with_channels(channels)
     if split == "train" and source.fraction < 1:

@@ -49,6 +49,15 @@ class Pictures:
             names=tuple(self.names[index] for index in indices),
         )
 
+    def joined(self, other: Pictures) -> Pictures:
+        """These, then the others of the same set."""
+        return replace(
+            self,
+            load=partial(_of_either, self.load, other.load, len(self.labels)),
+            labels=self.labels + other.labels,
+            names=self.names + other.names,
+        )
+
     def part(self, fraction: float, seed: int) -> Pictures:
         """So many of each class, one at least; a smaller part lies within a larger one."""
         return self.at(self._drawn(fraction, seed))
@@ -101,6 +110,12 @@ def _read_file(paths: tuple[Path, ...], index: int) -> np.ndarray:
             return np.array(ImageOps.exif_transpose(picture).convert("RGB"))
     except (OSError, ValueError, SyntaxError) as error:
         raise CorpusError(f"{paths[index]}: cannot be read ({error}); repair or remove it") from error
+
+
+def _of_either(
+    load: Callable[[int], np.ndarray], load_other: Callable[[int], np.ndarray], count: int, index: int
+) -> np.ndarray:
+    return load(index) if index < count else load_other(index - count)
 
 
 def _chosen(load: Callable[[int], np.ndarray], indices: np.ndarray, index: int) -> np.ndarray:

@@ -30,7 +30,6 @@ from deepfake_ssat.config.pictures import (
     PictureSource,
     Svhn,
     moved,
-    watches_test,
 )
 from deepfake_ssat.config.pseudo_fakes import PseudoFakeSettings
 from deepfake_ssat.config.training import Experiment, ObjectiveSettings, OptimizerSettings, TrainerSettings
@@ -72,5 +71,4 @@ __all__ = [
     "load_experiment",
     "moved",
     "parse_contract",
-    "watches_test",
 ]

@@ -20,6 +20,8 @@ class PictureSet(BaseModel):
 
     A smaller part lies within a larger one.
     """
+    train_on_val: bool = False
+    """Train on train and val together and watch test, as the paper does: its best epoch is optimistic."""
 
 
 class _Folder(PictureSet):
@@ -36,8 +38,6 @@ class ArrayFile(PictureSet):
 
     kind: Literal["npz"] = "npz"
     path: Path
-    train_on_val: bool = False
-    """The paper's table 5: train on train + val, watch test. Off: train on train, choose on val."""
 
 
 class Cifar(_Folder):
@@ -57,8 +57,6 @@ class Flowers102(_Folder):
     """Oxford's 102 flowers: ``jpg/``, ``imagelabels.mat``, ``setid.mat``."""
 
     kind: Literal["flowers102"] = "flowers102"
-    train_on_val: bool = False
-    """Table 9's 2,040 training pictures: train on train + val, watch test. Off: the official split."""
 
 
 class DomainNet(_WithoutValidation):
@@ -89,8 +87,3 @@ PictureSource = ArrayFile | Cifar | Svhn | Flowers102 | DomainNet | Chaoyang | I
 def moved(source: PictureSource, place: Path) -> PictureSource:
     """The same set of pictures in another place."""
     return source.model_copy(update={"path" if isinstance(source, ArrayFile) else "root": place})
-
-
-def watches_test(source: PictureSource) -> bool:
-    """Whether what training calls validation is the test split."""
-    return isinstance(source, ArrayFile | Flowers102) and source.train_on_val

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from deepfake_ssat.clips.images import ImageDataset, image_dataset
 from deepfake_ssat.clips.perspective import RandomPerspective
-from deepfake_ssat.config import DataSource, FaceClips, PictureSource, moved, watches_test
+from deepfake_ssat.config import DataSource, FaceClips, PictureSource, moved
 from deepfake_ssat.errors import CheckpointError, ConfigError
 from deepfake_ssat.evaluation.account import checkpoint_facts
 from deepfake_ssat.inference.device import resolve_device
@@ -189,6 +189,6 @@ def _doubts(source: PictureSource, split: str) -> list[str]:
     """Which training step saw the split before."""
     if split == "train":
         return ["the model was trained on these pictures: the figures are too good"]
-    if split == "val" or watches_test(source):
+    if split == "val" or source.train_on_val:
         return ["these pictures chose the best epoch: of best.safetensors the figures are too good"]
     return []

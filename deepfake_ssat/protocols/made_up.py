@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -13,24 +14,28 @@ from scipy.io import savemat
 
 from deepfake_ssat.clips.cifar import LAYOUTS
 from deepfake_ssat.clips.flowers102 import ID_NAMES
-from deepfake_ssat.config import DomainNet, Experiment
-from deepfake_ssat.errors import ConfigError
+from deepfake_ssat.clips.storage import ClipWriter
+from deepfake_ssat.config import DomainNet, Experiment, ExtractionSettings, FaceClips
+from deepfake_ssat.manifest import write_manifest
+from deepfake_ssat.protocols.paper import MANIPULATIONS
+from deepfake_ssat.records import FAKE, REAL, SPLITS, ManifestRow
 
 MADE_UP_FOLDER = "made_up"
+FRAMES_PER_SECOND = 25.0
+VIDEOS = 2
+"""Of each manipulation and split, and as many originals."""
 PICTURES = {"train": 48, "val": 16, "test": 32}
 CIFAR_FILE_PICTURES = 160
 """Of each of CIFAR's files, so that the held-out part of the smoke overlay leaves some to train on."""
 
 
 def make_up_data(experiment: Experiment, place: Path) -> None:
-    """Writes what an experiment reads: noise, brighter for higher classes.
-
-    Raises ConfigError for a kind of data that is not made up.
-    """
+    """Writes what an experiment reads: noise, brighter for higher classes."""
     data, model = experiment.data, experiment.model
-    if data.kind not in WRITERS:
-        raise ConfigError(f"--smoke: data.kind {data.kind} is not made up here; give --data")
     place.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(data, FaceClips):
+        _write_face_clips(place.parent, model.image_size)
+        return
     domain = {"domain": data.domain} if isinstance(data, DomainNet) else {}
     WRITERS[data.kind](place, model.image_size, model.num_classes, **domain)
 
@@ -91,6 +96,43 @@ def _write_chaoyang(folder: Path, side: int, num_classes: int) -> None:
 def _write_image_folder(folder: Path, side: int, num_classes: int) -> None:
     for seed, split in enumerate(("train", "val")):
         _write_files(folder, split, split, 2 * num_classes, side, num_classes, seed)
+
+
+def _write_face_clips(folder: Path, side: int) -> None:
+    """A corpus called as its folder, with the manipulations of table 8."""
+    contract = ExtractionSettings(crop_size=side)
+    clip_seconds = (contract.frames - 1) / FRAMES_PER_SECOND
+    generator, rows = np.random.default_rng(0), []
+    for split in SPLITS:
+        for manipulation, number in product(("original", *MANIPULATIONS), range(VIDEOS)):
+            label = REAL if manipulation == "original" else FAKE
+            name = f"{manipulation}/c23/{split}{number}"
+            row = ManifestRow(
+                corpus=folder.name,
+                video_id=name,
+                label=label,
+                manipulation=manipulation,
+                split=split,
+                identities=(f"{split}{number}",),
+                group=f"{split}{number}",
+                compression="c23",
+                source=f"{name}.mp4",
+                clip_file=f"clips/{name}.mp4",
+                track_id=0,
+                first_frame=0,
+                frame_stride=1,
+                num_frames=contract.frames,
+                start_seconds=0.0,
+                end_seconds=clip_seconds,
+                box=(0.0, 0.0, float(side), float(side)),
+                face_size=float(side),
+                contract_hash=contract.hash(),
+            )
+            noise = generator.integers(0, 100, (contract.frames, side, side, 3)) + 100 * label
+            with ClipWriter(folder / row.clip_file, FRAMES_PER_SECOND) as writer:
+                writer.write(noise.astype(np.uint8))
+            rows.append(row)
+    write_manifest(folder, rows, [], contract)
 
 
 def _write_files(

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from deepfake_ssat.config.paper import TableRow
-from deepfake_ssat.protocols.paper_results import ACCURACY, RowResult
+from deepfake_ssat.protocols.paper_results import ACCURACY, VIDEO_AUC, RowResult
 from deepfake_ssat.protocols.paper_table import PaperLine, PaperReport, Spread
 from deepfake_ssat.records import Estimate
 from deepfake_ssat.reporting import style
@@ -56,23 +56,42 @@ def tables(report: PaperReport) -> list[Table]:
         )
         for line in report.lines
     ]
+    measured = "video accuracy at 0.5" if _of_videos(report) else "top-1"
     return [
-        Table(f"{report.table.title}: top-1 (%)", ACCURACIES, accuracies, 2),
+        Table(f"{report.table.title}: {measured} (%)", ACCURACIES, accuracies, 2),
+        *_others(report),
         Table("Cost of a row, all its trainings together", COSTS, costs, 2),
     ]
+
+
+def _of_videos(report: PaperReport) -> bool:
+    return report.table.rows[0].judged is not None
+
+
+def _others(report: PaperReport) -> list[Table]:
+    """What else was measured of videos."""
+    names = list(dict.fromkeys(name for line in report.lines for name in line.others))
+    rows = [(*_names(line), *(_percent(line.others.get(name)) for name in names)) for line in report.lines]
+    title = "Beside the accuracy at 0.5, on the same videos (%)"
+    return [Table(title, ("variant", "row", *names), rows, 2)] if names else []
+
+
+def _percent(value: float | None) -> str:
+    return ABSENT if value is None else f"{100 * value:.2f}"
 
 
 def notes(report: PaperReport) -> list[str]:
     """What the numbers mean, and every departure from the paper and from the table's recipe."""
     methods = sorted({method for result in report.results.finished for method in result.cost.methods})
+    items = "videos" if _of_videos(report) else "pictures"
     doubts = [
-        "warning: the pictures are made up here; these numbers say that every step works, and nothing else"
+        f"warning: the {items} are made up here; these numbers say that every step works, and nothing else"
     ] * report.made_up
     return [
         *doubts,
         f"paper: {report.table.source}",
         "ours: mean ± standard deviation over seeds on the test split; the interval is Wilson's for that "
-        "mean at n test pictures: what the size of the split allows, whatever the seeds",
+        f"mean at n test {items}: what the size of the split allows, whatever the seeds",
         *(f"{name}: {variant.about}" for name, variant in report.table.variants.items()),
         "GFLOPs: multiply-adds of matrix products and attention in one forward pass of the objective on one "
         "picture, counted while it runs, as the paper counts; A + B: one training, then the other",
@@ -188,7 +207,7 @@ def _figure(report: PaperReport) -> bytes | None:
     for axes, (column, rows) in zip(panels, columns.items(), strict=True):
         _draw_column(axes, report, rows)
         axes.set_title(column, fontsize=style.PANEL_SIZE)
-    panels[0].set_ylabel("top-1 (%)")
+    panels[0].set_ylabel("accuracy at 0.5 (%)" if _of_videos(report) else "top-1 (%)")
     panels[-1].legend(fontsize=style.LEGEND_SIZE)
     return style.png(figure)
 
@@ -227,7 +246,8 @@ def _curves(report: PaperReport, variant: str) -> bytes | None:
     if not own:
         return None
     watched = "test" if own[0].best_on_test is not None else "validation"
-    panels = {ACCURACY: f"{watched} accuracy", **PANELS}
+    measured = (VIDEO_AUC, "video AUC") if _of_videos(report) else (ACCURACY, "accuracy")
+    panels = {measured[0]: f"{watched} {measured[1]}", **PANELS}
     title = f"{report.table.title}, {variant}; bands: smallest to largest over seeds"
     figure = style.new_figure(13, 4, title)
     for axes, (column, heading) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from deepfake_ssat.clips.images import PICTURE_READERS, image_dataset
+from deepfake_ssat.clips.images import PICTURE_READERS, image_dataset, read_pictures
 from deepfake_ssat.config import Chaoyang, DomainNet, Flowers102, ImageFolder, Svhn
 from deepfake_ssat.errors import ConfigError, CorpusError
 
@@ -87,8 +87,10 @@ def test_flowers_splits_are_the_official_ones(flowers):
 
 def test_flowers_of_table_9_train_on_val_and_watch_test(flowers):
     watched = flowers.model_copy(update={"train_on_val": True})
-    assert len(read(watched, "train").labels) == 6
-    assert read(watched, "val").names == read(flowers, "test").names == read(watched, "test").names
+    train = read_pictures(watched, "train")
+    assert (len(train.labels), [shown(train, index) for index in range(6)]) == (6, [2, 3, 10, 1, 5, 6])
+    val, test = (read_pictures(watched, split) for split in ("val", "test"))
+    assert val.names == test.names == read(flowers, "test").names
 
 
 def test_flowers_that_are_missing_are_asked_for(flowers):
