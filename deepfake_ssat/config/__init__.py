@@ -20,6 +20,7 @@ from deepfake_ssat.config.data import (
     Selection,
 )
 from deepfake_ssat.config.extraction import ExtractionSettings, parse_contract
+from deepfake_ssat.config.hierarchical import CvtSettings, PatchSettings, SwinSettings
 from deepfake_ssat.config.layers import RUNS_FOLDER, experiment_name
 from deepfake_ssat.config.loading import dump_experiment, load_experiment
 from deepfake_ssat.config.model import PRESETS, DecoderSettings, EncoderSettings, ModelSettings
@@ -37,6 +38,7 @@ __all__ = [
     "BranchSettings",
     "Cifar",
     "CrossEfficientVitSettings",
+    "CvtSettings",
     "DataSource",
     "DecoderSettings",
     "EncoderSettings",
@@ -49,9 +51,11 @@ __all__ = [
     "NetworkSettings",
     "ObjectiveSettings",
     "OptimizerSettings",
+    "PatchSettings",
     "PseudoFakeSettings",
     "PseudoFakes",
     "Selection",
+    "SwinSettings",
     "TrainerSettings",
     "dump_experiment",
     "experiment_name",
