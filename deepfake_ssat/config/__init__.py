@@ -17,6 +17,7 @@ from deepfake_ssat.config.data import (
     Selection,
 )
 from deepfake_ssat.config.extraction import ExtractionSettings, parse_contract
+from deepfake_ssat.config.hierarchical import CvtSettings, PatchSettings, SwinSettings
 from deepfake_ssat.config.layers import RUNS_FOLDER, experiment_name
 from deepfake_ssat.config.loading import dump_experiment, load_experiment
 from deepfake_ssat.config.model import PRESETS, DecoderSettings, EncoderSettings, ModelSettings
@@ -46,6 +47,7 @@ __all__ = [
     "Chaoyang",
     "Cifar",
     "CrossEfficientVitSettings",
+    "CvtSettings",
     "DataSource",
     "DecoderSettings",
     "DomainNet",
@@ -60,11 +62,13 @@ __all__ = [
     "NetworkSettings",
     "ObjectiveSettings",
     "OptimizerSettings",
+    "PatchSettings",
     "PictureSource",
     "PseudoFakeSettings",
     "PseudoFakes",
     "Selection",
     "Svhn",
+    "SwinSettings",
     "TrainerSettings",
     "dump_experiment",
     "experiment_name",

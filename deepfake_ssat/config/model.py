@@ -119,11 +119,7 @@ class ModelSettings(BaseModel):
             raise ValueError(f"frames {self.frames} is not a multiple of tubelet {self.tubelet}")
         if self.num_tokens // self.grid[0] < 2:
             raise ValueError(f"patch {self.patch} covers image_size {self.image_size}: take a smaller patch")
-        for name in ("mean", "std"):
-            if len(getattr(self, name)) not in (1, self.channels):
-                raise ValueError(f"{name} has {len(getattr(self, name))} values, channels is {self.channels}")
-        if min(self.std) <= 0:
-            raise ValueError(f"std {self.std} must be positive")
+        check_statistics(self.mean, self.std, self.channels)
         return self
 
     @model_validator(mode="after")
@@ -172,3 +168,12 @@ class ModelSettings(BaseModel):
     def patch_values(self) -> int:
         """Pixel values under one token."""
         return self.pixels_per_patch * self.channels
+
+
+def check_statistics(mean: tuple[float, ...], std: tuple[float, ...], channels: int) -> None:
+    """Raises ValueError where pixels of so many channels cannot be normalised by them."""
+    for name, values in (("mean", mean), ("std", std)):
+        if len(values) not in (1, channels):
+            raise ValueError(f"{name} has {len(values)} values, channels is {channels}")
+    if min(std) <= 0:
+        raise ValueError(f"std {std} must be positive")

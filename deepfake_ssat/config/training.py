@@ -127,8 +127,8 @@ class Experiment(_Frozen):
         model, objective = self.model, self.objective
         if objective.reconstructs and model.pixels_per_patch is None:
             raise ValueError(
-                f"objective.name {objective.name} needs a masked autoencoder, model.kind is "
-                f"{model.kind}: set objective.name to scratch"
+                f"objective.name {objective.name} needs a network with a decoder, model.kind {model.kind} "
+                "has none: set objective.name to scratch"
             )
         if objective.reconstructs and objective.normalize_target and model.pixels_per_patch == 1:
             raise ValueError(

@@ -206,7 +206,8 @@ def _build(path: Path, settings: NetworkSettings, state: dict[str, Tensor]) -> N
     except ConfigError as error:
         raise CheckpointError(f"{path}: its network cannot be built here: {error}") from error
     prefix = model.decoder_prefix
-    if prefix and not any(name.startswith(prefix) for name in state):
+    without_decoder = prefix is not None and not any(name.startswith(prefix) for name in state)
+    if without_decoder:
         model.drop_decoder()
     own = model.state_dict()
     needed = {name: tuple(value.shape) for name, value in own.items()}
@@ -222,6 +223,8 @@ def _build(path: Path, settings: NetworkSettings, state: dict[str, Tensor]) -> N
     if any(buffer.is_meta for buffer in model.buffers()):
         # A fixed table of timm's that is no weight: it is computed where the network is built.
         model = build_network(settings)
+        if without_decoder:
+            model.drop_decoder()
         model.load_state_dict(state)
     return model.eval()
 

@@ -13,6 +13,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
+from deepfake_ssat.config.hierarchical import CvtSettings
 from deepfake_ssat.config.model import ModelSettings
 from deepfake_ssat.models.blocks import Block
 from deepfake_ssat.models.efficientnet_lite import EfficientNetLite
@@ -99,10 +100,10 @@ class Decoder(nn.Module):
 
     positions: Tensor
 
-    def __init__(self, settings: ModelSettings):
+    def __init__(self, settings: ModelSettings | CvtSettings, encoder_width: int):
         super().__init__()
         decoder = settings.decoder
-        self.embed = nn.Linear(settings.encoder.width, decoder.width)
+        self.embed = nn.Linear(encoder_width, decoder.width)
         self.mask_token = nn.Parameter(torch.zeros(1, 1, decoder.width))
         table = position_table(settings.positions, settings.grid, decoder.width, settings.position_grid)
         self.register_buffer("positions", table.unsqueeze(0), persistent=False)
@@ -150,10 +151,10 @@ class MaskedAutoencoder(Network):
         with_mean = settings.pooling == "mean"
         self.head_norm = nn.LayerNorm(settings.encoder.width, eps=settings.norm_eps) if with_mean else None
         self.head = nn.Linear(settings.encoder.width, settings.num_classes)
-        self.decoder = Decoder(settings)
+        self.decoder = Decoder(settings, settings.encoder.width)
         # Weights about to be loaded need no draw, which on the meta device imports torch's compiler.
         if not self.head.weight.is_meta:
-            self.apply(_initialize)
+            self.apply(initialize_as_mae)
             nn.init.trunc_normal_(self.head.weight, std=0.02)
 
     def classify(self, clips: Tensor) -> Tensor:
@@ -242,7 +243,7 @@ class MaskedAutoencoder(Network):
         return self.decoder(self.encoder.norm(tokens), visible, hidden)
 
 
-def _initialize(module: nn.Module) -> None:
+def initialize_as_mae(module: nn.Module) -> None:
     """MAE's initialisation: Xavier-uniform matrices, zero biases, small normal tokens."""
     if isinstance(module, nn.Linear):
         nn.init.xavier_uniform_(module.weight)

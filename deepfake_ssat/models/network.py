@@ -11,7 +11,7 @@ from typing import ClassVar, Protocol
 from torch import Tensor, nn
 
 from deepfake_ssat.config.baselines import NetworkSettings
-from deepfake_ssat.config.model import ModelSettings
+from deepfake_ssat.config.hierarchical import PatchSettings
 
 
 class Network(nn.Module, ABC):
@@ -63,7 +63,7 @@ class Network(nn.Module, ABC):
 class Autoencoder(Protocol):
     """A network that also predicts hidden patches from the visible ones, on its settings' grid of patches."""
 
-    settings: ModelSettings
+    settings: PatchSettings
 
     def classify(self, clips: Tensor) -> Tensor:
         """(B, C, T, H, W) -> logits (B, K), from all tokens."""
@@ -74,5 +74,5 @@ class Autoencoder(Protocol):
         ...
 
     def classify_and_reconstruct(self, clips: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (B, K), predictions (B, M, P): both from one pass over the visible tokens."""
+        """Logits (B, K), predictions (B, M, P): both from one pass over what is visible."""
         ...

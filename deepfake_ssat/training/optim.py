@@ -12,7 +12,7 @@ from deepfake_ssat.config import ObjectiveSettings, OptimizerSettings
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.models.network import Network
 
-UNDECAYED_TOKENS = ("class_token", "mask_token", "positions")
+UNDECAYED_TOKENS = ("class_token", "mask_token", "positions", "relative_position_bias_table")
 REFERENCE_BATCH = 256
 
 

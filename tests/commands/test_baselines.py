@@ -91,8 +91,8 @@ def test_objective_that_reconstructs_is_refused_in_one_line(objective, config):
     with pytest.raises(ConfigError) as caught:
         load_experiment(file, [f"objective.name={objective}"])
     assert str(caught.value) == (
-        f"{file}: objective.name {objective} needs a masked autoencoder, model.kind is frame_classifier: "
-        "set objective.name to scratch"
+        f"{file}: objective.name {objective} needs a network with a decoder, model.kind frame_classifier "
+        "has none: set objective.name to scratch"
     )
 
 

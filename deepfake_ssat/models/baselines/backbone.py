@@ -25,10 +25,7 @@ def create_backbone(name: str, channels: int, drop_path: float = 0.0) -> Any:
 
     Raises ConfigError for a name that timm does not know, and where timm is not installed.
     """
-    if importlib.util.find_spec("timm") is None:
-        raise ConfigError(
-            f"model.backbone {name} is timm's: install deepfake-ssat with its extra, deepfake-ssat[train]"
-        )
+    require_timm(f"model.backbone {name}")
     import timm
 
     if not timm.is_model(name):
@@ -45,6 +42,12 @@ def create_backbone(name: str, channels: int, drop_path: float = 0.0) -> Any:
             f"model.backbone {name} cannot be built so ({' '.join(str(error).split())}); set "
             "model.drop_path to 0, or take a convolutional network such as tf_efficientnet_b7"
         ) from error
+
+
+def require_timm(what: str) -> None:
+    """Raises ConfigError where timm is not installed."""
+    if importlib.util.find_spec("timm") is None:
+        raise ConfigError(f"{what} is timm's: install deepfake-ssat with its extra, deepfake-ssat[train]")
 
 
 def cut_backbone(name: str, channels: int, stride: int) -> tuple[nn.Module, int]:
