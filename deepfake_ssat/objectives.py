@@ -1,4 +1,4 @@
-"""The training objectives as functions of (model, clips, labels): scratch, mae, ssat and supmae.
+"""The training objectives as functions of (model, clips, labels): scratch, mae, ssat, ssat_visible, supmae.
 
 B batch, C channels, T frames, H W pixels, K classes.
 """
@@ -78,6 +78,22 @@ def ssat(
     return _joint(classification, reconstruction, settings, logits.detach())
 
 
+def ssat_visible(
+    model: Autoencoder,
+    clips: Tensor,
+    labels: Tensor,
+    settings: ObjectiveSettings,
+    class_weights: Tensor | None = None,
+    generator: torch.Generator | None = None,
+) -> Losses:
+    """SSAT's loss with one pass of the encoder: the classifier reads the visible tokens too, as in SupMAE."""
+    mask = _random_mask(model, clips, settings, generator)
+    logits, predictions = model.classify_and_reconstruct(clips, mask)
+    classification = classification_loss(logits, labels, class_weights, settings.label_smoothing)
+    reconstruction = reconstruction_loss(model, clips, mask, predictions, settings)
+    return _joint(classification, reconstruction, settings)
+
+
 def supmae(
     model: Autoencoder,
     clips: Tensor,
@@ -86,15 +102,23 @@ def supmae(
     class_weights: Tensor | None = None,
     generator: torch.Generator | None = None,
 ) -> Losses:
-    """The visible tokens to classifier and decoder: one pass of the encoder (SupMAE)."""
+    """Supervised pre-training on the visible tokens, w·L_cls + L_rec (Liang et al. 2022); to be fine-tuned."""
     mask = _random_mask(model, clips, settings, generator)
     logits, predictions = model.classify_and_reconstruct(clips, mask)
+    logits = logits / settings.supmae_temperature
     classification = classification_loss(logits, labels, class_weights, settings.label_smoothing)
     reconstruction = reconstruction_loss(model, clips, mask, predictions, settings)
-    return _joint(classification, reconstruction, settings)
+    total = settings.classification_weight * classification + reconstruction
+    return Losses(total, classification, reconstruction)
 
 
-OBJECTIVES: dict[str, Objective] = {"scratch": scratch, "mae": mae, "ssat": ssat, "supmae": supmae}
+OBJECTIVES: dict[str, Objective] = {
+    "scratch": scratch,
+    "mae": mae,
+    "ssat": ssat,
+    "ssat_visible": ssat_visible,
+    "supmae": supmae,
+}
 
 
 def equation3_weights(real_weight: float) -> Tensor:

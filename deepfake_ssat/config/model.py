@@ -92,8 +92,11 @@ class ModelSettings(BaseModel):
     patches are blank, so that nothing of them reaches the decoder; 32 x 32 pixels become one patch.
     """
     num_classes: int = Field(2, ge=2)
-    pooling: Literal["mean", "class_token"] = "mean"
-    """What the classifier reads: VideoMAE's mean of all tokens, or MAE's class token."""
+    pooling: Literal["mean", "class_token", "patch_mean"] = "mean"
+    """What the classifier reads: VideoMAE's mean of all tokens, MAE's class token, or SupMAE's mean of the
+    patch tokens beside a class token that it does not read."""
+    head: Literal["linear", "mlp_batch_norm"] = "linear"
+    """The classifier: one linear map, or SupMAE's two layers with batch normalisation between them."""
     positions: Literal["sincos_1d", "sincos_2d", "sincos_3d"] = "sincos_1d"
     """Fixed table: VideoMAE's over the flat token index, MAE's over the grid, or one over time and grid."""
     position_grid: tuple[int, int, int] | None = None

@@ -22,9 +22,11 @@ Momentum = Annotated[float, Field(ge=0.0, lt=1.0)]
 class ObjectiveSettings(_Frozen):
     """Which losses, and their balance (paper section 3; equation 3 for the class weight)."""
 
-    name: Literal["scratch", "mae", "ssat", "supmae"] = "ssat"
+    name: Literal["scratch", "mae", "ssat", "ssat_visible", "supmae"] = "ssat"
     classification_weight: float = Field(0.1, ge=0.0, le=1.0)
-    """λ of λ·L_cls + (1−λ)·L_rec; used by ssat and supmae."""
+    """λ of λ·L_cls + (1−λ)·L_rec; SupMAE's sum is w·L_cls + L_rec, with w = 0.01 in its authors' recipe."""
+    supmae_temperature: float = Field(10.0, gt=0.0)
+    """SupMAE divides its logits by it before the cross-entropy."""
     mask_ratio: float = Field(0.75, gt=0.0, lt=1.0)
     normalize_target: bool = True
     """Reconstruct pixels normalised patch by patch instead of raw ones."""
@@ -40,12 +42,12 @@ class ObjectiveSettings(_Frozen):
     @property
     def classifies(self) -> bool:
         """Whether it reads labels; the classifier stays random without."""
-        return self.name in ("scratch", "ssat", "supmae")
+        return self.name in ("scratch", "ssat", "ssat_visible", "supmae")
 
     @property
     def reconstructs(self) -> bool:
         """Whether it hides patches and has the decoder predict them."""
-        return self.name in ("mae", "ssat", "supmae")
+        return self.name in ("mae", "ssat", "ssat_visible", "supmae")
 
 
 class OptimizerSettings(_Frozen):
@@ -133,6 +135,10 @@ class Experiment(_Frozen):
         if objective.reconstructs and objective.normalize_target and model.pixels_per_patch == 1:
             raise ValueError(
                 "a patch of one pixel cannot be normalised: set objective.normalize_target to false"
+            )
+        if getattr(model, "head", None) == "mlp_batch_norm" and self.optimizer.batch_size < 2:
+            raise ValueError(
+                "model.head mlp_batch_norm normalises over a batch, optimizer.batch_size is 1: take 2 or more"
             )
         if not objective.classifies and self.augmentation.mixup:
             raise ValueError(f"objective {objective.name} has no labels to mix: set augmentation.mixup to 0")

@@ -6,6 +6,7 @@ B batch, C channels, T frames, H W pixels, N tokens, V visible and M hidden ones
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from deepfake_ssat.config.model import ModelSettings
+from deepfake_ssat.config.model import EncoderSettings, ModelSettings
 from deepfake_ssat.models.blocks import Block
 from deepfake_ssat.models.efficientnet_lite import EfficientNetLite
 from deepfake_ssat.models.evidence import activation_times_gradient
@@ -36,7 +37,7 @@ class Encoder(nn.Module):
         self.stem = EfficientNetLite() if settings.stem == "efficientnet_lite0" else None
         channels, side = settings.embedded
         self.patch_embed = nn.Linear(settings.tubelet * side * side * channels, encoder.width)
-        with_class_token = settings.pooling == "class_token"
+        with_class_token = settings.pooling != "mean"
         self.class_token = nn.Parameter(torch.zeros(1, 1, encoder.width)) if with_class_token else None
         table = position_table(settings.positions, settings.grid, encoder.width, settings.position_grid)
         self.register_buffer("positions", table.unsqueeze(0), persistent=False)
@@ -135,8 +136,8 @@ class Decoder(nn.Module):
 class MaskedAutoencoder(Network):
     """A shared encoder with a classifier and a pixel decoder; clips come normalised by ``pixels.py``.
 
-    The encoder's last norm stands before the class token's classifier (MAE) and before the decoder; with mean
-    pooling the classifier has its own norm after the mean instead (VideoMAE).
+    The encoder's last norm stands before the decoder, and before what the classifier reads (MAE, SupMAE); with
+    the mean of all tokens the classifier has its own norm after it instead (VideoMAE).
     """
 
     settings: ModelSettings
@@ -149,12 +150,13 @@ class MaskedAutoencoder(Network):
         self.encoder = Encoder(settings)
         with_mean = settings.pooling == "mean"
         self.head_norm = nn.LayerNorm(settings.encoder.width, eps=settings.norm_eps) if with_mean else None
-        self.head = nn.Linear(settings.encoder.width, settings.num_classes)
+        self.head = HEADS[settings.head](settings.encoder, settings.num_classes)
         self.decoder = Decoder(settings)
         # Weights about to be loaded need no draw, which on the meta device imports torch's compiler.
-        if not self.head.weight.is_meta:
+        if not next(self.parameters()).is_meta:
             self.apply(_initialize)
-            nn.init.trunc_normal_(self.head.weight, std=0.02)
+            if isinstance(self.head, nn.Linear):
+                nn.init.trunc_normal_(self.head.weight, std=0.02)
 
     def classify(self, clips: Tensor) -> Tensor:
         """(B, C, T, H, W) -> logits (B, classes), from all tokens."""
@@ -171,7 +173,7 @@ class MaskedAutoencoder(Network):
         return self._predictions(self.encoder(clips, visible), visible, hidden)
 
     def classify_and_reconstruct(self, clips: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (B, classes), predictions (B, M, P): both from one pass over the visible tokens (SupMAE)."""
+        """Logits (B, classes), predictions (B, M, P): both from one pass over the visible tokens."""
         visible, hidden = split_tokens(mask)
         tokens = self.encoder(clips, visible)
         return self._logits(tokens), self._predictions(tokens, visible, hidden)
@@ -228,18 +230,42 @@ class MaskedAutoencoder(Network):
         self.decoder = None
 
     def _logits(self, tokens: Tensor) -> Tensor:
-        if self.head_norm is None:
-            features = self.encoder.norm(tokens[:, 0])
-        else:
-            features = self.head_norm(tokens.mean(dim=1))
+        features = self._pooled(tokens)
         # Outside autocast: bf16 logits have 8 bits, and many videos would share one probability.
         with torch.autocast(features.device.type, enabled=False):
-            return self.head(features.to(self.head.weight.dtype))
+            return self.head(features.to(next(self.head.parameters()).dtype))
+
+    def _pooled(self, tokens: Tensor) -> Tensor:
+        """(B, [1 +] N or V, D) before the last norm -> (B, D): what the classifier reads."""
+        if self.head_norm is not None:
+            return self.head_norm(tokens.mean(dim=1))
+        if self.settings.pooling == "class_token":
+            return self.encoder.norm(tokens[:, 0])
+        return self.encoder.norm(tokens[:, 1:]).mean(dim=1)
 
     def _predictions(self, tokens: Tensor, visible: Tensor, hidden: Tensor) -> Tensor:
         if self.decoder is None:
             raise ValueError("the decoder was dropped: this model only classifies")
         return self.decoder(self.encoder.norm(tokens), visible, hidden)
+
+
+def _linear_head(encoder: EncoderSettings, num_classes: int) -> nn.Module:
+    return nn.Linear(encoder.width, num_classes)
+
+
+def _mlp_head(encoder: EncoderSettings, num_classes: int) -> nn.Module:
+    """SupMAE's: as wide as the encoder's MLP, 3,072 in ViT-B."""
+    hidden = round(encoder.width * encoder.mlp_ratio)
+    return nn.Sequential(
+        nn.Linear(encoder.width, hidden), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Linear(hidden, num_classes)
+    )
+
+
+HEADS: dict[str, Callable[[EncoderSettings, int], nn.Module]] = {
+    "linear": _linear_head,
+    "mlp_batch_norm": _mlp_head,
+}
+"""Classifiers over the encoder's width, by ``ModelSettings.head``."""
 
 
 def _initialize(module: nn.Module) -> None:

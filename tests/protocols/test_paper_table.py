@@ -42,7 +42,8 @@ def plan(out, **changes):
 
 def test_all_rows_of_a_seed_come_before_the_next_seed(tmp_path):
     order = [(one.seed, one.variant, one.folder.root.name) for one in plan(tmp_path)]
-    names = ["scratch", "ssat", "ssl_pretrain", "ssl_finetune", "supmae", "vit_s_scratch", "vit_s_ssat"]
+    names = ["scratch", "ssat", "ssl_pretrain", "ssl_finetune", "supmae_pretrain", "supmae", "ssat_visible"]
+    names += ["vit_s_scratch", "vit_s_ssat"]
     assert order == [
         (seed, kind, name) for seed in (0, 1) for kind in ("paper", "held_out") for name in names
     ]
@@ -269,7 +270,7 @@ def run(out, *words, changes=TINY):
         (
             ["--rows", "sstt"],
             TINY,
-            "--rows sstt: the table has scratch, ssat, ssl_finetune, supmae, vit_s_scratch",
+            "--rows sstt: the table has scratch, ssat, ssl_finetune, supmae, ssat_visible, vit_s_scratch",
         ),
         (["--variants", "own"], TINY, "--variants own: the table has paper, held_out"),
         (["--epochs", "2"], (*TINY, "optimizer.speed=1"), "optimizer.speed is no key"),
