@@ -1,5 +1,12 @@
 """Configuration: frozen pydantic models, one file per noun; only ``layers`` reads YAML."""
 
+from deepfake_ssat.config.auxiliary import (
+    DinoSettings,
+    GuidanceSettings,
+    RelativeLocalisationSettings,
+    SimclrSettings,
+    ViewTaskName,
+)
 from deepfake_ssat.config.baselines import (
     BranchSettings,
     CrossEfficientVitSettings,
@@ -18,6 +25,7 @@ from deepfake_ssat.config.data import (
     ImageFolder,
     PseudoFakes,
     Selection,
+    Views,
 )
 from deepfake_ssat.config.extraction import ExtractionSettings, parse_contract
 from deepfake_ssat.config.layers import RUNS_FOLDER, experiment_name
@@ -39,11 +47,13 @@ __all__ = [
     "CrossEfficientVitSettings",
     "DataSource",
     "DecoderSettings",
+    "DinoSettings",
     "EncoderSettings",
     "Experiment",
     "ExtractionSettings",
     "FaceClips",
     "FrameClassifierSettings",
+    "GuidanceSettings",
     "ImageFolder",
     "ModelSettings",
     "NetworkSettings",
@@ -51,8 +61,12 @@ __all__ = [
     "OptimizerSettings",
     "PseudoFakeSettings",
     "PseudoFakes",
+    "RelativeLocalisationSettings",
     "Selection",
+    "SimclrSettings",
     "TrainerSettings",
+    "ViewTaskName",
+    "Views",
     "dump_experiment",
     "experiment_name",
     "load_experiment",

@@ -18,6 +18,8 @@ STEM_STRIDE = 32
 """Pixels per cell of a convolutional stem's features."""
 STEM_CHANNELS = 320
 """Of those features."""
+SHIFTED_COPIES = 5
+"""A picture and its four shifts."""
 
 
 class EncoderSettings(BaseModel):
@@ -33,6 +35,10 @@ class EncoderSettings(BaseModel):
     mlp_ratio: float = Field(4.0, gt=0)
     drop_path: float = Field(0.0, ge=0.0, lt=1.0)
     """Stochastic depth: the rate of the last block; the first has 0."""
+    shifted_patches: bool = False
+    """SL-ViT's tokenisation: a patch comes with those of four pictures moved by half a patch."""
+    locality_attention: bool = False
+    """SL-ViT's attention: no token attends to itself, and each head learns its temperature."""
 
     @model_validator(mode="before")
     @classmethod
@@ -135,6 +141,12 @@ class ModelSettings(BaseModel):
             for name, needed in (("patch", STEM_STRIDE), ("channels", 3)):
                 if getattr(self, name) != needed:
                     raise ValueError(f"{name} is {getattr(self, name)}, stem {self.stem} needs {needed}")
+            if self.encoder.shifted_patches:
+                raise ValueError(
+                    f"encoder.shifted_patches is for pixels, stem {self.stem} has none: set it false"
+                )
+        if self.encoder.shifted_patches and self.patch < 2:
+            raise ValueError("encoder.shifted_patches shifts by half a patch, patch is 1: take a larger one")
         return self
 
     @model_validator(mode="after")
@@ -164,7 +176,9 @@ class ModelSettings(BaseModel):
     @property
     def embedded(self) -> tuple[int, int]:
         """Channels, and side of the square, of what is embedded per frame: pixels, or a cell of features."""
-        return (self.channels, self.patch) if self.stem == "linear" else (STEM_CHANNELS, 1)
+        if self.stem != "linear":
+            return STEM_CHANNELS, 1
+        return self.channels * (SHIFTED_COPIES if self.encoder.shifted_patches else 1), self.patch
 
     @property
     def pixels_per_patch(self) -> int:

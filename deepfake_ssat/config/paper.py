@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -38,7 +38,7 @@ class _Frozen(BaseModel):
 
 
 class Stage(_Frozen):
-    """One training of a row; it starts from the last weights of the stage before it."""
+    """One training of a row; it is given the last weights of the stage before it."""
 
     name: Name
     """Of its run folder; rows that name the same stage with the same settings share its run."""
@@ -47,6 +47,8 @@ class Stage(_Frozen):
     set: Changes = ()
     epochs: Annotated[int, Field(ge=1)] | None = None
     """Out of the table's; all of them unless given."""
+    weights_as: Literal["init", "objective.guidance.teacher"] = "init"
+    """What the weights of the stage before are given as: where this one starts, or the CNN that guides it."""
 
 
 class TableRow(_Frozen):

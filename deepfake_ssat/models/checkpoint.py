@@ -20,6 +20,7 @@ from torch import Tensor
 
 from deepfake_ssat.config.baselines import NetworkSettings
 from deepfake_ssat.config.extraction import ExtractionSettings, parse_contract
+from deepfake_ssat.config.training import WITHOUT_LABELS
 from deepfake_ssat.errors import CheckpointError, ConfigError, OutputError
 from deepfake_ssat.models.decision import Decision, parse_decision
 from deepfake_ssat.models.kinds import KINDS, build_network
@@ -60,7 +61,7 @@ class Checkpoint:
     def require_contract(self) -> ExtractionSettings:
         """The extraction contract of a detector of faces; raises CheckpointError for any other model."""
         name = self.path or "this checkpoint"
-        if self.provenance.get("objective", {}).get("name") == "mae":
+        if self.provenance.get("objective", {}).get("name") in WITHOUT_LABELS:
             raise CheckpointError(
                 f"{name}: was pre-trained without labels and cannot judge; give it to a training "
                 "configuration as init, such as configs/video_finetune.yaml"

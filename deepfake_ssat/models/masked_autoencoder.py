@@ -6,7 +6,6 @@ B batch, C channels, T frames, H W pixels, N tokens, V visible and M hidden ones
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
@@ -14,12 +13,13 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from deepfake_ssat.config.model import EncoderSettings, ModelSettings
+from deepfake_ssat.config.model import ModelSettings
 from deepfake_ssat.models.blocks import Block
 from deepfake_ssat.models.efficientnet_lite import EfficientNetLite
 from deepfake_ssat.models.evidence import activation_times_gradient
-from deepfake_ssat.models.network import Network
-from deepfake_ssat.models.patches import patchify, split_tokens, take_tokens, unpatchify
+from deepfake_ssat.models.heads import HEADS
+from deepfake_ssat.models.network import FeatureMaps, Network
+from deepfake_ssat.models.patches import patchify, split_tokens, take_tokens, unpatchify, with_shifted_copies
 from deepfake_ssat.models.positions import position_table
 
 SELF_TEST_TOKENS = 48
@@ -36,7 +36,9 @@ class Encoder(nn.Module):
         self.settings = settings
         self.stem = EfficientNetLite() if settings.stem == "efficientnet_lite0" else None
         channels, side = settings.embedded
-        self.patch_embed = nn.Linear(settings.tubelet * side * side * channels, encoder.width)
+        values = settings.tubelet * side * side * channels
+        self.patch_norm = nn.LayerNorm(values) if encoder.shifted_patches else None
+        self.patch_embed = nn.Linear(values, encoder.width)
         with_class_token = settings.pooling != "mean"
         self.class_token = nn.Parameter(torch.zeros(1, 1, encoder.width)) if with_class_token else None
         table = position_table(settings.positions, settings.grid, encoder.width, settings.position_grid)
@@ -50,6 +52,7 @@ class Encoder(nn.Module):
                 qkv_bias=settings.qkv_bias,
                 norm_eps=settings.norm_eps,
                 drop_path=encoder.drop_path * index / last,
+                locality=encoder.locality_attention,
             )
             for index in range(encoder.depth)
         )
@@ -61,6 +64,20 @@ class Encoder(nn.Module):
 
     def before_last_block(self, clips: Tensor, visible: Tensor | None = None) -> Tensor:
         """(B, C, T, H, W) [, indices (B, V)] -> (B, [1 +] N or V, D): what the last block reads."""
+        tokens = self._embed(clips, visible)
+        for block in self.blocks[:-1]:
+            tokens = block(tokens)
+        return tokens
+
+    def block_outputs(self, clips: Tensor) -> list[Tensor]:
+        """(B, C, T, H, W) -> (B, [1 +] N, D) behind each block; the last is that of ``forward``."""
+        outputs = [self._embed(clips, None)]
+        for block in self.blocks:
+            outputs.append(block(outputs[-1]))
+        return outputs[1:]
+
+    def _embed(self, clips: Tensor, visible: Tensor | None) -> Tensor:
+        """(B, C, T, H, W) [, indices (B, V)] -> (B, [1 +] N or V, D): what the first block reads."""
         self._check_shape(clips)
         patches, positions = self._patches(clips, visible), self.positions
         if visible is not None:
@@ -69,24 +86,32 @@ class Encoder(nn.Module):
         if self.class_token is not None:
             class_token = self.class_token.expand(tokens.shape[0], -1, -1).to(tokens.dtype)
             tokens = torch.cat([class_token, tokens], dim=1)
-        for block in self.blocks[:-1]:
-            tokens = block(tokens)
         return tokens
 
     def _patches(self, clips: Tensor, visible: Tensor | None) -> Tensor:
         """(B, C, T, H, W) [, indices (B, V)] -> (B, N or V, values that ``patch_embed`` reads)."""
         settings = self.settings
+        if visible is not None and (self.stem is not None or self.patch_norm is not None):
+            # Before what reaches beyond a patch.
+            clips = self._blanked(clips, visible)
+        if self.stem is not None:
+            frames = rearrange(clips, "b c t h w -> (b t) c h w")
+            features = self.stem(frames.contiguous(memory_format=torch.channels_last))
+            features = rearrange(features, "(b t) c h w -> b c t h w", b=len(clips))
+            patches = patchify(features, settings.tubelet, 1)
+        elif self.patch_norm is not None:
+            shifted = with_shifted_copies(clips, settings.patch // 2)
+            patches = self.patch_norm(patchify(shifted, settings.tubelet, settings.patch))
+        else:
+            patches = patchify(clips, settings.tubelet, settings.patch)
+        return patches if visible is None else take_tokens(patches, visible)
+
+    def _blanked(self, clips: Tensor, visible: Tensor) -> Tensor:
+        """(B, C, T, H, W), indices (B, V) -> the same with zeros in all other patches."""
+        settings = self.settings
         patches = patchify(clips, settings.tubelet, settings.patch)
-        if self.stem is None:
-            return patches if visible is None else take_tokens(patches, visible)
-        if visible is not None:
-            # Blank before the convolutions, which reach beyond a patch.
-            kept = patches.new_zeros(patches.shape[:2]).scatter_(1, visible, 1.0)
-            clips = unpatchify(patches * kept.unsqueeze(-1), settings.grid, settings.tubelet, settings.patch)
-        frames = rearrange(clips, "b c t h w -> (b t) c h w").contiguous(memory_format=torch.channels_last)
-        features = rearrange(self.stem(frames), "(b t) c h w -> b c t h w", b=len(clips))
-        cells = patchify(features, settings.tubelet, 1)
-        return cells if visible is None else take_tokens(cells, visible)
+        kept = patches.new_zeros(patches.shape[:2]).scatter_(1, visible, 1.0)
+        return unpatchify(patches * kept.unsqueeze(-1), settings.grid, settings.tubelet, settings.patch)
 
     def _check_shape(self, clips: Tensor) -> None:
         settings = self.settings
@@ -136,8 +161,8 @@ class Decoder(nn.Module):
 class MaskedAutoencoder(Network):
     """A shared encoder with a classifier and a pixel decoder; clips come normalised by ``pixels.py``.
 
-    The encoder's last norm stands before the decoder, and before what the classifier reads (MAE, SupMAE); with
-    the mean of all tokens the classifier has its own norm after it instead (VideoMAE).
+    The encoder's last norm stands before the decoder, and before what the classifier reads (MAE, SupMAE);
+    with the mean of all tokens the classifier has its own norm after it instead (VideoMAE).
     """
 
     settings: ModelSettings
@@ -161,6 +186,25 @@ class MaskedAutoencoder(Network):
     def classify(self, clips: Tensor) -> Tensor:
         """(B, C, T, H, W) -> logits (B, classes), from all tokens."""
         return self._logits(self.encoder(clips))
+
+    @property
+    def feature_width(self) -> int:
+        """D, of the features that the classifier reads."""
+        return self.settings.encoder.width
+
+    def features(self, clips: Tensor) -> Tensor:
+        """(B, C, T, H, W) -> (B, D): what the classifier reads."""
+        return self._pooled(self.encoder(clips))
+
+    def classify_with_maps(self, clips: Tensor) -> tuple[Tensor, FeatureMaps]:
+        """(B, C, T, H, W) -> logits (B, classes), and the patch tokens behind every block as maps.
+
+        The final map is normalised where the classifier reads normalised tokens.
+        """
+        outputs = self.encoder.block_outputs(clips)
+        final = outputs[-1] if self.head_norm is not None else self.encoder.norm(outputs[-1])
+        blocks = tuple(self._as_map(tokens) for tokens in outputs)
+        return self._logits(outputs[-1]), FeatureMaps(blocks, self._as_map(final))
 
     def classify_visible(self, clips: Tensor, mask: Tensor) -> Tensor:
         """(B, C, T, H, W), (B, N) bool -> logits (B, classes), from the visible tokens alone."""
@@ -194,7 +238,7 @@ class MaskedAutoencoder(Network):
         """0 of stem, patch embedding and class token, 1 … of the encoder's blocks, by name of a parameter."""
         numbers: dict[str, int] = {}
         for name, _ in self.named_parameters():
-            if name.startswith(("encoder.stem.", "encoder.patch_embed.", "encoder.class_token")):
+            if name.startswith(("encoder.stem.", "encoder.patch_", "encoder.class_token")):
                 numbers[name] = 0
             elif name.startswith("encoder.blocks."):
                 numbers[name] = int(name.split(".")[2]) + 1
@@ -235,6 +279,12 @@ class MaskedAutoencoder(Network):
         with torch.autocast(features.device.type, enabled=False):
             return self.head(features.to(next(self.head.parameters()).dtype))
 
+    def _as_map(self, tokens: Tensor) -> Tensor:
+        """(B, [1 +] N, D) -> (B, D, t, h, w), without the class token."""
+        steps, rows, columns = self.settings.grid
+        patches = tokens[:, -self.settings.num_tokens :]
+        return rearrange(patches, "b (t h w) d -> b d t h w", t=steps, h=rows, w=columns)
+
     def _pooled(self, tokens: Tensor) -> Tensor:
         """(B, [1 +] N or V, D) before the last norm -> (B, D): what the classifier reads."""
         if self.head_norm is not None:
@@ -247,25 +297,6 @@ class MaskedAutoencoder(Network):
         if self.decoder is None:
             raise ValueError("the decoder was dropped: this model only classifies")
         return self.decoder(self.encoder.norm(tokens), visible, hidden)
-
-
-def _linear_head(encoder: EncoderSettings, num_classes: int) -> nn.Module:
-    return nn.Linear(encoder.width, num_classes)
-
-
-def _mlp_head(encoder: EncoderSettings, num_classes: int) -> nn.Module:
-    """SupMAE's: as wide as the encoder's MLP, 3,072 in ViT-B."""
-    hidden = round(encoder.width * encoder.mlp_ratio)
-    return nn.Sequential(
-        nn.Linear(encoder.width, hidden), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Linear(hidden, num_classes)
-    )
-
-
-HEADS: dict[str, Callable[[EncoderSettings, int], nn.Module]] = {
-    "linear": _linear_head,
-    "mlp_batch_norm": _mlp_head,
-}
-"""Classifiers over the encoder's width, by ``ModelSettings.head``."""
 
 
 def _initialize(module: nn.Module) -> None:

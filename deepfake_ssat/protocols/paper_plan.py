@@ -115,7 +115,7 @@ def _trainings(
     parts = shares(table, row, choice.epochs)
     for number, (stage, folder, part) in enumerate(zip(row.trainings, folders, parts, strict=True)):
         # The last weights: the best ones would have been chosen on the test split in the paper's variant.
-        init = [f"init={folders[number - 1].last}"] if number else []
+        init = [f"{stage.weights_as}={folders[number - 1].last}"] if number else []
         data = [f"{key}={choice.data.resolve() / name}" for key, name in table.data_of(row).items()]
         settings = [*data, *_settings(table, variant, stage), f"seed={seed}", *init]
         yield PlannedTraining(

@@ -2,17 +2,21 @@ import numpy as np
 import pytest
 import torch
 
+from deepfake_ssat.config import DinoSettings
 from deepfake_ssat.config.training import ObjectiveSettings
 from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
 from deepfake_ssat.models.patches import tube_mask
 from deepfake_ssat.objectives import (
     OBJECTIVES,
+    Auxiliary,
+    build_tasks,
     classification_loss,
     equation3_weights,
     reconstruction_loss,
 )
 from tests.models.tiny import IMAGE, VIDEO, changed
 
+SMALL_DINO = DinoSettings(hidden_width=16, bottleneck_width=8, prototypes=12)
 LOGITS = np.array([[0.2, 1.1], [1.5, -0.3], [0.0, 0.4]])
 LABELS = np.array([1, 0, 0])
 
@@ -30,8 +34,11 @@ def make_batch(settings=VIDEO):
 
 def run(name: str, model, clips, labels, seed: int = 3, **changes):
     generator = torch.Generator().manual_seed(seed)
-    settings = ObjectiveSettings(name=name, **changes)
-    return OBJECTIVES[name](model, clips, labels, settings, equation3_weights(0.75), generator)
+    settings = ObjectiveSettings(name=name, dino=SMALL_DINO, **changes)
+    torch.manual_seed(0)
+    tasks = build_tasks(model, settings)
+    auxiliary = Auxiliary(tasks, torch.stack([clips, clips.flip(-1)]))
+    return OBJECTIVES[name](model, clips, labels, settings, equation3_weights(0.75), generator, auxiliary)
 
 
 def test_equation_3_weights_real_by_w_and_fake_by_the_rest():
@@ -104,6 +111,17 @@ def test_ssat_with_lambda_1_is_scratch_and_with_0_is_mae():
     assert mae.classification is None
     assert mae.logits is None
     assert scratch.reconstruction is None
+
+
+@pytest.mark.parametrize("task", ["simclr", "dino"])
+def test_ssat_of_views_is_the_convex_combination_of_classification_and_task(task):
+    batch = make_batch()
+    joint, alone, scratch = (run(name, *batch) for name in (f"ssat_{task}", task, "scratch"))
+    torch.testing.assert_close(joint.views, alone.total)
+    torch.testing.assert_close(joint.classification, scratch.total)
+    torch.testing.assert_close(joint.total, 0.1 * scratch.total + 0.9 * alone.total)
+    torch.testing.assert_close(joint.logits, scratch.logits)
+    assert (alone.classification, alone.logits) == (None, None)
 
 
 @pytest.mark.parametrize(
