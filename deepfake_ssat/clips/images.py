@@ -10,13 +10,13 @@ import torch
 from torch.utils.data import Dataset
 
 from deepfake_ssat.clips.array_file import read_array_file
-from deepfake_ssat.clips.augment import ClipAugmentation
+from deepfake_ssat.clips.augment import ClipAugmentation, MakeViews
 from deepfake_ssat.clips.chaoyang import read_chaoyang
 from deepfake_ssat.clips.cifar import read_cifar
 from deepfake_ssat.clips.domainnet import read_domainnet
 from deepfake_ssat.clips.flowers102 import read_flowers102
 from deepfake_ssat.clips.image_folder import read_image_folder
-from deepfake_ssat.clips.items import Example, SharedEpoch, item_generator
+from deepfake_ssat.clips.items import VIEW_STREAM, Example, SharedEpoch, item_generator
 from deepfake_ssat.clips.pictures import Pictures
 from deepfake_ssat.clips.resize import resize_and_crop
 from deepfake_ssat.clips.svhn import read_svhn
@@ -27,8 +27,8 @@ class ImageDataset(Dataset[Example]):
     """Pictures of ``image_size``: the shorter side resized and the centre cut out, augmented where training.
 
     ``crop_pct`` is the part of the resized side that is kept where nothing is augmented. An augmentation that
-    ``crops`` gets the whole picture, so that no border is lost to training. ``change`` spoils what is not
-    augmented, the same way in every epoch.
+    ``crops`` gets the whole picture, so that no border is lost to training. With ``views`` an item has two
+    more versions of the whole picture. ``change`` spoils what is not augmented, the same way in every epoch.
     """
 
     def __init__(
@@ -41,8 +41,10 @@ class ImageDataset(Dataset[Example]):
         crops: bool = False,
         crop_pct: float = 1.0,
         change: ClipAugmentation | None = None,
+        views: MakeViews | None = None,
     ) -> None:
         self._pictures = pictures
+        self._views = views
         self._image_size = image_size
         self._augmentation = augmentation
         self._crops = crops
@@ -71,7 +73,15 @@ class ImageDataset(Dataset[Example]):
         else:
             whole = picture if self._crops else resize_and_crop(picture, self._image_size)
             pixels = self._augmentation(whole[None], item_generator(self._seed, self._epoch.get(), index))
-        return {"pixels": torch.from_numpy(np.array(pixels)), "label": self.labels[index], "video": index}
+        item: Example = {
+            "pixels": torch.from_numpy(np.array(pixels)),
+            "label": self.labels[index],
+            "video": index,
+        }
+        if self._views is not None:
+            generator = item_generator(self._seed, self._epoch.get(), index, VIEW_STREAM)
+            item["views"] = self._views(picture[None], generator)
+        return item
 
 
 PICTURE_READERS: dict[str, Callable[[Any, str], Pictures]] = {
@@ -107,6 +117,7 @@ def image_dataset(
     *,
     crops: bool = False,
     change: ClipAugmentation | None = None,
+    views: MakeViews | None = None,
 ) -> ImageDataset:
     """The pictures of one split (train, val or test); only train is augmented.
 
@@ -122,5 +133,12 @@ def image_dataset(
         pictures = pictures.part(source.fraction, seed)
     used = augmentation if split == "train" else None
     return ImageDataset(
-        pictures, image_size, used, seed, crops=crops, crop_pct=source.crop_pct, change=change
+        pictures,
+        image_size,
+        used,
+        seed,
+        crops=crops,
+        crop_pct=source.crop_pct,
+        change=change,
+        views=views,
     )

@@ -1,5 +1,12 @@
 """Configuration: frozen pydantic models, one file per noun; only ``layers`` reads YAML."""
 
+from deepfake_ssat.config.auxiliary import (
+    DinoSettings,
+    GuidanceSettings,
+    RelativeLocalisationSettings,
+    SimclrSettings,
+    ViewTaskName,
+)
 from deepfake_ssat.config.baselines import (
     BranchSettings,
     CrossEfficientVitSettings,
@@ -15,6 +22,7 @@ from deepfake_ssat.config.data import (
     FaceClips,
     PseudoFakes,
     Selection,
+    Views,
 )
 from deepfake_ssat.config.extraction import ExtractionSettings, parse_contract
 from deepfake_ssat.config.hierarchical import CvtSettings, PatchSettings, SwinSettings
@@ -50,6 +58,7 @@ __all__ = [
     "CvtSettings",
     "DataSource",
     "DecoderSettings",
+    "DinoSettings",
     "DomainNet",
     "EncoderSettings",
     "Experiment",
@@ -57,6 +66,7 @@ __all__ = [
     "FaceClips",
     "Flowers102",
     "FrameClassifierSettings",
+    "GuidanceSettings",
     "ImageFolder",
     "ModelSettings",
     "NetworkSettings",
@@ -66,10 +76,14 @@ __all__ = [
     "PictureSource",
     "PseudoFakeSettings",
     "PseudoFakes",
+    "RelativeLocalisationSettings",
     "Selection",
+    "SimclrSettings",
     "Svhn",
     "SwinSettings",
     "TrainerSettings",
+    "ViewTaskName",
+    "Views",
     "dump_experiment",
     "experiment_name",
     "load_experiment",

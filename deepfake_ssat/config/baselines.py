@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from deepfake_ssat.config.hierarchical import PatchSettings
+from deepfake_ssat.config.light_cnn import LightCnnSettings
 from deepfake_ssat.config.model import check_statistics
 
 
@@ -110,5 +111,5 @@ class CrossEfficientVitSettings(_FrameNetwork):
         return (self.image_size // (branch.stride * branch.patch)) ** 2
 
 
-NetworkSettings = PatchSettings | FrameClassifierSettings | CrossEfficientVitSettings
+NetworkSettings = PatchSettings | FrameClassifierSettings | CrossEfficientVitSettings | LightCnnSettings
 """The settings of any network that the trainer trains, told apart by their ``kind``."""

@@ -18,6 +18,8 @@ STEM_STRIDE = 32
 """Pixels per cell of a convolutional stem's features."""
 STEM_CHANNELS = 320
 """Of those features."""
+SHIFTED_COPIES = 5
+"""A picture and its four shifts."""
 
 
 class EncoderSettings(BaseModel):
@@ -33,6 +35,10 @@ class EncoderSettings(BaseModel):
     mlp_ratio: float = Field(4.0, gt=0)
     drop_path: float = Field(0.0, ge=0.0, lt=1.0)
     """Stochastic depth: the rate of the last block; the first has 0."""
+    shifted_patches: bool = False
+    """SL-ViT's tokenisation: a patch comes with those of four pictures moved by half a patch."""
+    locality_attention: bool = False
+    """SL-ViT's attention: no token attends to itself, and each head learns its temperature."""
 
     @model_validator(mode="before")
     @classmethod
@@ -92,8 +98,11 @@ class ModelSettings(BaseModel):
     patches are blank, so that nothing of them reaches the decoder; 32 x 32 pixels become one patch.
     """
     num_classes: int = Field(2, ge=2)
-    pooling: Literal["mean", "class_token"] = "mean"
-    """What the classifier reads: VideoMAE's mean of all tokens, or MAE's class token."""
+    pooling: Literal["mean", "class_token", "patch_mean"] = "mean"
+    """What the classifier reads: VideoMAE's mean of all tokens, MAE's class token, or SupMAE's mean of the
+    patch tokens beside a class token that it does not read."""
+    head: Literal["linear", "mlp_batch_norm"] = "linear"
+    """The classifier: one linear map, or SupMAE's two layers with batch normalisation between them."""
     positions: Literal["sincos_1d", "sincos_2d", "sincos_3d"] = "sincos_1d"
     """Fixed table: VideoMAE's over the flat token index, MAE's over the grid, or one over time and grid."""
     position_grid: tuple[int, int, int] | None = None
@@ -128,6 +137,12 @@ class ModelSettings(BaseModel):
             for name, needed in (("patch", STEM_STRIDE), ("channels", 3)):
                 if getattr(self, name) != needed:
                     raise ValueError(f"{name} is {getattr(self, name)}, stem {self.stem} needs {needed}")
+            if self.encoder.shifted_patches:
+                raise ValueError(
+                    f"encoder.shifted_patches is for pixels, stem {self.stem} has none: set it false"
+                )
+        if self.encoder.shifted_patches and self.patch < 2:
+            raise ValueError("encoder.shifted_patches shifts by half a patch, patch is 1: take a larger one")
         return self
 
     @model_validator(mode="after")
@@ -157,7 +172,9 @@ class ModelSettings(BaseModel):
     @property
     def embedded(self) -> tuple[int, int]:
         """Channels, and side of the square, of what is embedded per frame: pixels, or a cell of features."""
-        return (self.channels, self.patch) if self.stem == "linear" else (STEM_CHANNELS, 1)
+        if self.stem != "linear":
+            return STEM_CHANNELS, 1
+        return self.channels * (SHIFTED_COPIES if self.encoder.shifted_patches else 1), self.patch
 
     @property
     def pixels_per_patch(self) -> int:

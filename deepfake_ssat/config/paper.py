@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -39,7 +39,7 @@ class _Frozen(BaseModel):
 
 
 class Stage(_Frozen):
-    """One training of a row; it starts from the last weights of the stage before it."""
+    """One training of a row; it is given the last weights of the stage before it."""
 
     name: Name
     """Of its run folder; rows that name the same stage with the same settings share its run."""
@@ -52,6 +52,8 @@ class Stage(_Frozen):
     """In place of the row's."""
     common: bool = False
     """The same in all columns, so that it is run once: it has neither their prefix nor their settings."""
+    weights_as: Literal["init", "objective.guidance.teacher"] = "init"
+    """What the weights of the stage before are given as: where this one starts, or the CNN that guides it."""
 
 
 class TableRow(_Frozen):

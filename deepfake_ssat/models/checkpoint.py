@@ -20,6 +20,7 @@ from torch import Tensor
 
 from deepfake_ssat.config.baselines import NetworkSettings
 from deepfake_ssat.config.extraction import ExtractionSettings, parse_contract
+from deepfake_ssat.config.training import WITHOUT_LABELS
 from deepfake_ssat.errors import CheckpointError, ConfigError, OutputError
 from deepfake_ssat.models.decision import Decision, parse_decision
 from deepfake_ssat.models.kinds import KINDS, build_network
@@ -59,7 +60,7 @@ class Checkpoint:
 
     def require_classifier(self) -> None:
         """Raises CheckpointError for a model that was trained without labels."""
-        if self.provenance.get("objective", {}).get("name") == "mae":
+        if self.provenance.get("objective", {}).get("name") in WITHOUT_LABELS:
             raise CheckpointError(
                 f"{self.path or 'this checkpoint'}: was pre-trained without labels and cannot judge; give it "
                 "to a training configuration as init, such as configs/video_finetune.yaml"

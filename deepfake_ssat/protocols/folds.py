@@ -57,8 +57,9 @@ def require_face_clips(experiment: Experiment, config: Path) -> FaceClips:
     """The data section; raises ConfigError where there is no manipulation to hold out."""
     if not isinstance(experiment.data, FaceClips):
         raise ConfigError(f"{config}: data.kind is {experiment.data.kind}, held-out folds need face_clips")
-    if experiment.objective.name == "mae":
-        raise ConfigError(f"{config}: objective mae trains no classifier to judge; take one that does")
+    if not experiment.objective.classifies:
+        name = experiment.objective.name
+        raise ConfigError(f"{config}: objective {name} trains no classifier to judge; take one that does")
     return experiment.data
 
 

@@ -121,8 +121,8 @@ def _trainings(
     for number, (stage, folder, part) in enumerate(zip(row.trainings, folders, parts, strict=True)):
         places = stage.data or table.data_of(row)
         data = [f"{key}={choice.data.resolve() / name}" for key, name in places.items()]
-        init = [f"init={_initial(folders[number - 1], row)}"] if number else []
-        settings = [*_settings(table, variant, stage), *data, f"seed={seed}", *init]
+        before = [f"{stage.weights_as}={_initial(folders[number - 1], row)}"] if number else []
+        settings = [*_settings(table, variant, stage), *data, f"seed={seed}", *before]
         yield PlannedTraining(
             variant,
             seed,

@@ -129,7 +129,9 @@ def _departures(table: PaperTable, row: TableRow, stages: Sequence[Experiment]) 
 
 def _settings(stage: Experiment) -> dict:
     """Without the weights that a stage starts from, which are the run's own."""
-    return deciding_settings(stage.model_dump(mode="json", exclude={"init"}))
+    return deciding_settings(
+        stage.model_dump(mode="json", exclude={"init": True, "objective": {"guidance": {"teacher"}}})
+    )
 
 
 def _settings_key(result: RowResult) -> str:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from deepfake_ssat.cli import app
 from deepfake_ssat.clips.images import image_dataset
 from deepfake_ssat.config import load_experiment
-from deepfake_ssat.config.paper import find_paper_table, load_paper_table
+from deepfake_ssat.config.paper import Stage, TableRow, Variant, find_paper_table, load_paper_table
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.protocols import costs, reproduce
 from deepfake_ssat.protocols.costs import Cost, cost_file, metered, read_cost
@@ -42,7 +42,8 @@ def plan(out, **changes):
 
 def test_all_rows_of_a_seed_come_before_the_next_seed(tmp_path):
     order = [(one.seed, one.variant, one.folder.root.name) for one in plan(tmp_path)]
-    names = ["scratch", "ssat", "ssl_pretrain", "ssl_finetune", "supmae", "vit_s_scratch", "vit_s_ssat"]
+    names = ["scratch", "ssat", "ssl_pretrain", "ssl_finetune", "supmae_pretrain", "supmae", "ssat_visible"]
+    names += ["vit_s_scratch", "vit_s_ssat"]
     names += [f"chaoyang_{name}" for name in ("scratch", "ssat", "vit_s_scratch", "vit_s_ssat")]
     assert order == [
         (seed, kind, name) for seed in (0, 1) for kind in ("paper", "held_out") for name in names
@@ -73,6 +74,32 @@ def test_fine_tuning_starts_from_the_last_weights_of_its_own_pretraining(tmp_pat
     loaded = after.experiment
     assert loaded.init == before.folder.root / "checkpoints" / "last.safetensors"
     assert (loaded.objective.name, loaded.data.train_on_val, loaded.seed) == ("scratch", False, 1)
+
+
+def test_stage_can_be_guided_by_the_one_before_it(tmp_path):
+    folder = TABLE.config.parent
+    stages = (
+        Stage(name="cnn", config=folder / "image_light_cnn_cifar10.yaml"),
+        Stage(
+            name="guided",
+            config=folder / "image_guidance_cifar10.yaml",
+            weights_as="objective.guidance.teacher",
+        ),
+    )
+    row = TableRow(name="guided", title="guided", stages=stages)
+    variants = {"held_out": Variant(about="as it is")}
+    changes = {
+        "rows": (row,),
+        "set": (),
+        "variants": variants,
+        "data": {"data.root": Path("cifar-10-batches-py")},
+    }
+    choice = Choice(data=tmp_path, out=tmp_path, epochs=9)
+    before, after = make_plan(TABLE.model_copy(update=changes), choice)
+    assert before.experiment.model.kind == "light_cnn"
+    assert after.experiment.init is None
+    teacher = after.experiment.objective.guidance.teacher
+    assert teacher == before.folder.root / "checkpoints" / "last.safetensors"
 
 
 def two_rows_with_one_stage(**changes):
@@ -270,7 +297,7 @@ def run(out, *words, changes=TINY):
         (
             ["--rows", "sstt"],
             TINY,
-            "--rows sstt: the table has scratch, ssat, ssl_finetune, supmae, vit_s_scratch",
+            "--rows sstt: the table has scratch, ssat, ssl_finetune, supmae, ssat_visible, vit_s_scratch",
         ),
         (["--variants", "own"], TINY, "--variants own: the table has paper, held_out"),
         (["--epochs", "2"], (*TINY, "optimizer.speed=1"), "optimizer.speed is no key"),
