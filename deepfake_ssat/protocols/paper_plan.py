@@ -148,7 +148,7 @@ def _initial(before: RunFolder, row: TableRow) -> Path:
 
 
 def _settings(table: PaperTable, variant: str, stage: Stage) -> list[str]:
-    return [*table.set, *table.variants[variant].set, *stage.set]
+    return [*table.set, *stage.set, *table.variants[variant].set]
 
 
 def _load(
@@ -160,7 +160,7 @@ def _load(
     smoke: bool = False,
     changes: Sequence[str] = (),
 ) -> Experiment:
-    """A stage of so many epochs, from which others go on or not; a warm-up that is long for it is cut down."""
+    """A stage of so many epochs, from which others go on or not; a warm-up too long for it is cut down."""
     usual = load_experiment(config, [*settings, f"trainer.epochs={NO_END}"], smoke=smoke)
     length = [
         f"trainer.epochs={epochs}",

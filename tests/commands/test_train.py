@@ -213,8 +213,9 @@ def test_fine_tuning_starts_from_pre_trained_weights_and_remembers_whom_they_saw
     init, out = pre_trained.folder / "checkpoints" / "best.safetensors", tmp_path / "fine"
     run(config(init=str(init), objective={"name": "scratch"}), out=out)
     assert "weights come from" in capsys.readouterr().out
-    seen = load_checkpoint(out / "checkpoints/best.safetensors").provenance["seen"]
-    assert "tiny/original/c23/train0" in seen["train"]
+    provenance = load_checkpoint(out / "checkpoints/best.safetensors").provenance
+    assert "tiny/original/c23/train0" in provenance["seen"]["train"]
+    assert [(one["objective"], one["epochs"]) for one in provenance["before"]] == [("mae", 2)]
     losses = [float(row["val_loss"]) for row in rows(out) if row["val_loss"]]
     assert losses[1] < losses[0]
     assert not (out / "reconstructions").exists()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from deepfake_ssat.cli import app
@@ -16,6 +17,7 @@ from deepfake_ssat.config.paper import Stage, TableRow, Variant, find_paper_tabl
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.protocols import costs, reproduce
 from deepfake_ssat.protocols.costs import Cost, cost_file, metered, read_cost
+from deepfake_ssat.protocols.paper import MANIPULATIONS, TABLE_8
 from deepfake_ssat.protocols.paper_plan import Choice, make_plan, shares, stage_folders
 from deepfake_ssat.protocols.paper_results import Results, RowResult
 from deepfake_ssat.protocols.paper_table import paper_report
@@ -148,6 +150,7 @@ def result(seed, variant="paper", row="ssat", changes=(), **values):
         "validation_best": None if watched else 1.0,
         "pictures": 624,
         "cost": Cost(5400.0 + seed, None, None, 1, ()),
+        "others": {},
         "curves": {"val_image_accuracy": {1: 0.5, 2: 0.9}, "classification_loss": {1: 0.7, 2: 0.4}},
     }
     return RowResult(variant=variant, row=row, seed=seed, **found | values)
@@ -364,13 +367,116 @@ def test_pre_training_is_run_once_for_the_rows_that_start_from_it(tmp_path):
     assert longest.trainer.epochs == 100
 
 
-def test_made_up_cifar_is_read_as_the_official_files(tmp_path):
-    for one in reproduce.plan_reproduction("table12", None, tmp_path, smoke=True).trainings:
-        classes = one.experiment.model.num_classes
+@pytest.mark.parametrize("name", ["table1", "table5", "table6", "figure5"])
+def test_made_up_pictures_are_read_as_the_official_files(tmp_path, name):
+    trainings = reproduce.plan_reproduction(name, None, tmp_path, smoke=True).trainings
+    sources = {str(one.experiment.data): one.experiment for one in trainings}
+    for experiment in sources.values():
         for split in ("train", "val", "test"):
-            pictures = image_dataset(one.experiment.data, split, 32, None, 0)
-            assert len(pictures.class_names) == classes
-            assert max(pictures.labels) < classes
+            pictures = image_dataset(experiment.data, split, 32, None, 0)
+            assert len(pictures.class_names) == experiment.model.num_classes
+            assert max(pictures.labels) < experiment.model.num_classes
+
+
+COLUMNS = {
+    "title": "own",
+    "source": "a test",
+    "config": "../image_ssat_cifar10.yaml",
+    "epochs": 100,
+    "variants": {"held_out": {"about": "chosen on validation pictures"}},
+    "columns": {
+        "C10": {"prefix": "c10", "data": {"data.root": "cifar-10-batches-py"}},
+        "C10-p": {"prefix": "c10", "perspective": 0.5, "data": {"data.root": "cifar-10-batches-py"}},
+        "C100": {"prefix": "c100", "config": "../image_ssat_cifar100.yaml", "set": ["model.num_classes=100"]},
+    },
+    "rows": [
+        {"name": "ssat", "title": "SSAT", "paper": {"C10": 90, "C10-p": 50, "C100": None}},
+        {
+            "name": "ssl",
+            "title": "SSL",
+            "paper": {"C10": 80, "C100": 70},
+            "stages": [{"name": "before", "common": True, "epochs": 50}, {"name": "ssl", "epochs": 50}],
+        },
+    ],
+}
+
+
+def own_table(folder, **changes):
+    (folder / "own.yaml").write_text(yaml.safe_dump(COLUMNS | changes))
+    return load_paper_table(folder / "own.yaml")
+
+
+def test_row_of_several_columns_is_a_row_of_each(tmp_path):
+    table = own_table(tmp_path)
+    assert [(row.name, row.column, row.paper, row.perspective) for row in table.rows] == [
+        ("c10_ssat", "C10", 90, None),
+        ("c10_ssl", "C10", 80, None),
+        ("c10_ssat_p", "C10-p", 50, 0.5),
+        ("c100_ssat", "C100", None, None),
+        ("c100_ssl", "C100", 70, None),
+    ]
+    by_name = {row.name: row for row in table.rows}
+    # What is judged in perspective is not trained again; what is common is not trained for each column.
+    assert by_name["c10_ssat_p"].trainings == by_name["c10_ssat"].trainings
+    assert [stage.name for stage in by_name["c100_ssl"].trainings] == ["before", "c100_ssl"]
+    assert by_name["c10_ssl"].trainings[0] == by_name["c100_ssl"].trainings[0]
+    last = by_name["c100_ssl"].trainings[1]
+    assert (last.set, last.config.name) == (("model.num_classes=100",), "image_ssat_cifar100.yaml")
+    assert by_name["c10_ssat"].trainings[0].config is None
+
+
+def test_row_of_a_column_that_is_not_there_is_one_line(tmp_path):
+    row = {"name": "ssat", "title": "SSAT", "paper": {"C11": 90}}
+    with pytest.raises(ConfigError, match="column C11 of ssat is not there; columns are C10, C10-p, C100"):
+        own_table(tmp_path, rows=[row])
+
+
+def test_table_2_trains_once_for_pictures_as_they_are_and_in_perspective(tmp_path):
+    table = load_paper_table(find_paper_table("table2"))
+    names = [one.folder.root.name for one in make_plan(table, Choice(tmp_path, tmp_path, 100))]
+    assert len(names) == len(set(names)) == 8
+    assert {row.perspective for row in table.rows if row.column.endswith("-p")} == {0.5}
+
+
+def test_table_8_holds_each_manipulation_out_and_starts_from_dfdc(tmp_path):
+    table = load_paper_table(find_paper_table("table8"))
+    trainings = {one.folder.root.name: one for one in make_plan(table, Choice(tmp_path, tmp_path, 200))}
+    folds = [row for row in table.rows if row.name.endswith("_ssat_075") and len(row.trainings) == 2]
+    assert [row.judged.manipulations for row in folds] == [(name,) for name in MANIPULATIONS]
+    for row, held_out in zip(folds, MANIPULATIONS, strict=True):
+        experiment = trainings[row.trainings[-1].name].experiment
+        for selection in (experiment.data.train, experiment.data.val):
+            assert set(selection.manipulations) == set(MANIPULATIONS) - {held_out}
+            assert selection.compressions == ("c23",)
+        assert experiment.data.manifest == tmp_path / "ffpp" / "manifest.csv"
+        assert experiment.init == trainings["dfdc_ssat_075"].folder.best
+        paper = TABLE_8["video_ffpp_ssat_075"].accuracy(held_out)
+        assert row.paper == paper
+    assert trainings["dfdc_ssat_075"].experiment.data.manifest == tmp_path / "dfdc" / "manifest.csv"
+    zero_shot = [row for row in table.rows if row.name.startswith("zero_shot") and row.paper is not None]
+    assert len(zero_shot) == 5 * 4
+    assert all(stage.common for row in zero_shot for stage in row.trainings)
+    budgets = {
+        row.name: sum(trainings[stage.name].experiment.trainer.epochs for stage in row.trainings)
+        for row in table.rows
+    }
+    assert budgets["Deepfakes_ssl_075"] == 900
+    assert budgets["Deepfakes_ssl_075_budget"] == budgets["Deepfakes_ssat_075"] == 200
+
+
+def test_sets_of_other_sizes_than_table_9_are_told(tmp_path):
+    reproduce.plan_reproduction("table12", None, tmp_path, smoke=True)
+    planned = reproduce.plan_reproduction(
+        "table12",
+        tmp_path / "made_up",
+        tmp_path / "out",
+        rows=("c10_heads_1",),
+        changes=("data.val_images=9",),
+    )
+    assert planned.doubts == (
+        "CIFAR-10: 800 training and 160 test pictures here, 50000 and 10000 in table 9: this is not the "
+        "paper's set",
+    )
 
 
 @pytest.mark.slow
