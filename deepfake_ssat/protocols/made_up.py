@@ -15,7 +15,7 @@ from scipy.io import savemat
 from deepfake_ssat.clips.cifar import LAYOUTS
 from deepfake_ssat.clips.flowers102 import ID_NAMES
 from deepfake_ssat.clips.storage import ClipWriter
-from deepfake_ssat.config import DomainNet, Experiment, ExtractionSettings, FaceClips
+from deepfake_ssat.config import DomainNet, Experiment, FaceClips, parse_contract
 from deepfake_ssat.manifest import write_manifest
 from deepfake_ssat.protocols.paper import MANIPULATIONS
 from deepfake_ssat.records import FAKE, REAL, SPLITS, ManifestRow
@@ -100,7 +100,7 @@ def _write_image_folder(folder: Path, side: int, num_classes: int) -> None:
 
 def _write_face_clips(folder: Path, side: int) -> None:
     """A corpus called as its folder, with the manipulations of table 8."""
-    contract = ExtractionSettings(crop_size=side)
+    contract = parse_contract({"crop_size": side})
     clip_seconds = (contract.frames - 1) / FRAMES_PER_SECOND
     generator, rows = np.random.default_rng(0), []
     for split in SPLITS:

@@ -45,7 +45,7 @@ def deciding_settings(config: Mapping[str, Any]) -> dict[str, Any]:
 def with_trainings_before(
     settings: Mapping[str, Any], before: Sequence[Mapping[str, Any]] | None
 ) -> dict[str, Any]:
-    """Settings with the trainings that the initial weights come from, in words, and the epochs of all together.
+    """Settings with the trainings that the initial weights come from, in words, and the epochs of all.
 
     The settings alone where those weights do not tell.
     """

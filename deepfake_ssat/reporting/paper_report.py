@@ -24,6 +24,8 @@ CSV_COLUMNS = (
     *("best_on_test", "best_on_test_sd", "chosen", "chosen_sd", "last", "last_sd", "low", "high"),
     *("paper", "gflops", "paper_gflops", "seconds", "kwh", "kg_co2", "departures"),
 )
+PANELS_ACROSS, LEGEND_COLUMNS, LEGEND_LINE = 2, 4, 0.18
+"""The last in inches."""
 VARIANTS_APART = 0.12
 """Of the distance between two rows of a figure."""
 PANELS = {
@@ -94,7 +96,8 @@ def notes(report: PaperReport) -> list[str]:
         f"mean at n test {items}: what the size of the split allows, whatever the seeds",
         *(f"{name}: {variant.about}" for name, variant in report.table.variants.items()),
         "GFLOPs: multiply-adds of matrix products and attention in one forward pass of the objective on one "
-        "picture, counted while it runs, as the paper counts; A + B: one training, then the other",
+        f"{'clip' if _of_videos(report) else 'picture'}, counted while it runs, "
+        "as the paper counts; A + B: one training, then the other",
         "wall time, kWh, kg CO₂eq: mean over seeds, with start and validations, interrupted sessions added "
         "up; of the whole machine: programs beside count too",
         *(f"energy by {method}" for method in methods),
@@ -201,14 +204,18 @@ def _figure(report: PaperReport) -> bytes | None:
     for row in report.table.rows:
         if row.name in shown:
             columns.setdefault(row.column, []).append(row)
-    width = sum(max(3.0, 1.1 * len(rows)) for rows in columns.values()) + 1
-    figure = style.new_figure(width, 4, report.table.title)
-    panels = figure.subplots(1, len(columns), squeeze=False)[0]
-    for axes, (column, rows) in zip(panels, columns.items(), strict=True):
+    across = min(len(columns), PANELS_ACROSS)
+    down = -(-len(columns) // across)
+    width = across * max(3.0, *(0.8 * len(rows) for rows in columns.values())) + 1
+    figure = style.new_figure(width, 4 * down, report.table.title)
+    panels = figure.subplots(down, across, squeeze=False).ravel()
+    for axes, (column, rows) in zip(panels, columns.items(), strict=False):
         _draw_column(axes, report, rows)
         axes.set_title(column, fontsize=style.PANEL_SIZE)
-    panels[0].set_ylabel("accuracy at 0.5 (%)" if _of_videos(report) else "top-1 (%)")
-    panels[-1].legend(fontsize=style.LEGEND_SIZE)
+        axes.set_ylabel("accuracy at 0.5 (%)" if _of_videos(report) else "top-1 (%)")
+    for axes in panels[len(columns) :]:
+        axes.remove()
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=LEGEND_COLUMNS)
     return style.png(figure)
 
 
@@ -235,7 +242,8 @@ def _draw_column(axes: Axes, report: PaperReport, rows: Sequence[TableRow]) -> N
     )
     if side_by_side:
         axes.set_xlim(-0.5, len(rows) - 0.5)
-        axes.set_xticks(list(places.values()), [row.title for row in rows], fontsize=style.LEGEND_SIZE)
+        names = [row.title for row in rows]
+        axes.set_xticks(list(places.values()), names, fontsize=style.LEGEND_SIZE, rotation=30, ha="right")
     axes.set_xlabel(report.table.at)
     style.add_grid(axes, "y")
 
@@ -249,16 +257,25 @@ def _curves(report: PaperReport, variant: str) -> bytes | None:
     measured = (VIDEO_AUC, "video AUC") if _of_videos(report) else (ACCURACY, "accuracy")
     panels = {measured[0]: f"{watched} {measured[1]}", **PANELS}
     title = f"{report.table.title}, {variant}; bands: smallest to largest over seeds"
-    figure = style.new_figure(13, 4, title)
+    rows = {row.name: row.label for row in report.table.rows if row.name in {one.row for one in own}}
+    figure = style.new_figure(13, 4 + LEGEND_LINE * -(-len(rows) // LEGEND_COLUMNS), title)
     for axes, (column, heading) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
-        for number, row in enumerate(report.table.rows):
-            results = [result for result in own if result.row == row.name and column in result.curves]
+        for number, (name, label) in enumerate(rows.items()):
+            results = [result for result in own if result.row == name and column in result.curves]
             if results:
-                _draw_curve(axes, results, column, number, row.label)
+                _draw_curve(axes, results, column, number, label)
         axes.set(title=heading, xlabel="epoch")
         style.add_grid(axes)
-        if axes.has_data():
-            axes.legend(title="row (seeds)", fontsize=style.LEGEND_SIZE)
+    # Some rows have no reconstruction, and some no classification.
+    lines = {line.get_label(): line for axes in figure.axes for line in axes.get_lines()}
+    figure.legend(
+        list(lines.values()),
+        list(map(str, lines)),
+        title="row (seeds)",
+        loc="outside lower center",
+        ncols=LEGEND_COLUMNS,
+        fontsize=style.LEGEND_SIZE,
+    )
     return style.png(figure)
 
 

@@ -104,8 +104,8 @@ def _provenance(experiment: Experiment, examples: Examples, processes: Processes
 def _initial_provenance(experiment: Experiment) -> dict[str, Any]:
     """Of the checkpoint that the run starts from.
 
-    Empty where there is none, and for published weights, which do not tell; those of MAE, VideoMAE and timm saw
-    other pictures than faces.
+    Empty where there is none, and for published weights, which do not tell; those of MAE, VideoMAE and timm
+    saw other pictures than faces.
     """
     if experiment.init is None:
         return {}
