@@ -193,7 +193,7 @@ def test_other_windows_and_patches_are_interpolated_as_timm_does(tmp_path):
     torch.save(source.state_dict(), tmp_path / "swin.pth")
     model = network(SMALL)
     report = load_initial(model, tmp_path / "swin.pth")
-    assert report[1] == "6 weights of windows and patches are interpolated to the model's sizes"
+    assert report[1] == "4 weights of windows and patches are interpolated to the model's sizes"
     assert report[2].startswith("head: left as initialised, head.weight is (1000, 48) in the file")
     source.set_input_size(img_size=32, patch_size=2, window_size=4)
     clips, _ = batch(SMALL)
