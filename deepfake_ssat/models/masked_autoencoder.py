@@ -23,7 +23,7 @@ from deepfake_ssat.models.patches import patchify, split_tokens, take_tokens, un
 from deepfake_ssat.models.positions import position_table
 
 SELF_TEST_TOKENS = 48
-PIXEL_SIDE = ("encoder.stem.", "encoder.patch_embed.", "encoder.class_token", "encoder.positions")
+PIXEL_SIDE = ("encoder.stem.", "encoder.patch_", "encoder.class_token", "encoder.positions")
 """Beginnings of the names of what is before the blocks."""
 
 

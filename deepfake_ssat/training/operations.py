@@ -16,7 +16,7 @@ def count_multiply_adds(model: NetworkSettings, objective: ObjectiveSettings) ->
 
     A multiplication with its addition counts as one, as in the paper's table 3; torch counts two.
     """
-    # In evaluation: one picture alone has no batch statistics.
+    # Batch normalisation refuses to train on one item.
     network = build_network(model).eval()
     clips = torch.zeros(1, model.channels, model.frames, model.image_size, model.image_size)
     labels = torch.zeros(1, dtype=torch.int64)
