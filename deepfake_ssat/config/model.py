@@ -103,8 +103,11 @@ class ModelSettings(BaseModel):
     patch tokens beside a class token that it does not read."""
     head: Literal["linear", "mlp_batch_norm"] = "linear"
     """The classifier: one linear map, or SupMAE's two layers with batch normalisation between them."""
-    positions: Literal["sincos_1d", "sincos_2d", "sincos_3d"] = "sincos_1d"
-    """Fixed table: VideoMAE's over the flat token index, MAE's over the grid, or one over time and grid."""
+    positions: Literal["sincos_1d", "sincos_2d", "sincos_3d", "learned"] = "sincos_1d"
+    """Fixed table: VideoMAE's over the flat token index, MAE's over the grid, or one over time and grid.
+
+    Or learned ones, as the ViTs have that others trained to classify; the decoder then has MAE's table.
+    """
     position_grid: tuple[int, int, int] | None = None
     """Grid (time, rows, columns) that the table is computed on, and interpolated from to the model's own.
 
@@ -149,7 +152,9 @@ class ModelSettings(BaseModel):
     def _check_positions(self) -> ModelSettings:
         if self.position_grid is not None and min(self.position_grid) < 1:
             raise ValueError(f"position_grid {self.position_grid} must hold positive numbers")
-        divisor = {"sincos_1d": 1, "sincos_2d": 4, "sincos_3d": 16}[self.positions]
+        if self.position_grid is not None and self.positions == "learned":
+            raise ValueError("position_grid is of a fixed table, positions are learned: leave it out")
+        divisor = {"sincos_1d": 1, "sincos_2d": 4, "sincos_3d": 16, "learned": 4}[self.positions]
         for name, width in (("encoder", self.encoder.width), ("decoder", self.decoder.width)):
             if width % divisor:
                 raise ValueError(

@@ -142,7 +142,7 @@ class Experiment(_Frozen):
     seed: int = Field(0, ge=0)
     model: NetworkSettings = Field(discriminator="kind")
     init: Path | None = None
-    """Weights to start from: ours, a published MAE / VideoMAE checkpoint, or those of a timm backbone."""
+    """Weights to start from: a file of ours, MAE, VideoMAE, Swin, CvT, a timm backbone; or ``timm:NAME``."""
     objective: ObjectiveSettings = ObjectiveSettings()  # pyright: ignore[reportCallIssue]
     data: DataSource
     augmentation: Augmentation = Augmentation()  # pyright: ignore[reportCallIssue]

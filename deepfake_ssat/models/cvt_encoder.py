@@ -7,6 +7,8 @@ B batch, C channels, H W pixels, h w cells of a stage, N = h w tokens, K keys, D
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from einops import rearrange, repeat
 from torch import Tensor, nn
@@ -19,6 +21,8 @@ KERNEL = 3
 """Side of the depthwise convolutions in front of queries, keys and values."""
 KEY_STRIDE = 2
 """Cells for each key along one side; every cell has a query."""
+MOMENTUM = 0.1
+"""Of running statistics: torch's own."""
 
 
 class CvtEncoder(nn.Module):
@@ -41,7 +45,7 @@ class CvtEncoder(nn.Module):
         """As ``forward``, without the last block."""
         maps: list[Tensor] = []
         cells, shown = pictures, self._shown(visible, self.settings.image_size)
-        *earlier, last = self.stages
+        *earlier, last = cast("list[Stage]", list(self.stages))
         for stage in earlier:
             tokens, shown = stage.embed(cells, shown), self._shown(visible, stage.side)
             for block in stage.blocks:
@@ -56,7 +60,7 @@ class CvtEncoder(nn.Module):
 
     def last_block(self, tokens: Tensor, visible: Tensor | None = None) -> Tensor:
         """(B, 1 + N, D) [, (B, N) bool] -> (B, 1 + N, D)."""
-        last = self.stages[-1]
+        last = cast(Stage, self.stages[-1])
         return last.blocks[-1](tokens, self._shown(visible, last.side))
 
     def _shown(self, visible: Tensor | None, side: int) -> Tensor | None:
@@ -185,7 +189,7 @@ class MaskedBatchNorm(nn.BatchNorm2d):
     masked_var: Tensor
 
     def __init__(self, width: int):
-        super().__init__(width)
+        super().__init__(width, momentum=MOMENTUM)
         self.register_buffer("masked_mean", torch.zeros(width))
         self.register_buffer("masked_var", torch.ones(width))
 
@@ -213,8 +217,8 @@ class MaskedBatchNorm(nn.BatchNorm2d):
         mean = (cells * shown).sum(dim=(0, 2, 3)) / count
         squares = ((cells - _per_channel(mean)) * shown).square().sum(dim=(0, 2, 3))
         with torch.no_grad():
-            self.masked_mean.lerp_(mean, self.momentum)
-            self.masked_var.lerp_(squares / (count - 1), self.momentum)
+            self.masked_mean.lerp_(mean, MOMENTUM)
+            self.masked_var.lerp_(squares / (count - 1), MOMENTUM)
         return mean, squares / count
 
 

@@ -24,6 +24,8 @@ from deepfake_ssat.models.patches import patchify, split_tokens, take_tokens, un
 from deepfake_ssat.models.positions import position_table
 
 SELF_TEST_TOKENS = 48
+PIXEL_SIDE = ("encoder.stem.", "encoder.patch_", "encoder.class_token", "encoder.positions")
+"""Beginnings of the names of what is before the blocks."""
 
 
 class Encoder(nn.Module):
@@ -42,8 +44,11 @@ class Encoder(nn.Module):
         self.patch_embed = nn.Linear(values, encoder.width)
         with_class_token = settings.pooling != "mean"
         self.class_token = nn.Parameter(torch.zeros(1, 1, encoder.width)) if with_class_token else None
-        table = position_table(settings.positions, settings.grid, encoder.width, settings.position_grid)
-        self.register_buffer("positions", table.unsqueeze(0), persistent=False)
+        if settings.positions == "learned":
+            self.positions = nn.Parameter(torch.zeros(1, settings.num_tokens, encoder.width))
+        else:
+            table = position_table(settings.positions, settings.grid, encoder.width, settings.position_grid)
+            self.register_buffer("positions", table.unsqueeze(0), persistent=False)
         last = max(encoder.depth - 1, 1)
         self.blocks = nn.ModuleList(
             Block(
@@ -131,7 +136,8 @@ class Decoder(nn.Module):
         decoder = settings.decoder
         self.embed = nn.Linear(encoder_width, decoder.width)
         self.mask_token = nn.Parameter(torch.zeros(1, 1, decoder.width))
-        table = position_table(settings.positions, settings.grid, decoder.width, settings.position_grid)
+        kind = "sincos_2d" if settings.positions == "learned" else settings.positions
+        table = position_table(kind, settings.grid, decoder.width, settings.position_grid)
         self.register_buffer("positions", table.unsqueeze(0), persistent=False)
         self.blocks = nn.ModuleList(
             Block(
@@ -236,10 +242,10 @@ class MaskedAutoencoder(Network):
         return rearrange(cells, "b (t h w) -> b t h w", t=steps, h=rows, w=columns)
 
     def layer_numbers(self) -> dict[str, int]:
-        """0 of stem, patch embedding and class token, 1 … of the encoder's blocks, by name of a parameter."""
+        """0 of what makes tokens, 1 … of the encoder's blocks, by name of a parameter."""
         numbers: dict[str, int] = {}
         for name, _ in self.named_parameters():
-            if name.startswith(("encoder.stem.", "encoder.patch_", "encoder.class_token")):
+            if name.startswith(PIXEL_SIDE):
                 numbers[name] = 0
             elif name.startswith("encoder.blocks."):
                 numbers[name] = int(name.split(".")[2]) + 1
@@ -306,7 +312,9 @@ def initialize_as_mae(module: nn.Module) -> None:
         nn.init.xavier_uniform_(module.weight)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
-    elif isinstance(module, Encoder) and module.class_token is not None:
-        nn.init.normal_(module.class_token, std=0.02)
+    elif isinstance(module, Encoder):
+        for learned in (module.class_token, module.positions):
+            if isinstance(learned, nn.Parameter):
+                nn.init.normal_(learned, std=0.02)
     elif isinstance(module, Decoder):
         nn.init.normal_(module.mask_token, std=0.02)

@@ -17,11 +17,11 @@ from einops import rearrange, repeat
 from torch import Tensor, nn
 
 from deepfake_ssat.config.hierarchical import SwinSettings
-from deepfake_ssat.models.baselines.backbone import require_timm
 from deepfake_ssat.models.encoder_weights import load_encoder_weights
 from deepfake_ssat.models.evidence import activation_times_gradient
 from deepfake_ssat.models.network import Network
 from deepfake_ssat.models.patches import patchify, split_tokens, take_tokens
+from deepfake_ssat.models.timm_library import require_timm
 
 ENCODER_PLACES = ("encoder.", "backbone.", "model.", "")
 """Where a file may hold the encoder: ours and SimMIM's under ``encoder``, timm's at its root."""

@@ -290,3 +290,15 @@ def test_checkpoint_comes_back_with_and_without_its_decoder(tmp_path):
     torch.testing.assert_close(light.model(clips), model(clips))
     with pytest.raises(ValueError, match="dropped"):
         light.model.reconstruct(clips, mask)
+
+
+def test_bf16_gives_nearly_the_same_losses():
+    model, objective = network().train(), ObjectiveSettings.model_validate({"name": "ssat"})
+    clips, _ = batch()
+    losses = []
+    for enabled in (False, True):
+        generator = torch.Generator().manual_seed(0)
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            step = OBJECTIVES["ssat"](model, clips, torch.tensor([0, 4]), objective, None, generator)
+        losses.append(step.total)
+    torch.testing.assert_close(*losses, atol=0.02, rtol=0.02)

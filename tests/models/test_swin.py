@@ -193,7 +193,7 @@ def test_other_windows_and_patches_are_interpolated_as_timm_does(tmp_path):
     torch.save(source.state_dict(), tmp_path / "swin.pth")
     model = network(SMALL)
     report = load_initial(model, tmp_path / "swin.pth")
-    assert report[1] == "6 weights of windows and patches are interpolated to the model's sizes"
+    assert report[1] == "4 weights of windows and patches are interpolated to the model's sizes"
     assert report[2].startswith("head: left as initialised, head.weight is (1000, 48) in the file")
     source.set_input_size(img_size=32, patch_size=2, window_size=4)
     clips, _ = batch(SMALL)
@@ -227,3 +227,15 @@ def test_checkpoint_comes_back_with_and_without_its_decoder(tmp_path):
     torch.testing.assert_close(light.model(clips), model(clips))
     with pytest.raises(ValueError, match="dropped"):
         light.model.reconstruct(clips, mask)
+
+
+def test_bf16_gives_nearly_the_same_losses():
+    model, objective = network(SMALL).train(), ObjectiveSettings.model_validate({"name": "ssat"})
+    clips, _ = batch(SMALL)
+    losses = []
+    for enabled in (False, True):
+        generator = torch.Generator().manual_seed(0)
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            step = OBJECTIVES["ssat"](model, clips, torch.tensor([0, 4]), objective, None, generator)
+        losses.append(step.total)
+    torch.testing.assert_close(*losses, atol=0.02, rtol=0.02)
