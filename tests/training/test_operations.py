@@ -43,3 +43,11 @@ def test_classification_is_counted_like_by_hand():
     by_hand = 4 * patch_values * width + 3 * block + 2 * width
     tiny = settings(image_size=16, patch=8, encoder={"width": 32, "depth": 3, "heads": 2})
     assert count_multiply_adds(tiny, ObjectiveSettings.model_validate({"name": "scratch"})) == by_hand
+
+
+def test_simclr_costs_two_passes_with_its_head_instead_of_the_classifier():
+    width, projection = 192, 128
+    classifier, head = width * 2, width * width + width * projection
+    both = 2 * (billions("scratch") * 1e9 - classifier + head) + 2 * 2 * projection
+    assert billions("simclr") * 1e9 == pytest.approx(both)
+    assert billions("ssat_simclr") == pytest.approx(billions("scratch") + billions("simclr"))
