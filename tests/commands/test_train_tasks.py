@@ -7,12 +7,15 @@ import pytest
 from safetensors.torch import load_file
 
 from deepfake_ssat.commands.train import run
+from deepfake_ssat.config import load_experiment
 from deepfake_ssat.errors import CheckpointError
 from deepfake_ssat.models.checkpoint import load_checkpoint
+from deepfake_ssat.protocols import made_up
 from tests.commands.test_train import killed_after, rows, same_run
 from tests.manifests import make_manifest, tiny_videos
 from tests.training.runs import tiny_values, write_config
 
+CONFIGS = Path(__file__).parents[2] / "configs"
 DINO = {"hidden_width": 16, "bottleneck_width": 8, "prototypes": 12, "teacher_momentum": 0.5}
 ONE_STEP = {"optimizer": {"warmup_epochs": 0}, "trainer": {"epochs": 1}}
 
@@ -110,3 +113,39 @@ def test_clips_of_faces_have_views_too(tmp_path):
     values = tiny_values(manifest.root, objective={"name": "ssat_simclr"}, **ONE_STEP)
     assert run(write_config(Path(tmp_path) / "tiny.yaml", values), out=tmp_path / "run") == 0
     assert float(rows(tmp_path / "run")[-1]["val_view_loss"]) > 0
+
+
+CHAINS = [
+    ("image_supmae_cifar10", "image_supmae_cifar10_finetune"),
+    ("image_simclr_cifar10", "image_cifar10_finetune"),
+    ("image_dino_cifar10",),
+    ("image_ssat_simclr_cifar10",),
+    ("image_ssat_dino_cifar10",),
+    ("image_sl_vit_cifar10",),
+    ("image_drloc_cifar10",),
+    ("image_light_cnn_cifar10", "image_guidance_cifar10", "image_ssat_guidance_cifar10"),
+]
+
+
+@pytest.fixture(scope="module")
+def cifar(tmp_path_factory):
+    """CIFAR-10's files with 40 pictures to train on, of which a run holds some out."""
+    folder = tmp_path_factory.mktemp("cifar") / "cifar-10-batches-py"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(made_up, "CIFAR_FILE_PICTURES", 8)
+        made_up.make_up_data(load_experiment(CONFIGS / "image_ssat_cifar10.yaml", smoke=True), folder)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chain", CHAINS, ids=lambda chain: chain[0])
+def test_configurations_run_one_after_the_other_under_smoke(cifar, tmp_path, monkeypatch, chain):
+    monkeypatch.chdir(tmp_path)
+    few = ["data.val_images=16", "optimizer.batch_size=8", "optimizer.warmup_epochs=0", "trainer.epochs=1"]
+    for name in chain:
+        changes = [f"data.root={cifar}", *few, "trainer.workers=0"]
+        assert run(CONFIGS / f"{name}.yaml", changes, smoke=True) == 0
+        out = tmp_path / "runs" / f"smoke_{name}"
+        (validation,) = [row for row in rows(out) if row["val_loss"]]
+        assert all(value for name, value in validation.items() if name.startswith("val_"))
+        assert load_checkpoint(out / "checkpoints/last.safetensors").metrics["epoch"] == 1

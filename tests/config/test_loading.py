@@ -150,7 +150,7 @@ def test_exponent_without_a_point_is_a_number(file):
         ),
         (
             "objective.name=ssta",
-            r"objective\.name: must be 'scratch', 'mae', 'ssat', .*'supmae' \(given: 'ssta'",
+            r"objective\.name: must be 'scratch', 'mae', 'ssat', .* or 'ssat_dino' \(given: 'ssta'",
         ),
         ("objective.class_weight=2", r"objective\.class_weight: must be 'auto' or 'none' or .* equal to 1"),
         ("optimizer.betas=[0.9, 1]", r"optimizer\.betas\.1: must be less than 1"),

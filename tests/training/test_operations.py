@@ -90,3 +90,11 @@ def test_masked_pass_of_a_hierarchical_encoder_costs_as_much_as_another(network)
     }
     assert costs["ssat"] == costs["scratch"] + costs["mae"]
     assert costs["mae"] > costs["scratch"]
+
+
+def test_simclr_costs_two_passes_with_its_head_instead_of_the_classifier():
+    width, projection = 192, 128
+    classifier, head = width * 2, width * width + width * projection
+    both = 2 * (billions("scratch") * 1e9 - classifier + head) + 2 * 2 * projection
+    assert billions("simclr") * 1e9 == pytest.approx(both)
+    assert billions("ssat_simclr") == pytest.approx(billions("scratch") + billions("simclr"))
