@@ -87,6 +87,20 @@ class VideoMetadata:
     duration_seconds: float | None
     untagged_turn: int = 0
     """Degrees of the rotation that no tag of the file asks for: faces were found only so."""
+    encoder: str = ""
+    """The program that wrote the file, by the container's own word; empty where it does not say."""
+    created: str = ""
+    """When, by the container's own word: cameras, editors and uploads set it as they like."""
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What identifies a judged file."""
+
+    size_bytes: int
+    sha256: str
+    modified: str | None
+    """ISO 8601 in UTC, by the file system; None where that date would be a copy's."""
 
 
 @dataclass(frozen=True)
@@ -201,7 +215,13 @@ class VideoVerdict:
     faces: tuple[FaceVerdict, ...] = ()
     clips: tuple[ClipScore, ...] = ()
     warnings: tuple[str, ...] = ()
-    metadata: VideoMetadata | None = field(default=None)
+    metadata: VideoMetadata | None = None
+    decided_by: int | None = None
+    """The track whose probability is the video's; None unscored, and where the rule takes all faces."""
+    file: FileFacts | None = None
+    """None for frames from memory, and for a file that may not be read."""
+    judged_at: str = field(default="", compare=False)
+    """ISO 8601 in UTC; empty for scores of stored clips."""
 
     def __post_init__(self) -> None:
         if (self.probability is None) == (self.status is Status.SCORED):

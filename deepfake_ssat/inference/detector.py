@@ -6,7 +6,9 @@ B batch, C channels, T frames, H W pixels.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -28,6 +30,7 @@ from deepfake_ssat.inference.backends import ClipScorer, make_scorer
 from deepfake_ssat.inference.device import resolve_device
 from deepfake_ssat.inference.explain import KeptClips, explanation
 from deepfake_ssat.inference.explanation import EXPLAINED_CLIPS, Explanation
+from deepfake_ssat.inference.file_facts import file_facts, in_utc
 from deepfake_ssat.inference.verdict import VideoScores, scored_verdict, unscored_verdict
 from deepfake_ssat.models.checkpoint import Checkpoint, load_checkpoint
 from deepfake_ssat.progress import Progress, silent
@@ -150,7 +153,8 @@ class Detector:
             return self._judge_opened(FRAMES, frames, clips, on_clip)
         if isinstance(video, (str, os.PathLike)):
             name = existing_file(video, "video")
-            return self._judge_opened(name, partial(open_video, name), clips, on_clip)
+            verdict = self._judge_opened(name, partial(open_video, name), clips, on_clip)
+            return replace(verdict, file=file_facts(name))
         files = existing_files(video, "video")
         with progress("judging", "video", len(files)) as advance:
             verdicts = []
@@ -165,9 +169,10 @@ class Detector:
         """A video that cannot be read is a result."""
         try:
             with opened() as video:
-                return self.judge(name, video, clips, on_clip)
+                verdict = self.judge(name, video, clips, on_clip)
         except VideoError as error:
-            return unscored_verdict(name, Status.UNREADABLE, [str(error)])
+            verdict = unscored_verdict(name, Status.UNREADABLE, [str(error)])
+        return replace(verdict, judged_at=in_utc(time.time()))
 
     def explain(
         self,

@@ -58,7 +58,8 @@ def scored_verdict(
     """
     ordered = sorted(clips, key=lambda clip: (clip.start_seconds, clip.track_id))
     faces = []
-    for track, probability in policy.face_probabilities(ordered).items():
+    by_track = policy.face_probabilities(ordered)
+    for track, probability in by_track.items():
         own = [clip for clip in ordered if clip.track_id == track]
         faces.append(
             FaceVerdict(
@@ -70,7 +71,8 @@ def scored_verdict(
                 num_clips=len(own),
             )
         )
-    probability = policy.video_probability(face.probability for face in faces)
+    probability = policy.video_probability(by_track.values())
+    decided_by = policy.deciding_track(by_track)
     return VideoVerdict(
         path=path,
         status=Status.SCORED,
@@ -78,17 +80,18 @@ def scored_verdict(
         verdict=decision.verdict(probability) if decision else None,
         faces=tuple(faces),
         clips=tuple(ordered),
-        warnings=tuple(dict.fromkeys([*warnings, *doubts(faces, policy)])),
+        warnings=tuple(dict.fromkeys([*warnings, *doubts(faces, decided_by)])),
         metadata=metadata,
+        decided_by=decided_by,
     )
 
 
-def doubts(faces: Sequence[FaceVerdict], policy: AggregationPolicy) -> list[str]:
+def doubts(faces: Sequence[FaceVerdict], decided_by: int | None) -> list[str]:
     """Why a score may deserve less trust than its number says."""
     found = []
     if len(faces) > 1:
-        which = {"max": "the highest of them", "mean": "the mean over them"}[policy.faces]
-        found.append(f"{len(faces)} faces were judged; the video's probability is {which}")
+        how = "the mean over them" if decided_by is None else f"the highest of them, that of face {decided_by}"
+        found.append(f"{len(faces)} faces were judged; the video's probability is {how}")
     for face in faces:
         side = max(face.box[2] - face.box[0], face.box[3] - face.box[1])
         if side < SMALL_FACE:

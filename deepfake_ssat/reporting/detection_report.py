@@ -10,11 +10,19 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from deepfake_ssat.records import ClipScore, FaceVerdict, Status, Verdict, VideoMetadata, VideoVerdict
+from deepfake_ssat.records import (
+    ClipScore,
+    FaceVerdict,
+    FileFacts,
+    Status,
+    Verdict,
+    VideoMetadata,
+    VideoVerdict,
+)
 from deepfake_ssat.reporting.documents import document
 from deepfake_ssat.reporting.tables import Table, csv_table, show_tables
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "1.3"
 COLOURS = {Verdict.REAL: "green", Verdict.FAKE: "red", Verdict.UNCERTAIN: "yellow", None: "magenta"}
 CSV_COLUMNS = ("path", "status", "verdict", "probability", "faces", "clips", "warnings")
 COUNTED = (
@@ -57,11 +65,15 @@ def notes(verdicts: Sequence[VideoVerdict]) -> list[str]:
 
 
 def results_document(
-    verdicts: Sequence[VideoVerdict], checkpoint: Mapping[str, Any], settings: Mapping[str, Any]
+    verdicts: Sequence[VideoVerdict],
+    checkpoint: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    note: str = "",
 ) -> dict[str, Any]:
-    """What ``detect --json`` writes: schema version, program, checkpoint, settings and videos."""
+    """What ``detect --json`` writes: schema version, program, case note, checkpoint, settings and videos."""
+    content = {"note": note, "checkpoint": checkpoint, "settings": settings}
     videos = [video_record(verdict) for verdict in verdicts]
-    return document(SCHEMA_VERSION, {"checkpoint": checkpoint, "settings": settings, "videos": videos})
+    return document(SCHEMA_VERSION, {**content, "videos": videos})
 
 
 def results_csv(verdicts: Sequence[VideoVerdict]) -> bytes:
@@ -101,6 +113,9 @@ def video_record(verdict: VideoVerdict) -> dict[str, Any]:
         "clips": [_span_record(clip) for clip in verdict.clips],
         "warnings": list(verdict.warnings),
         "video": asdict(verdict.metadata) if verdict.metadata else None,
+        "decided_by": verdict.decided_by,
+        "file": asdict(verdict.file) if verdict.file else None,
+        "judged_at": verdict.judged_at,
     }
 
 
@@ -115,6 +130,9 @@ def verdict_from_record(record: Mapping[str, Any]) -> VideoVerdict:
         clips=tuple(ClipScore(**clip) for clip in record["clips"]),
         warnings=tuple(record["warnings"]),
         metadata=VideoMetadata(**record["video"]) if record["video"] else None,
+        decided_by=record["decided_by"],
+        file=FileFacts(**record["file"]) if record["file"] else None,
+        judged_at=record["judged_at"],
     )
 
 
