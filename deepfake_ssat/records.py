@@ -223,6 +223,13 @@ class VideoVerdict:
     judged_at: str = field(default="", compare=False)
     """ISO 8601 in UTC; empty for scores of stored clips."""
 
+    @property
+    def faces_by_suspicion(self) -> list[FaceVerdict]:
+        """The face that decided, then the highest probabilities; of equal ones the earlier track."""
+        return sorted(
+            self.faces, key=lambda face: (face.track_id != self.decided_by, -face.probability, face.track_id)
+        )
+
     def __post_init__(self) -> None:
         if (self.probability is None) == (self.status is Status.SCORED):
             raise ValueError(f"status {self.status.value} with probability {self.probability}")

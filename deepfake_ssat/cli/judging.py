@@ -43,6 +43,9 @@ def detect(
     annotate: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a copy of the one video with faces marked.")
     ] = None,
+    note: Annotated[
+        str, typer.Option(metavar="TEXT", help="A case note for pages and JSON, such as a number.")
+    ] = "",
     debug: Annotated[
         bool, typer.Option("--debug", help="Stop with a traceback at an internal error in a video.")
     ] = False,
@@ -71,6 +74,7 @@ def detect(
                 report=report,
                 annotate=annotate,
                 backend=backend.value,
+                note=note,
             )
         )
 

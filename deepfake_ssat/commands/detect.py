@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from deepfake_ssat.commands.detection_reports import ReportFolder, is_page, report_video
+from deepfake_ssat.commands.detection_reports import ReportFolder, ReportOptions, is_page, report_video
 from deepfake_ssat.commands.progress import show_progress
 from deepfake_ssat.config.extraction import parse_clips
 from deepfake_ssat.errors import ConfigError, DeepfakeError, OutputError
@@ -36,11 +36,13 @@ def run(
     report: Path | None = None,
     annotate: Path | None = None,
     backend: str = "torch",
+    note: str = "",
 ) -> int:
     """Judges files and folders, prints a table, and writes JSON and CSV where asked; ``-`` prints them.
 
     ``report`` is the HTML page of one video (FILE.html), or a folder for pages and their index; ``annotate``
-    a marked copy of one video. ``backend`` is what computes the scores, torch or openvino.
+    a marked copy of one video. ``backend`` is what computes the scores, torch or openvino. ``note`` is free
+    text for JSON and pages, such as a case number.
 
     Returns 0 when every video was scored, 3 when some were not. Raises DeepfakeError, before the first video
     is judged, for paths, options and checkpoints that cannot be used. An internal error in one video is
@@ -50,7 +52,7 @@ def run(
     videos = list_videos(paths)
     _check_outputs(json_file, csv_file, report, annotate, videos, checkpoint)
     detector = _load(checkpoint, device, threads, backend, decoder=report is not None)
-    judge = _judging(detector, num_clips, report, annotate, len(videos))
+    judge = _judging(detector, report, len(videos), ReportOptions(num_clips, note, annotate))
     verdicts = []
     # One video needs no bar, and the table on standard output stays alone.
     console = Console(stderr=True, quiet=len(videos) < 2)
@@ -60,7 +62,8 @@ def run(
             advance()
     from deepfake_ssat.inference.description import checkpoint_record, settings_record
 
-    document = results_document(verdicts, checkpoint_record(detector), settings_record(detector, num_clips))
+    records = checkpoint_record(detector), settings_record(detector, num_clips)
+    document = results_document(verdicts, *records, note)
     printed = any(map(is_printed, (json_file, csv_file, report)))
     show(Console(stderr=printed, highlight=False), verdicts)
     if json_file is not None:
@@ -94,18 +97,14 @@ def list_videos(paths: Sequence[Path]) -> list[Path]:
 
 
 def _judging(
-    detector: Detector,
-    clips: int | None,
-    report: Path | None,
-    annotate: Path | None,
-    num_videos: int,
+    detector: Detector, report: Path | None, num_videos: int, options: ReportOptions
 ) -> Callable[[Path], VideoVerdict]:
     """How one video is judged: bare, with its page and marked copy, or as one of a folder of pages."""
-    if report is None and annotate is None:
-        return lambda path: detector.detect(path, clips)
+    if report is None and options.annotated is None:
+        return lambda path: detector.detect(path, options.clips)
     if report is None or is_page(report):
-        return lambda path: report_video(detector, path, clips, report, annotate)
-    return ReportFolder(report, detector, clips, num_videos, annotate).judge
+        return lambda path: report_video(detector, path, report, options).verdict
+    return ReportFolder(report, detector, num_videos, options).judge
 
 
 def _judge(judge: Callable[[Path], VideoVerdict], path: Path, debug: bool) -> VideoVerdict:

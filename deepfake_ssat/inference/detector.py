@@ -96,6 +96,11 @@ class Detector:
         self.scorer: ClipScorer = make_scorer(backend, checkpoint, device)
 
     @property
+    def has_default_weights(self) -> bool:
+        """Whether it judges by the weights that come with the package."""
+        return self.path == DEFAULT_WEIGHTS
+
+    @property
     def precision(self) -> Literal["bf16", "fp32"]:
         """What the scores are computed in."""
         return self.scorer.precision

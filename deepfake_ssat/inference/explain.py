@@ -52,7 +52,7 @@ class KeptClips:
             heapq.heappushpop(self._heap, entry)
 
     def highest(self, faces: set[int], first: int | None) -> list[tuple[FaceClip, ClipScore]]:
-        """The clips to be explained, of these tracks: of ``first``, then the highest; of equal ones the earlier."""
+        """The clips to be explained, of these tracks: of ``first``, then the highest, then the earliest."""
         ordered = sorted(self._heap, key=lambda kept: (kept[3].track_id == first, *kept[:2]), reverse=True)
         return [(clip, score) for _, _, clip, score in ordered if clip.track_id in faces][: self.num_clips]
 

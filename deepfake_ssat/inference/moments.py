@@ -1,4 +1,4 @@
-"""Collects what a face looked like over its time while its clips stream by: a few crops, whatever the length."""
+"""Keeps what a face looked like over its time while its clips stream by: a few crops, whatever the length."""
 
 from __future__ import annotations
 

@@ -90,7 +90,8 @@ def doubts(faces: Sequence[FaceVerdict], decided_by: int | None) -> list[str]:
     """Why a score may deserve less trust than its number says."""
     found = []
     if len(faces) > 1:
-        how = "the mean over them" if decided_by is None else f"the highest of them, that of face {decided_by}"
+        highest = f"the highest of them, that of face {decided_by}"
+        how = "the mean over them" if decided_by is None else highest
         found.append(f"{len(faces)} faces were judged; the video's probability is {how}")
     for face in faces:
         side = max(face.box[2] - face.box[0], face.box[3] - face.box[1])

@@ -14,6 +14,7 @@ STRIP_FRAMES = 6
 SIDE = 120
 GAP = 4
 HEAT_OPACITY = 0.55
+JPEG_QUALITY = 88
 
 
 def filmstrip(clip: ClipExplanation, evidence_scale: float, error_scale: float) -> np.ndarray:
@@ -37,6 +38,16 @@ def thumbnail(pixels: np.ndarray) -> np.ndarray:
 def png(pixels: np.ndarray) -> bytes:
     """(H, W, 3) uint8 RGB -> the bytes of a PNG file."""
     written, encoded = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+    if not written:
+        raise RuntimeError(f"picture of shape {pixels.shape} could not be encoded")
+    return encoded.tobytes()
+
+
+def jpeg(pixels: np.ndarray) -> bytes:
+    """(H, W, 3) uint8 RGB -> the bytes of a JPEG file of good quality."""
+    written, encoded = cv2.imencode(
+        ".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    )
     if not written:
         raise RuntimeError(f"picture of shape {pixels.shape} could not be encoded")
     return encoded.tobytes()
