@@ -5,7 +5,10 @@ T frames, H W pixels. Boxes are (x0, y0, x1, y1) in pixels of the displayed (rot
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,35 @@ Box = tuple[float, float, float, float]
 
 REAL, FAKE = 0, 1
 SPLITS = ("train", "val", "test")
+
+
+class Record:
+    """What a caller is handed: its values as they go into JSON, at full precision."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Dicts, lists, text and numbers."""
+        assert is_dataclass(self)
+        return {entry.name: _plain(getattr(self, entry.name)) for entry in fields(self)}
+
+    def to_json(self) -> str:
+        """The same as text; numbers that are not finite become null."""
+        return json.dumps(self.to_dict(), allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Record):
+        return value.to_dict()
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value) if isinstance(value, Path) else value
 
 
 class Word(str, Enum):
@@ -73,7 +105,7 @@ class SourceVideo:
 
 
 @dataclass(frozen=True)
-class VideoMetadata:
+class VideoMetadata(Record):
     """What is known of a video before it is decoded; frames and duration are as its packets say."""
 
     fps: float
@@ -94,7 +126,7 @@ class VideoMetadata:
 
 
 @dataclass(frozen=True)
-class FileFacts:
+class FileFacts(Record):
     """What identifies a judged file."""
 
     size_bytes: int
@@ -163,7 +195,7 @@ class ManifestRow:
 
 
 @dataclass(frozen=True)
-class DroppedVideo:
+class DroppedVideo(Record):
     """A video that gave no clip, and why."""
 
     corpus: str
@@ -179,7 +211,7 @@ class DroppedVideo:
 
 
 @dataclass(frozen=True)
-class ClipScore:
+class ClipScore(Record):
     """The model's answer on one clip."""
 
     track_id: int
@@ -188,9 +220,13 @@ class ClipScore:
     probability: float
     """Of fake, in [0, 1]."""
 
+    def __repr__(self) -> str:
+        span = f"{self.start_seconds:.2f}-{self.end_seconds:.2f} s"
+        return f"ClipScore(face {self.track_id}, {span}: {self.probability:.3f})"
+
 
 @dataclass(frozen=True)
-class FaceVerdict:
+class FaceVerdict(Record):
     """One face of one video."""
 
     track_id: int
@@ -201,9 +237,12 @@ class FaceVerdict:
     probability: float
     num_clips: int
 
+    def __repr__(self) -> str:
+        return f"FaceVerdict(face {self.track_id}: {self.probability:.3f}, {self.num_clips} clips)"
+
 
 @dataclass(frozen=True)
-class VideoVerdict:
+class VideoVerdict(Record):
     """What is found of one video, from detector to page; the probability is None unless it was scored."""
 
     path: str
@@ -223,6 +262,10 @@ class VideoVerdict:
     judged_at: str = field(default="", compare=False)
     """ISO 8601 in UTC; empty for scores of stored clips."""
 
+    def __repr__(self) -> str:
+        said = f"{self.status}" if self.probability is None else f"{self.verdict} {self.probability:.3f}"
+        return f"VideoVerdict({self.path!r}: {said}, {len(self.faces)} faces, {len(self.clips)} clips)"
+
     @property
     def faces_by_suspicion(self) -> list[FaceVerdict]:
         """The face that decided, then the highest probabilities; of equal ones the earlier track."""
@@ -236,7 +279,7 @@ class VideoVerdict:
 
 
 @dataclass(frozen=True)
-class EvaluatedVideo:
+class EvaluatedVideo(Record):
     """What a manifest says of a video, and the verdict on all its stored clips."""
 
     corpus: str
@@ -272,7 +315,7 @@ class EvaluatedVideo:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Estimate(Record):
     """A metric with its 95 % interval; what is missing is None, and the note says why."""
 
     value: float | None
@@ -282,7 +325,7 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class EvalGroup:
+class EvalGroup(Record):
     """Metrics over some of the videos: all, those of a corpus and compression, or one manipulation's."""
 
     corpus: str
@@ -300,7 +343,7 @@ class EvalGroup:
 
 
 @dataclass(frozen=True)
-class EvalReport:
+class EvalReport(Record):
     """What ``evaluate`` found, and everything needed to find it again."""
 
     provenance: dict[str, Any]
@@ -318,3 +361,8 @@ class EvalReport:
     warnings: tuple[str, ...]
     reused: int = 0
     """Clips (or frames) that an interrupted run had scored before; no result depends on it."""
+
+    def __repr__(self) -> str:
+        everything = self.groups[0]
+        counts = f"{everything.num_real} genuine and {everything.num_fake} manipulated videos"
+        return f"EvalReport({counts}, {len(self.dropped)} dropped, {len(self.warnings)} warnings)"

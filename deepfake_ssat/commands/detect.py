@@ -143,6 +143,9 @@ def _check_outputs(
 ) -> None:
     """Refuses, before any work, outputs that could not be written after it or are one of the inputs."""
     inputs = [*videos, checkpoint] if checkpoint else videos
+    page = report if report is not None and is_page(report) else None
+    if report is not None and page is None:
+        make_folder(report, inputs)
     if annotate is not None:
         if len(videos) > 1:
             raise ConfigError(f"--annotate {annotate}: marks one video at a time, {len(videos)} are given")
@@ -150,13 +153,10 @@ def _check_outputs(
 
         check_file(annotate, inputs)
         check_container(annotate)
-    page = report if report is not None and is_page(report) else None
     if page is not None and len(videos) > 1:
         raise ConfigError(
             f"--report {page}: is the page of one video, {len(videos)} are given; give a folder for theirs"
         )
-    if report is not None and page is None:
-        make_folder(report, inputs)
     for path in (json_file, csv_file, page):
         if path is not None:
             check_file(path, inputs, may_print=True)

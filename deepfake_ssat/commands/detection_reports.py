@@ -57,7 +57,7 @@ def report_video(detector: Detector, path: Path, report: Path | None, options: R
     decide = detector.checkpoint.decision.verdict
     if marked is not None and explanation.marks:
         turn = explanation.verdict.metadata.untagged_turn if explanation.verdict.metadata else 0
-        annotate_video(path, marked, explanation.marks, decide, turn=turn)
+        annotate_video(path, marked, explanation.marks, decide, turn=turn, verdict=explanation.verdict)
     if report is not None:
         records = checkpoint_record(detector), settings_record(detector, clips)
         page = render_report(

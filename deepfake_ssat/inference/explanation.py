@@ -71,6 +71,9 @@ class Explanation:
     notes: tuple[str, ...] = ()
     """What could not be shown, and why."""
 
+    def __repr__(self) -> str:
+        return f"Explanation({self.verdict!r}, {len(self.clips)} clips explained)"
+
     @property
     def thumbnails(self) -> dict[int, np.ndarray]:
         """By track, one face crop (H, W, 3) uint8."""

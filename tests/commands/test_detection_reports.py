@@ -4,6 +4,7 @@ import json
 import os
 import re
 from datetime import datetime
+from html import escape
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from deepfake_ssat.commands.detect import run
 from deepfake_ssat.errors import ConfigError, OutputError
 from deepfake_ssat.faces import extract
 from deepfake_ssat.records import Status
+from deepfake_ssat.reporting.verdict_words import probability_text
 from deepfake_ssat.video import open_video
 from tests.inference.scripted import ScriptedExtractor, face_clip, write_checkpoint
 from tests.portraits import background, portrait_frames
@@ -44,9 +46,10 @@ def test_page_shows_the_numbers_of_json_and_csv_as_people_read_them(checkpoint, 
     row = next(csv.DictReader(outputs["csv"].read_text().splitlines()))
     page = outputs["html"].read_text()
     assert float(row["probability"]) == judged["probability"]
-    assert f"Probability that a face is manipulated: {judged['probability']:.2f}" in page
+    shown = escape(probability_text(judged["probability"]))
+    assert f"Probability that a face is manipulated: {shown};" in page
     for clip in judged["clips"]:
-        assert f"<td>{clip['probability']:.2f}</td>" in page
+        assert f"<td>{escape(probability_text(clip['probability']))}</td>" in page
     assert re.findall(r">[^<]*\b0\.\d{5,}", page) == []
 
 
