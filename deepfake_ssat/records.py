@@ -119,6 +119,8 @@ class VideoMetadata(Record):
     duration_seconds: float | None
     untagged_turn: int = 0
     """Degrees of the rotation that no tag of the file asks for: faces were found only so."""
+    is_still: bool = False
+    """A single picture: its rate means nothing."""
     encoder: str = ""
     """The program that wrote the file, by the container's own word; empty where it does not say."""
     created: str = ""

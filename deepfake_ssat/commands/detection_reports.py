@@ -42,6 +42,8 @@ class ReportOptions:
     """Free text, such as a case number."""
     annotated: Path | None = None
     """The marked copy of one video."""
+    rotate: int = 0
+    """Degrees clockwise, beyond the file's tag."""
 
 
 def report_video(detector: Detector, path: Path, report: Path | None, options: ReportOptions) -> Explanation:
@@ -53,7 +55,7 @@ def report_video(detector: Detector, path: Path, report: Path | None, options: R
     from deepfake_ssat.reporting.page import render_report
 
     clips, marked = options.clips, options.annotated
-    explanation = detector.explain(path, clips, EXPLAINED_CLIPS if report else 0)
+    explanation = detector.explain(path, clips, EXPLAINED_CLIPS if report else 0, rotate=options.rotate)
     decide = detector.checkpoint.decision.verdict
     if marked is not None and explanation.marks:
         turn = explanation.verdict.metadata.untagged_turn if explanation.verdict.metadata else 0
@@ -137,6 +139,7 @@ class ReportFolder:
             "version": __version__,
             "settings": settings_record(self._detector, self._options.clips),
             "note": self._options.note,
+            "rotate": self._options.rotate,
         }
 
     def _read(self, stored: Path, fingerprint: dict[str, Any]) -> dict[str, Any] | None:
@@ -154,6 +157,7 @@ def command_for(path: Path, detector: Detector, report: Path, options: ReportOpt
     words += [] if detector.has_default_weights else ["--checkpoint", detector.path.name]
     words += ["--clips", "all" if options.clips is None else str(options.clips)]
     words += ["--backend", detector.scorer.name] if detector.scorer.name != "torch" else []
+    words += ["--rotate", str(options.rotate)] if options.rotate else []
     words += ["--note", options.note] if options.note else []
     return shlex.join([*words, "--report", report.name])
 

@@ -13,7 +13,9 @@ TURNS = (180, 90, 270)
 MOST_PICTURES = 16
 """Kept of a whole video, evenly spread."""
 MIN_PICTURES = 2
-"""With a face, of at least half of those kept: single false faces must not turn a video."""
+"""With a face, of at least half of those kept: single false faces must not turn a video.
+
+Of a single picture there is one."""
 
 
 class TurnFinder:
@@ -37,7 +39,7 @@ class TurnFinder:
 
     def find(self) -> int:
         """By how many degrees clockwise the pictures must be turned to show faces; 0 for not at all."""
-        needed = max(MIN_PICTURES, len(self._pictures) / 2)
+        needed = max(min(MIN_PICTURES, len(self._pictures)), len(self._pictures) / 2, 1)
         confidences = {turn: self._confidences(turn) for turn in TURNS}
         best = max(TURNS, key=lambda turn: sum(confidences[turn]))
         return best if len(confidences[best]) >= needed else 0

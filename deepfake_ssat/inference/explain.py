@@ -42,7 +42,8 @@ class KeptClips:
     def add(self, clip: FaceClip, score: ClipScore) -> None:
         """Takes note of a clip as it passes."""
         self.faces[clip.track_id].add(clip, score)
-        for frame, box in zip(clip.frame_indices.tolist(), clip.boxes.tolist(), strict=True):
+        # A still picture's clip is one frame, many times.
+        for frame, box in dict(zip(clip.frame_indices.tolist(), clip.boxes.tolist(), strict=True)).items():
             self.marks[frame].append(FrameMark(clip.track_id, tuple(box), score.probability))
         self._count += 1
         entry = (score.probability, -self._count, clip, score)

@@ -73,6 +73,7 @@ def scored_verdict(
         )
     probability = policy.video_probability(by_track.values())
     decided_by = policy.deciding_track(by_track)
+    is_still = metadata is not None and metadata.is_still
     return VideoVerdict(
         path=path,
         status=Status.SCORED,
@@ -80,14 +81,14 @@ def scored_verdict(
         verdict=decision.verdict(probability) if decision else None,
         faces=tuple(faces),
         clips=tuple(ordered),
-        warnings=tuple(dict.fromkeys([*warnings, *doubts(faces, decided_by)])),
+        warnings=tuple(dict.fromkeys([*warnings, *doubts(faces, decided_by, is_still)])),
         metadata=metadata,
         decided_by=decided_by,
     )
 
 
-def doubts(faces: Sequence[FaceVerdict], decided_by: int | None) -> list[str]:
-    """Why a score may deserve less trust than its number says."""
+def doubts(faces: Sequence[FaceVerdict], decided_by: int | None, is_still: bool) -> list[str]:
+    """Why a score may deserve less trust than its number says; a still picture is one clip."""
     found = []
     if len(faces) > 1:
         highest = f"the highest of them, that of face {decided_by}"
@@ -97,7 +98,7 @@ def doubts(faces: Sequence[FaceVerdict], decided_by: int | None) -> list[str]:
         side = max(face.box[2] - face.box[0], face.box[3] - face.box[1])
         if side < SMALL_FACE:
             found.append(f"face {face.track_id} is small ({side:.0f} px): its score is less certain")
-        if face.num_clips < FEW_CLIPS:
+        if face.num_clips < FEW_CLIPS and not is_still:
             found.append(f"face {face.track_id} was judged on {face.num_clips} clip only")
     return found
 

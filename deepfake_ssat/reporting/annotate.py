@@ -18,7 +18,7 @@ from deepfake_ssat.outputs import whole_file
 from deepfake_ssat.records import Verdict, VideoMetadata, VideoVerdict
 from deepfake_ssat.reporting.banner import COLOURS, Banner
 from deepfake_ssat.reporting.sound import copied_sound
-from deepfake_ssat.video import open_video
+from deepfake_ssat.video.reader import open_video_or_picture
 
 CONTAINERS = {
     ".mp4": "mp4",
@@ -60,7 +60,7 @@ def annotate_video(
     muxer = CONTAINERS[target.suffix.lower()]
     with (
         whole_file(target) as unfinished,
-        open_video(source, turn) as reader,
+        open_video_or_picture(source, turn) as reader,
         av.open(str(unfinished), "w", format=muxer) as output,
     ):
         banner = Banner(verdict, reader.metadata.width) if verdict else None

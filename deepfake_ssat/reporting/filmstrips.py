@@ -22,11 +22,12 @@ def filmstrip(clip: ClipExplanation, evidence_scale: float, error_scale: float) 
 
     The scales are the values drawn brightest, the same for all strips of a report. (H, W, 3) uint8.
     """
-    chosen = np.linspace(0, len(clip.pixels) - 1, STRIP_FRAMES).round().astype(int)
-    frames = [cv2.resize(clip.pixels[index], (SIDE, SIDE), interpolation=cv2.INTER_AREA) for index in chosen]
-    rows = [frames, _heated(frames, chosen, clip, clip.evidence, evidence_scale)]
+    frames = STRIP_FRAMES if clip.seconds[-1] > clip.seconds[0] else 1  # A still picture is one frame.
+    chosen = np.linspace(0, len(clip.pixels) - 1, frames).round().astype(int)
+    crops = [cv2.resize(clip.pixels[index], (SIDE, SIDE), interpolation=cv2.INTER_AREA) for index in chosen]
+    rows = [crops, _heated(crops, chosen, clip, clip.evidence, evidence_scale)]
     if clip.reconstruction_error is not None:
-        rows.append(_heated(frames, chosen, clip, clip.reconstruction_error, error_scale))
+        rows.append(_heated(crops, chosen, clip, clip.reconstruction_error, error_scale))
     return _with_gaps(rows)
 
 

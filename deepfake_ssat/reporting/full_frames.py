@@ -13,8 +13,8 @@ import numpy as np
 from deepfake_ssat.inference.explanation import Explanation, FaceMoment
 from deepfake_ssat.records import Verdict
 from deepfake_ssat.reporting.annotate import draw_marks
-from deepfake_ssat.video import open_video
 from deepfake_ssat.video.frame import shrunk_size
+from deepfake_ssat.video.reader import open_video_or_picture
 
 MOST_FRAMES = 10
 LONGEST_SIDE = 800
@@ -42,7 +42,7 @@ def read_full_frames(
         return ()
     metadata = explanation.verdict.metadata
     frames = []
-    with open_video(path, metadata.untagged_turn if metadata else 0) as reader:
+    with open_video_or_picture(path, metadata.untagged_turn if metadata else 0) as reader:
         for frame in reader:
             if frame.index in wanted:
                 marks = explanation.marks[frame.index]

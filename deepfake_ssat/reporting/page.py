@@ -58,6 +58,7 @@ def render_report(
         policy=policy(document),
         clips=video["clips"],
         timeline=_timeline(document, explanation),
+        is_still=words.is_still(video),
         clip_frames=contract.frames,
         limits=words.limits_of(document),
         frames=[_frame(frame) for frame in frames],
@@ -166,7 +167,7 @@ def _frame(frame: FullFrame) -> dict[str, Any]:
 
 def _timeline(document: Mapping[str, Any], explanation: Explanation) -> str | None:
     verdict = explanation.verdict
-    if not verdict.clips:
+    if not verdict.clips or (verdict.metadata and verdict.metadata.is_still):
         return None
     low, high = words.limits_of(document)
     return timeline_svg(

@@ -20,7 +20,6 @@ def file_rows(path: str, facts: FileFacts | None, metadata: VideoMetadata | None
         rows += [("Date of the file", date_text(facts.modified))] if facts.modified else []
     if metadata is None:
         return rows
-    duration = metadata.duration_seconds
     turned = f", turned by {metadata.rotation}°" if metadata.rotation else ""
     return [
         *rows,
@@ -28,6 +27,13 @@ def file_rows(path: str, facts: FileFacts | None, metadata: VideoMetadata | None
         ("Written by", metadata.encoder or "the file does not say"),
         ("Created, by its own word", metadata.created or "the file does not say"),
         ("Picture", f"{metadata.width} × {metadata.height} pixels{turned}"),
+        *([] if metadata.is_still else _running(metadata)),
+    ]
+
+
+def _running(metadata: VideoMetadata) -> list[tuple[str, str]]:
+    duration = metadata.duration_seconds
+    return [
         ("Frame rate", f"{metadata.fps:.3f} frames a second"),
         ("Duration", "not announced" if duration is None else f"{duration:.2f} s"),
     ]
@@ -37,8 +43,11 @@ def not_analysed(
     document: Mapping[str, Any], explanation: Explanation, contract: ExtractionSettings
 ) -> list[str]:
     """Sound, other parts of the picture, and the times outside the clips."""
-    lines = ["The sound, and everything in the picture outside the faces."]
     verdict = explanation.verdict
+    if verdict.metadata and verdict.metadata.is_still:
+        smallest = f"Faces smaller than {contract.min_face_size:g} pixels."
+        return ["Everything in the picture outside the faces.", smallest, *explanation.notes]
+    lines = ["The sound, and everything in the picture outside the faces."]
     duration = verdict.metadata.duration_seconds if verdict.metadata else None
     if verdict.clips and duration:
         left_out = max(duration - covered_seconds(document["videos"][0]["clips"]), 0.0)

@@ -86,12 +86,19 @@ def looked_at(video: Mapping[str, Any], frames: int) -> str:
     if not video["clips"]:
         return ""
     faces, clips = len(video["faces"]), len(video["clips"])
+    if is_still(video):
+        return f"{faces} face{'s' if faces != 1 else ''} in one picture."
     seconds, duration = covered_seconds(video["clips"]), (video["video"] or {}).get("duration_seconds")
     whole = f" of {duration:.1f}" if duration else ""
     return (
         f"{faces} face{'s' if faces != 1 else ''} in {clips} clip{'s' if clips != 1 else ''} of "
         f"{frames} frames: {seconds:.1f}{whole} seconds."
     )
+
+
+def is_still(video: Mapping[str, Any]) -> bool:
+    """Whether a single picture was judged."""
+    return bool((video["video"] or {}).get("is_still"))
 
 
 def covered_seconds(clips: Sequence[Mapping[str, Any]]) -> float:
@@ -144,12 +151,15 @@ def next_step(document: Mapping[str, Any], video: Mapping[str, Any]) -> str:
     if Verdict(video["verdict"]) is Verdict.FAKE:
         decided_by = video["decided_by"]
         highest = max(video["clips"], key=lambda clip: (clip["track_id"] == decided_by, clip["probability"]))
+        when = "" if is_still(video) else f" at {highest['start_seconds']:.1f} s"
         return (
-            f"Look at face {highest['track_id']} at {highest['start_seconds']:.1f} s, and for another "
-            "recording of the same scene: the score alone decides nothing."
+            f"Look at face {highest['track_id']}{when}, and for another recording of the same scene: the "
+            "score alone decides nothing."
         )
+    if is_still(video) and Verdict(video["verdict"]) is Verdict.UNCERTAIN:
+        return "Look for the video that it was taken from, or for a larger copy."
     if Verdict(video["verdict"]) is Verdict.REAL:
-        return "Find out where the video comes from: what this model does not know, it does not find."
+        return "Find out where it comes from: what this model does not know, it does not find."
     if document["settings"]["clips"] == "all":
         return "Look for a copy that was compressed less, and treat this video as not judged."
     return "Judge the whole video (--clips all), or a copy that was compressed less."
