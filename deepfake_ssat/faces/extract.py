@@ -62,7 +62,8 @@ class FaceExtraction:
         self._begin()
 
     def _begin(self) -> None:
-        self._scanner = FaceScanner(self._settings, self._detector)
+        is_still = self._reader.metadata.is_still
+        self._scanner = FaceScanner(self._settings, self._detector, is_still=is_still)
         self._assembler = ClipAssembler(self._settings)
         self._starts: list[int] | None = None
 

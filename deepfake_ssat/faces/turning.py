@@ -13,16 +13,17 @@ TURNS = (180, 90, 270)
 MOST_PICTURES = 16
 """Kept of a whole video, evenly spread."""
 MIN_PICTURES = 2
-"""With a face, of at least half of those kept: single false faces must not turn a video.
-
-Of a single picture there is one."""
+"""With a face, of at least half of those kept: single false faces must not turn a video."""
 
 
 class TurnFinder:
     """Collects searched pictures without a face; afterwards, tries them the other three ways."""
 
-    def __init__(self, detect: Callable[[np.ndarray], list[FaceDetection]]) -> None:
+    def __init__(
+        self, detect: Callable[[np.ndarray], list[FaceDetection]], at_least: int = MIN_PICTURES
+    ) -> None:
         """``detect`` finds the faces in one picture that are good enough to be used."""
+        self._at_least = at_least
         self._detect = detect
         self._pictures: list[np.ndarray] = []
         self._count = 0
@@ -39,7 +40,7 @@ class TurnFinder:
 
     def find(self) -> int:
         """By how many degrees clockwise the pictures must be turned to show faces; 0 for not at all."""
-        needed = max(min(MIN_PICTURES, len(self._pictures)), len(self._pictures) / 2, 1)
+        needed = max(self._at_least, len(self._pictures) / 2)
         confidences = {turn: self._confidences(turn) for turn in TURNS}
         best = max(TURNS, key=lambda turn: sum(confidences[turn]))
         return best if len(confidences[best]) >= needed else 0

@@ -77,7 +77,7 @@ def finding(document: Mapping[str, Any], video: Mapping[str, Any]) -> str:
     }[Verdict(video["verdict"])]
     shown = probability_text(video["probability"], (low, high))
     several = len(video["faces"]) > 1 and video["decided_by"] is not None
-    decided = f" Decided by face {video['decided_by']} of {len(video['faces'])}." if several else ""
+    decided = f" Decided by face {video['decided_by']}, of {len(video['faces'])} faces." if several else ""
     return f"Probability that a face is manipulated: {shown}; {side}.{decided}"
 
 

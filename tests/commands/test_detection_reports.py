@@ -103,7 +103,7 @@ def test_face_that_decided_comes_first(checkpoint, tmp_path, monkeypatch):
     highest = max(judged["faces"], key=lambda face: face["probability"])["track_id"]
     assert judged["decided_by"] == highest
     page = (tmp_path / "page.html").read_text()
-    assert f"Decided by face {highest} of 3." in page
+    assert f"Decided by face {highest}, of 3 faces." in page
     assert re.findall(r'<section id="face-(\d+)"', page)[0] == str(highest)
     captions = re.findall(r"<figcaption>Face (\d+), [\d.]+–", page)
     assert captions[:3] == [str(highest)] * 3

@@ -78,7 +78,7 @@ def test_probability_reads_well_and_never_looks_like_certainty_or_like_a_limit(p
 
 
 def test_finding_names_the_deciding_face_where_there_are_several():
-    assert finding(document(), judged("fake", 0.8, (0.2, 0.8))).endswith("Decided by face 1 of 2.")
+    assert finding(document(), judged("fake", 0.8, (0.2, 0.8))).endswith("Decided by face 1, of 2 faces.")
     assert "Decided" not in finding(document(), judged("fake", 0.8, (0.8,)))
     assert "between 0.35 and 0.69 nothing is claimed" in finding(document(), judged("uncertain", 0.5))
 
