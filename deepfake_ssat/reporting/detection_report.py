@@ -20,12 +20,12 @@ from deepfake_ssat.records import (
     VideoVerdict,
 )
 from deepfake_ssat.reporting.documents import document
-from deepfake_ssat.reporting.tables import NARROWEST_NAME, Table, csv_table, folded, show_tables
+from deepfake_ssat.reporting.tables import Table, csv_table, folded, show_tables
 
 SCHEMA_VERSION = "1.3"
 COLOURS = {Verdict.REAL: "green", Verdict.FAKE: "red", Verdict.UNCERTAIN: "yellow", None: "magenta"}
-FIGURES_WIDTH = 30
-"""Columns of the terminal that probability, counts and gaps take."""
+FIGURES_WIDTH, NARROWEST_PATH = 27, 8
+"""Columns of the terminal: of probability, counts and gaps together; and of paths, at least."""
 CSV_COLUMNS = ("path", "status", "verdict", "probability", "faces", "clips", "warnings")
 COUNTED = (
     *(Verdict.FAKE, Verdict.REAL, Verdict.UNCERTAIN),
@@ -43,7 +43,7 @@ def show(console: Console, verdicts: Sequence[VideoVerdict], *, details: bool = 
 def tables(verdicts: Sequence[VideoVerdict], width: int) -> list[Table]:
     """A row for each video, in colour; paths that are too long for ``width`` columns break between words."""
     said = [_said(verdict) for verdict in verdicts]
-    room = max(width - max(map(len, said), default=0) - FIGURES_WIDTH, NARROWEST_NAME)
+    room = max(width - max(map(len, said), default=0) - FIGURES_WIDTH, NARROWEST_PATH)
     rows = [
         (
             folded(_printable(verdict.path), room),
