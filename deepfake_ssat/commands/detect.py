@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from deepfake_ssat.commands.detection_reports import ReportFolder, is_page, report_video
+from deepfake_ssat.commands.detection_reports import ReportFolder, ReportOptions, is_page, report_video
 from deepfake_ssat.commands.progress import show_progress
 from deepfake_ssat.config.extraction import parse_clips
 from deepfake_ssat.errors import ConfigError, DeepfakeError, OutputError
@@ -21,6 +21,7 @@ from deepfake_ssat.reporting.documents import json_text
 if TYPE_CHECKING:
     from deepfake_ssat.inference.detector import Detector
 
+HEIC_SUFFIXES = {".heic", ".heif"}
 ALL_SCORED, SOME_NOT_SCORED = 0, 3
 
 
@@ -36,11 +37,16 @@ def run(
     report: Path | None = None,
     annotate: Path | None = None,
     backend: str = "torch",
+    note: str = "",
+    rotate: int = 0,
+    details: bool = False,
 ) -> int:
     """Judges files and folders, prints a table, and writes JSON and CSV where asked; ``-`` prints them.
 
     ``report`` is the HTML page of one video (FILE.html), or a folder for pages and their index; ``annotate``
-    a marked copy of one video. ``backend`` is what computes the scores, torch or openvino.
+    a marked copy of one video. ``backend`` is what computes the scores, torch or openvino. ``note`` is free
+    text for JSON and pages, such as a case number. ``rotate`` turns all pictures clockwise by so many
+    degrees, beyond their tags. ``details`` prints each face and all warnings.
 
     Returns 0 when every video was scored, 3 when some were not. Raises DeepfakeError, before the first video
     is judged, for paths, options and checkpoints that cannot be used. An internal error in one video is
@@ -50,7 +56,7 @@ def run(
     videos = list_videos(paths)
     _check_outputs(json_file, csv_file, report, annotate, videos, checkpoint)
     detector = _load(checkpoint, device, threads, backend, decoder=report is not None)
-    judge = _judging(detector, num_clips, report, annotate, len(videos))
+    judge = _judging(detector, report, len(videos), ReportOptions(num_clips, note, annotate, rotate))
     verdicts = []
     # One video needs no bar, and the table on standard output stays alone.
     console = Console(stderr=True, quiet=len(videos) < 2)
@@ -60,9 +66,10 @@ def run(
             advance()
     from deepfake_ssat.inference.description import checkpoint_record, settings_record
 
-    document = results_document(verdicts, checkpoint_record(detector), settings_record(detector, num_clips))
+    records = checkpoint_record(detector), settings_record(detector, num_clips)
+    document = results_document(verdicts, *records, note)
     printed = any(map(is_printed, (json_file, csv_file, report)))
-    show(Console(stderr=printed, highlight=False), verdicts)
+    show(Console(stderr=printed, highlight=False), verdicts, details=details)
     if json_file is not None:
         write_file(json_file, json_text(document))
     if csv_file is not None:
@@ -74,9 +81,11 @@ def run(
 def list_videos(paths: Sequence[Path]) -> list[Path]:
     """The files as given, and the videos in folders at any depth, behind links too, by name, each once.
 
+    Of a folder that holds no video they are the pictures.
+
     A file is taken whatever its name; a missing path, or a folder without a video, raises DeepfakeError.
     """
-    from deepfake_ssat.corpora.files import VIDEO_SUFFIXES, has_suffix, walk
+    from deepfake_ssat.corpora.files import PICTURE_SUFFIXES, VIDEO_SUFFIXES, has_suffix, walk
 
     found: dict[Path, None] = {}
     for path in paths:
@@ -85,27 +94,30 @@ def list_videos(paths: Sequence[Path]) -> list[Path]:
         inside = [path]
         if path.is_dir():
             listed = [folder.path / name for folder in walk(path) for name in folder.files]
-            inside = sorted(file for file in listed if has_suffix(file.name, VIDEO_SUFFIXES))
+            videos, pictures = (
+                sorted(file for file in listed if has_suffix(file.name, suffixes))
+                for suffixes in (VIDEO_SUFFIXES, PICTURE_SUFFIXES | HEIC_SUFFIXES)
+            )
+            # Beside videos lie covers and thumbnails.
+            inside = videos or pictures
         if not inside:
             suffixes = " ".join(sorted(VIDEO_SUFFIXES))
-            raise ConfigError(f"{path} holds no video ({suffixes}); give a file, or a folder that holds some")
+            raise ConfigError(
+                f"{path} holds no video ({suffixes}) and no picture; give a file, or a folder that holds some"
+            )
         found.update(dict.fromkeys(inside))
     return list(found)
 
 
 def _judging(
-    detector: Detector,
-    clips: int | None,
-    report: Path | None,
-    annotate: Path | None,
-    num_videos: int,
+    detector: Detector, report: Path | None, num_videos: int, options: ReportOptions
 ) -> Callable[[Path], VideoVerdict]:
     """How one video is judged: bare, with its page and marked copy, or as one of a folder of pages."""
-    if report is None and annotate is None:
-        return lambda path: detector.detect(path, clips)
+    if report is None and options.annotated is None:
+        return lambda path: detector.detect(path, options.clips, rotate=options.rotate)
     if report is None or is_page(report):
-        return lambda path: report_video(detector, path, clips, report, annotate)
-    return ReportFolder(report, detector, clips, num_videos, annotate).judge
+        return lambda path: report_video(detector, path, report, options).verdict
+    return ReportFolder(report, detector, num_videos, options).judge
 
 
 def _judge(judge: Callable[[Path], VideoVerdict], path: Path, debug: bool) -> VideoVerdict:
@@ -144,6 +156,9 @@ def _check_outputs(
 ) -> None:
     """Refuses, before any work, outputs that could not be written after it or are one of the inputs."""
     inputs = [*videos, checkpoint] if checkpoint else videos
+    page = report if report is not None and is_page(report) else None
+    if report is not None and page is None:
+        make_folder(report, inputs)
     if annotate is not None:
         if len(videos) > 1:
             raise ConfigError(f"--annotate {annotate}: marks one video at a time, {len(videos)} are given")
@@ -151,13 +166,10 @@ def _check_outputs(
 
         check_file(annotate, inputs)
         check_container(annotate)
-    page = report if report is not None and is_page(report) else None
     if page is not None and len(videos) > 1:
         raise ConfigError(
             f"--report {page}: is the page of one video, {len(videos)} are given; give a folder for theirs"
         )
-    if report is not None and page is None:
-        make_folder(report, inputs)
     for path in (json_file, csv_file, page):
         if path is not None:
             check_file(path, inputs, may_print=True)

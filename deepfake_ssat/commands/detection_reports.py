@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,11 @@ from deepfake_ssat.version import __version__
 
 if TYPE_CHECKING:
     from deepfake_ssat.inference.detector import Detector
+    from deepfake_ssat.inference.explanation import Explanation
 
 INDEX = "index.html"
 PAGE_SUFFIXES = {".html", ".htm"}
+THUMBNAIL = ".jpg"
 
 
 def is_page(report: Path) -> bool:
@@ -30,54 +33,58 @@ def is_page(report: Path) -> bool:
     )
 
 
-def report_video(
-    detector: Detector,
-    path: Path,
-    clips: int | None,
-    report: Path | None,
-    annotated: Path | None,
-) -> VideoVerdict:
+@dataclass(frozen=True)
+class ReportOptions:
+    """What pages are to hold."""
+
+    clips: int | None
+    note: str = ""
+    """Free text, such as a case number."""
+    annotated: Path | None = None
+    """The marked copy of one video."""
+    rotate: int = 0
+    """Degrees clockwise, beyond the file's tag."""
+
+
+def report_video(detector: Detector, path: Path, report: Path | None, options: ReportOptions) -> Explanation:
     """Judges one file; writes its page and its marked copy where asked."""
     from deepfake_ssat.inference.description import checkpoint_record, settings_record
     from deepfake_ssat.inference.explanation import EXPLAINED_CLIPS
-    from deepfake_ssat.models.checkpoint import file_hash
     from deepfake_ssat.reporting.annotate import annotate_video
-    from deepfake_ssat.reporting.page import FileFacts, render_report
+    from deepfake_ssat.reporting.full_frames import read_full_frames
+    from deepfake_ssat.reporting.page import render_report
 
-    explanation = detector.explain(path, clips, EXPLAINED_CLIPS if report else 0)
-    if report is not None:
-        document = results_document(
-            [explanation.verdict], checkpoint_record(detector), settings_record(detector, clips)
-        )
-        facts = FileFacts(path.stat().st_size, file_hash(path))
-        command = command_for(path, detector, clips, report)
-        page = render_report(document, explanation, facts, detector.contract, command=command)
-        write_file(report, page)
-    if annotated is not None and explanation.marks:
+    clips, marked = options.clips, options.annotated
+    explanation = detector.explain(path, clips, EXPLAINED_CLIPS if report else 0, rotate=options.rotate)
+    decide = detector.checkpoint.decision.verdict
+    if marked is not None and explanation.marks:
         turn = explanation.verdict.metadata.untagged_turn if explanation.verdict.metadata else 0
-        decide = detector.checkpoint.decision.verdict
-        annotate_video(path, annotated, explanation.marks, decide, turn=turn)
-    return explanation.verdict
+        annotate_video(path, marked, explanation.marks, decide, turn=turn, verdict=explanation.verdict)
+    if report is not None:
+        records = checkpoint_record(detector), settings_record(detector, clips)
+        page = render_report(
+            results_document([explanation.verdict], *records, options.note),
+            explanation,
+            detector.contract,
+            read_full_frames(path, explanation, decide),
+            command=command_for(path, detector, report, options),
+            marked_copy=_beside(marked, report) if marked is not None and explanation.marks else "",
+        )
+        write_file(report, page)
+    return explanation
 
 
 class ReportFolder:
     """Pages and their index; a video that was judged the same way before is not judged again.
 
-    ``annotated`` is the marked copy of a folder's one video, which is always made.
+    The marked copy of a folder's one video is always made.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        detector: Detector,
-        clips: int | None,
-        num_videos: int,
-        annotated: Path | None = None,
-    ):
+    def __init__(self, folder: Path, detector: Detector, num_videos: int, options: ReportOptions):
         self._folder = folder
-        self._detector, self._clips = detector, clips
+        self._detector = detector
         self._num_videos = num_videos
-        self._annotated = annotated
+        self._options = options
         self._rows: list[Any] = []
 
     def judge(self, path: Path) -> VideoVerdict:
@@ -85,22 +92,32 @@ class ReportFolder:
         name = self._page_name(path)
         page, stored = self._folder / f"{name}.html", self._folder / f"{name}.json"
         fingerprint = self._fingerprint(path)
-        record = self._read(stored, fingerprint) if page.is_file() and not self._annotated else None
+        fresh = self._options.annotated is not None or not page.is_file()
+        record = None if fresh else self._read(stored, fingerprint)
         if record is None:
-            verdict = report_video(self._detector, path, self._clips, page, self._annotated)
-            record = video_record(verdict)
+            explanation = report_video(self._detector, path, page, self._options)
+            record = video_record(explanation.verdict)
+            self._write_thumbnail(page.with_suffix(THUMBNAIL), explanation)
             write_file(stored, json.dumps({"fingerprint": fingerprint, "video": record}, indent=1).encode())
-        self.add(record, page.name)
+        self.add(record, page)
         return verdict_from_record(record)
 
-    def add(self, record: dict[str, Any], page: str) -> None:
+    def add(self, record: dict[str, Any], page: Path) -> None:
         """One more row of the index."""
         from deepfake_ssat.reporting.index_page import IndexRow, render_index
 
-        self._rows.append(IndexRow(record, page))
+        thumbnail = page.with_suffix(THUMBNAIL).name if record["faces"] else ""
+        self._rows.append(IndexRow(record, page.name, thumbnail))
         waiting = self._num_videos - len(self._rows)
-        command = f"deepfake-ssat detect ... --report {shlex.quote(str(self._folder))}"
-        write_file(self._folder / INDEX, render_index(self._rows, waiting, command))
+        command = f"deepfake-ssat detect ... --report {shlex.quote(self._folder.name)}"
+        write_file(self._folder / INDEX, render_index(self._rows, waiting, command, self._options.note))
+
+    def _write_thumbnail(self, file: Path, explanation: Explanation) -> None:
+        """The face that the verdict rests on."""
+        from deepfake_ssat.reporting.filmstrips import jpeg, thumbnail
+
+        for face in explanation.verdict.faces_by_suspicion[:1]:
+            write_file(file, jpeg(thumbnail(explanation.faces[face.track_id].highest.pixels)))
 
     def _page_name(self, path: Path) -> str:
         """Readable, and different for files of the same name in different folders."""
@@ -120,7 +137,9 @@ class ReportFolder:
             "modified": facts.st_mtime_ns,
             "checkpoint": self._detector.checkpoint.hash,
             "version": __version__,
-            "settings": settings_record(self._detector, self._clips),
+            "settings": settings_record(self._detector, self._options.clips),
+            "note": self._options.note,
+            "rotate": self._options.rotate,
         }
 
     def _read(self, stored: Path, fingerprint: dict[str, Any]) -> dict[str, Any] | None:
@@ -132,10 +151,18 @@ class ReportFolder:
         return content["video"] if fits else None
 
 
-def command_for(path: Path, detector: Detector, clips: int | None, report: Path) -> str:
-    """What a person types to get the same page."""
-    shown = "all" if clips is None else str(clips)
-    words = ["deepfake-ssat", "detect", str(path), "--checkpoint", str(detector.path), "--clips", shown]
-    backend = detector.scorer.name
-    words += ["--backend", backend] if backend != "torch" else []
-    return shlex.join([*words, "--report", str(report)])
+def command_for(path: Path, detector: Detector, report: Path, options: ReportOptions) -> str:
+    """What a person types beside the file to get the same page; it names no folder of this machine."""
+    words = ["deepfake-ssat", "detect", path.name]
+    words += [] if detector.has_default_weights else ["--checkpoint", detector.path.name]
+    words += ["--clips", "all" if options.clips is None else str(options.clips)]
+    words += ["--backend", detector.scorer.name] if detector.scorer.name != "torch" else []
+    words += ["--rotate", str(options.rotate)] if options.rotate else []
+    words += ["--note", options.note] if options.note else []
+    return shlex.join([*words, "--report", report.name])
+
+
+def _beside(marked: Path, page: Path) -> str:
+    """Where the marked copy lies, seen from the page; empty where it lies outside of the page's folder."""
+    place = os.path.relpath(os.path.realpath(marked), os.path.dirname(os.path.realpath(page)))
+    return "" if is_printed(page) or place.startswith(os.pardir) else place.replace(os.sep, "/")

@@ -46,7 +46,8 @@ def show_progress(
             rate = done / max(now - started, 1e-6)
             shown_rate = f"{rate:.1f}/s" if rate >= 1 else f"{60 * rate:.1f}/min"
             bars.update(bar, advance=count, rate=shown_rate, note=note)
-            if not console.is_terminal and now - shown >= PLAIN_LINE_EVERY_SECONDS:
+            ends = done >= total and shown > started
+            if not console.is_terminal and (ends or now - shown >= PLAIN_LINE_EVERY_SECONDS):
                 shown = now
                 minutes, seconds = divmod(round((total - done) / rate), 60)
                 line = f"{done}/{total} {unit}s, {shown_rate}, ETA {minutes}:{seconds:02d}"

@@ -8,12 +8,15 @@ from typing import Any
 from deepfake_ssat.inference.detector import Detector
 from deepfake_ssat.models.decision import Calibration
 
+PACKAGED = "default weights of deepfake-ssat"
+"""In place of a path: where a machine keeps its packages is nobody's business."""
+
 
 def checkpoint_record(detector: Detector) -> dict[str, Any]:
     """The ``checkpoint`` of the JSON document."""
     checkpoint = detector.checkpoint
     return {
-        "path": str(detector.path),
+        "path": PACKAGED if detector.has_default_weights else str(detector.path),
         "sha256": checkpoint.hash,
         "kind": checkpoint.kind,
         "threshold": checkpoint.decision.threshold,
