@@ -30,10 +30,11 @@ from deepfake_ssat.inference.explain import KeptClips, explanation
 from deepfake_ssat.inference.explanation import EXPLAINED_CLIPS, Explanation
 from deepfake_ssat.inference.verdict import VideoScores, scored_verdict, unscored_verdict
 from deepfake_ssat.models.checkpoint import Checkpoint, load_checkpoint
-from deepfake_ssat.progress import Progress, silent
+from deepfake_ssat.progress import NOT_KNOWN, Progress, silent
 from deepfake_ssat.records import ClipScore, FaceClip, Status, VideoVerdict
 from deepfake_ssat.video import VideoReader, open_video
 from deepfake_ssat.video.frames import FrameReader
+from deepfake_ssat.video.watched import WatchedReader
 
 if TYPE_CHECKING:
     from deepfake_ssat.faces.extract import FaceExtractor
@@ -113,6 +114,7 @@ class Detector:
         *,
         fps: float | None = None,
         seconds: Iterable[float] | None = None,
+        progress: Progress = silent,
     ) -> VideoVerdict: ...
 
     @overload
@@ -141,16 +143,16 @@ class Detector:
         pictures (H, W, 3) one by one, of one size, with their ``fps`` or their times in ``seconds``. One by
         one all of them are looked at, as nobody knows how many will come. A video that cannot be read, shows
         no face or is too short gets that status and no probability. ``on_clip`` sees each clip with its score
-        as it passes; clips are not kept. Raises MissingFileError for a file that is not there, ConfigError
-        for what is not as described.
+        as it passes; clips are not kept. ``progress`` is told of the videos, or of the frames of a single
+        one. Raises MissingFileError for a file that is not there, ConfigError for what is not as described.
         """
         check_clips(clips)
         if fps is not None or seconds is not None:
             frames = partial(FrameReader, video, fps=fps, seconds=seconds)
-            return self._judge_opened(FRAMES, frames, clips, on_clip)
+            return self._judge_opened(FRAMES, frames, clips, on_clip, progress)
         if isinstance(video, (str, os.PathLike)):
             name = existing_file(video, "video")
-            return self._judge_opened(name, partial(open_video, name), clips, on_clip)
+            return self._judge_opened(name, partial(open_video, name), clips, on_clip, progress)
         files = existing_files(video, "video")
         with progress("judging", "video", len(files)) as advance:
             verdicts = []
@@ -160,12 +162,20 @@ class Detector:
         return verdicts
 
     def _judge_opened(
-        self, name: str, opened: Callable[[], VideoReader], clips: int | None, on_clip: OnClip | None
+        self,
+        name: str,
+        opened: Callable[[], VideoReader],
+        clips: int | None,
+        on_clip: OnClip | None,
+        progress: Progress,
     ) -> VideoVerdict:
         """A video that cannot be read is a result."""
         try:
-            with opened() as video:
-                return self.judge(name, video, clips, on_clip)
+            with (
+                opened() as video,
+                progress("judging", "frame", video.metadata.num_frames or NOT_KNOWN) as advance,
+            ):
+                return self.judge(name, WatchedReader(video, advance), clips, on_clip)
         except VideoError as error:
             return unscored_verdict(name, Status.UNREADABLE, [str(error)])
 
@@ -175,6 +185,7 @@ class Detector:
         clips: int | None = 4,
         num_clips: int = EXPLAINED_CLIPS,
         on_clip: OnClip | None = None,
+        progress: Progress = silent,
     ) -> Explanation:
         """Judges one file as ``detect`` does, with heat maps of its ``num_clips`` highest scores.
 
@@ -190,7 +201,7 @@ class Detector:
             if on_clip is not None:
                 on_clip(clip, score)
 
-        verdict = self.detect(name, clips, keep)
+        verdict = self.detect(name, clips, keep, progress=progress)
         return explanation(verdict, kept, self.checkpoint, self.device)
 
     def score(self, pixels: np.ndarray | torch.Tensor) -> np.ndarray:

@@ -14,8 +14,9 @@ from deepfake_ssat.records import ClipScore, FaceVerdict, Status, Verdict, Video
 from deepfake_ssat.reporting.documents import document
 from deepfake_ssat.reporting.tables import Table, csv_table, show_tables
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "1.3"
 COLOURS = {Verdict.REAL: "green", Verdict.FAKE: "red", Verdict.UNCERTAIN: "yellow", None: "magenta"}
+MOST_SHOWN = 1000
 CSV_COLUMNS = ("path", "status", "verdict", "probability", "faces", "clips", "warnings")
 COUNTED = (
     *(Verdict.FAKE, Verdict.REAL, Verdict.UNCERTAIN),
@@ -24,8 +25,14 @@ COUNTED = (
 
 
 def show(console: Console, verdicts: Sequence[VideoVerdict]) -> None:
-    """Prints the table and the lines below it, which are never broken; 80 columns are enough."""
-    show_tables(console, tables(verdicts), [])
+    """Prints the table and the lines below it, which are never broken; 80 columns are enough.
+
+    Of more videos than anybody reads (and a table of tens of thousands takes minutes) only the counts.
+    """
+    if len(verdicts) > MOST_SHOWN:
+        console.print(f"no table of more than {MOST_SHOWN} videos: --json, --csv and --jsonl hold them")
+    else:
+        show_tables(console, tables(verdicts), [])
     for note in notes(verdicts):
         console.print(Text(note), soft_wrap=True)
 
@@ -50,18 +57,39 @@ def tables(verdicts: Sequence[VideoVerdict]) -> list[Table]:
 
 def notes(verdicts: Sequence[VideoVerdict]) -> list[str]:
     """Each face of videos with several, the warnings, and a count such as ``3 videos: 1 fake, 2 real``."""
-    lines = [_printable(line) for verdict in verdicts for line in _details(verdict)]
-    counts = Counter(verdict.verdict or verdict.status for verdict in verdicts)
-    counted = ", ".join(f"{counts[kind]} {kind.value}" for kind in COUNTED if counts[kind])
-    return [*lines, f"{len(verdicts)} video{'s' if len(verdicts) != 1 else ''}: {counted}"]
+    shown = verdicts if len(verdicts) <= MOST_SHOWN else ()
+    lines = [_printable(line) for verdict in shown for line in _details(verdict)]
+    counts = counted(Counter(map(outcome_of, verdicts)))
+    return [*lines, f"{len(verdicts)} video{'s' if len(verdicts) != 1 else ''}: {counts}"]
+
+
+def outcome_of(verdict: VideoVerdict) -> Verdict | Status:
+    """What was found, or why there is no score."""
+    return verdict.verdict or verdict.status
+
+
+def counted(counts: Mapping[Verdict | Status, int]) -> str:
+    """Such as ``1 fake, 2 real``."""
+    return ", ".join(f"{counts[kind]} {kind.value}" for kind in COUNTED if counts[kind])
 
 
 def results_document(
-    verdicts: Sequence[VideoVerdict], checkpoint: Mapping[str, Any], settings: Mapping[str, Any]
+    verdicts: Sequence[VideoVerdict],
+    checkpoint: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    not_judged: int = 0,
 ) -> dict[str, Any]:
-    """What ``detect --json`` writes: schema version, program, checkpoint, settings and videos."""
-    videos = [video_record(verdict) for verdict in verdicts]
-    return document(SCHEMA_VERSION, {"checkpoint": checkpoint, "settings": settings, "videos": videos})
+    """What ``detect --json`` writes: schema version, program, checkpoint, settings and videos.
+
+    ``not_judged`` is how many were asked for and are missing, as the run was interrupted.
+    """
+    content = {
+        "checkpoint": checkpoint,
+        "settings": settings,
+        "not_judged": not_judged,
+        "videos": [video_record(verdict) for verdict in verdicts],
+    }
+    return document(SCHEMA_VERSION, content)
 
 
 def results_csv(verdicts: Sequence[VideoVerdict]) -> bytes:

@@ -108,10 +108,10 @@ def test_internal_error_in_one_video_is_reported_as_its_own(tmp_path, checkpoint
     good, bad = black_video(tmp_path / "good.mp4"), black_video(tmp_path / "bad.mp4")
     detect = Detector.detect
 
-    def sometimes_broken(self, path, *options):
+    def sometimes_broken(self, path, *options, **more):
         if path == bad:
             raise IndexError("list index\nout of range")
-        return detect(self, path, *options)
+        return detect(self, path, *options, **more)
 
     monkeypatch.setattr(Detector, "detect", sometimes_broken)
     out = tmp_path / "out.json"
