@@ -31,6 +31,34 @@ def sigterm_raises() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+class SignalWatch:
+    """Keeps SIGTERM and Ctrl-C until the work stands well; a second Ctrl-C does not wait."""
+
+    def __init__(self) -> None:
+        self.received: KeyboardInterrupt | None = None
+        self._waits = False
+
+    def start(self) -> None:
+        """From now on signals are kept."""
+        if threading.current_thread() is threading.main_thread():
+            self._waits = True
+            signal.signal(signal.SIGTERM, self._keep)
+            signal.signal(signal.SIGINT, self._keep)
+
+    def stop_waiting(self) -> None:
+        """From now on they raise, and so does one that was kept."""
+        self._waits = False
+        if self.received is not None:
+            raise self.received
+
+    def _keep(self, number: int, _: object) -> None:
+        again = self.received is not None
+        if not again:
+            self.received = Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
+        if not self._waits or (again and number == signal.SIGINT):
+            raise self.received
+
+
 def leave_signals_to_parent() -> None:
     """For worker processes: a signal to the whole group is the parent's to answer, which then ends them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -67,7 +67,11 @@ class VerdictLog:
 
     def add(self, verdict: VideoVerdict, failed: bool = False) -> None:
         """One whole line, handed to the system at once; ``failed`` ones are judged again by ``--resume``."""
-        line = {**video_record(verdict), "fingerprint": self._states[verdict.path], "judged_by": self._judged_by}
+        line = {
+            **video_record(verdict),
+            "fingerprint": self._states[verdict.path],
+            "judged_by": self._judged_by,
+        }
         if failed:
             line["failed"] = True
         data = (json.dumps(line, allow_nan=False) + "\n").encode()
@@ -97,7 +101,11 @@ class VerdictLog:
             for line, record in self._records():
                 path = record["path"]
                 if path in self._states:
-                    if record.get("failed") or record["fingerprint"] != self._states[path] or path in self.known:
+                    if (
+                        record.get("failed")
+                        or record["fingerprint"] != self._states[path]
+                        or path in self.known
+                    ):
                         continue
                     self.known[path] = verdict_from_record(record)
                 kept.write(line)
