@@ -25,6 +25,7 @@ from deepfake_ssat.models.decision import Decision, parse_decision
 from deepfake_ssat.models.kinds import KINDS, build_network
 from deepfake_ssat.models.network import Network
 from deepfake_ssat.models.pixels import normalize_pixels
+from deepfake_ssat.models.plausible import implausible
 from deepfake_ssat.models.precision import full_precision
 from deepfake_ssat.models.weight_files import HEADER_KEY
 from deepfake_ssat.outputs import whole_file
@@ -125,6 +126,8 @@ def load_checkpoint(
             f"{path}: its header cannot be understood by this version ({' '.join(str(error).split())}); "
             "it was written by another version, or damaged"
         ) from error
+    if excess := implausible(settings, len(state)):
+        raise CheckpointError(f"{path}: its settings ask for {excess}; the file is damaged or was edited")
     _check_finite(path, state)
     model = _build(path, settings, state).to(device)
     actual = _self_test(model, seed)

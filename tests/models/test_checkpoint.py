@@ -240,3 +240,32 @@ def test_self_test_noise_is_spread_and_depends_on_the_seed_alone():
     assert len(np.unique(noise)) == 256
     assert np.array_equal(noise, noise_pixels(1, (2, 50, 100)))
     assert not np.array_equal(noise, noise_pixels(2, (2, 50, 100)))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "reason"),
+    [
+        ({"encoder": {"width": 32, "depth": 10**12, "heads": 2}}, "encoder.depth 1000000000000, more than"),
+        ({"image_size": 10**6, "patch": 10**5}, r"a clip of 4 × 1000000² × 3 values"),
+        ({"encoder": {"width": 10**9, "depth": 2, "heads": 2}}, r"a table of positions of 32 × 1000000000"),
+        ({"position_grid": [10**4, 10**4, 10**4]}, r"a table of positions of 1000000000000 × "),
+    ],
+)
+def test_header_that_asks_for_more_than_a_machine_has_is_refused(saved, wanted, reason):
+    path = saved[1]
+    rewrite(path, header={"settings": VIDEO.model_dump(mode="json") | wanted})
+    assert reason in refusal(path)
+
+
+def test_tensor_that_claims_terabytes_is_refused(saved):
+    path = saved[1]
+    data = path.read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    name = next(name for name in header if name != "__metadata__")
+    header[name] = {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 2**42]}
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data[8 + size :])
+    assert "is no checkpoint, or is cut off" in refusal(path)
+    path.write_bytes((2**60).to_bytes(8, "little") + data[8:])
+    assert "is no checkpoint, or is cut off" in refusal(path)
