@@ -5,7 +5,10 @@ T frames, H W pixels. Boxes are (x0, y0, x1, y1) in pixels of the displayed (rot
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,35 @@ Box = tuple[float, float, float, float]
 
 REAL, FAKE = 0, 1
 SPLITS = ("train", "val", "test")
+
+
+class Record:
+    """What a caller is handed: its values as they go into JSON, at full precision."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Dicts, lists, text and numbers."""
+        assert is_dataclass(self)
+        return {entry.name: _plain(getattr(self, entry.name)) for entry in fields(self)}
+
+    def to_json(self) -> str:
+        """The same as text; numbers that are not finite become null."""
+        return json.dumps(self.to_dict(), allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Record):
+        return value.to_dict()
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value) if isinstance(value, Path) else value
 
 
 class Word(str, Enum):
@@ -73,7 +105,7 @@ class SourceVideo:
 
 
 @dataclass(frozen=True)
-class VideoMetadata:
+class VideoMetadata(Record):
     """What is known of a video before it is decoded; frames and duration are as its packets say."""
 
     fps: float
@@ -87,6 +119,22 @@ class VideoMetadata:
     duration_seconds: float | None
     untagged_turn: int = 0
     """Degrees of the rotation that no tag of the file asks for: faces were found only so."""
+    is_still: bool = False
+    """A single picture: its rate means nothing."""
+    encoder: str = ""
+    """The program that wrote the file, by the container's own word; empty where it does not say."""
+    created: str = ""
+    """When, by the container's own word: cameras, editors and uploads set it as they like."""
+
+
+@dataclass(frozen=True)
+class FileFacts(Record):
+    """What identifies a judged file."""
+
+    size_bytes: int
+    sha256: str
+    modified: str | None
+    """ISO 8601 in UTC, by the file system; None where that date would be a copy's."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +197,7 @@ class ManifestRow:
 
 
 @dataclass(frozen=True)
-class DroppedVideo:
+class DroppedVideo(Record):
     """A video that gave no clip, and why."""
 
     corpus: str
@@ -165,7 +213,7 @@ class DroppedVideo:
 
 
 @dataclass(frozen=True)
-class ClipScore:
+class ClipScore(Record):
     """The model's answer on one clip."""
 
     track_id: int
@@ -174,9 +222,13 @@ class ClipScore:
     probability: float
     """Of fake, in [0, 1]."""
 
+    def __repr__(self) -> str:
+        span = f"{self.start_seconds:.2f}-{self.end_seconds:.2f} s"
+        return f"ClipScore(face {self.track_id}, {span}: {self.probability:.3f})"
+
 
 @dataclass(frozen=True)
-class FaceVerdict:
+class FaceVerdict(Record):
     """One face of one video."""
 
     track_id: int
@@ -187,9 +239,12 @@ class FaceVerdict:
     probability: float
     num_clips: int
 
+    def __repr__(self) -> str:
+        return f"FaceVerdict(face {self.track_id}: {self.probability:.3f}, {self.num_clips} clips)"
+
 
 @dataclass(frozen=True)
-class VideoVerdict:
+class VideoVerdict(Record):
     """What is found of one video, from detector to page; the probability is None unless it was scored."""
 
     path: str
@@ -201,7 +256,24 @@ class VideoVerdict:
     faces: tuple[FaceVerdict, ...] = ()
     clips: tuple[ClipScore, ...] = ()
     warnings: tuple[str, ...] = ()
-    metadata: VideoMetadata | None = field(default=None)
+    metadata: VideoMetadata | None = None
+    decided_by: int | None = None
+    """The track whose probability is the video's; None unscored, and where the rule takes all faces."""
+    file: FileFacts | None = None
+    """None for frames from memory, and for a file that may not be read."""
+    judged_at: str = field(default="", compare=False)
+    """ISO 8601 in UTC; empty for scores of stored clips."""
+
+    def __repr__(self) -> str:
+        said = f"{self.status}" if self.probability is None else f"{self.verdict} {self.probability:.3f}"
+        return f"VideoVerdict({self.path!r}: {said}, {len(self.faces)} faces, {len(self.clips)} clips)"
+
+    @property
+    def faces_by_suspicion(self) -> list[FaceVerdict]:
+        """The face that decided, then the highest probabilities; of equal ones the earlier track."""
+        return sorted(
+            self.faces, key=lambda face: (face.track_id != self.decided_by, -face.probability, face.track_id)
+        )
 
     def __post_init__(self) -> None:
         if (self.probability is None) == (self.status is Status.SCORED):
@@ -209,7 +281,7 @@ class VideoVerdict:
 
 
 @dataclass(frozen=True)
-class EvaluatedVideo:
+class EvaluatedVideo(Record):
     """What a manifest says of a video, and the verdict on all its stored clips."""
 
     corpus: str
@@ -245,7 +317,7 @@ class EvaluatedVideo:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Estimate(Record):
     """A metric with its 95 % interval; what is missing is None, and the note says why."""
 
     value: float | None
@@ -255,7 +327,7 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class EvalGroup:
+class EvalGroup(Record):
     """Metrics over some of the videos: all, those of a corpus and compression, or one manipulation's."""
 
     corpus: str
@@ -273,7 +345,7 @@ class EvalGroup:
 
 
 @dataclass(frozen=True)
-class EvalReport:
+class EvalReport(Record):
     """What ``evaluate`` found, and everything needed to find it again."""
 
     provenance: dict[str, Any]
@@ -291,3 +363,8 @@ class EvalReport:
     warnings: tuple[str, ...]
     reused: int = 0
     """Clips (or frames) that an interrupted run had scored before; no result depends on it."""
+
+    def __repr__(self) -> str:
+        everything = self.groups[0]
+        counts = f"{everything.num_real} genuine and {everything.num_fake} manipulated videos"
+        return f"EvalReport({counts}, {len(self.dropped)} dropped, {len(self.warnings)} warnings)"

@@ -24,8 +24,8 @@ from deepfake_ssat.clips.stills import still_clip
 from deepfake_ssat.config import ExtractionSettings, PseudoFakeSettings
 from deepfake_ssat.corpora.files import is_picture
 from deepfake_ssat.errors import DeepfakeError
-from deepfake_ssat.extraction.video import of_one_frame
 from deepfake_ssat.faces.extract import FaceExtractor
+from deepfake_ssat.faces.stills import of_one_frame
 from deepfake_ssat.manifest import CONTRACT_FILE, load_manifest
 from deepfake_ssat.outputs import write_file
 from deepfake_ssat.records import REAL

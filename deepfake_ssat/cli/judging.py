@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from deepfake_ssat.cli.shared import Backend, Device, ExportFormat, Order, one_line_errors
+from deepfake_ssat.cli.shared import Backend, Device, ExportFormat, Order, Turn, one_line_errors
 
 
 def detect(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Videos, or folders with videos at any depth.")
+        list[Path],
+        typer.Argument(metavar="PATH...", help="Videos or pictures, or folders of them at any depth."),
     ],
     checkpoint: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Trained weights; without it the default ones.")
@@ -58,11 +59,20 @@ def detect(
         Path | None, typer.Option(metavar="FILE", help="Write a copy of the one video with faces marked.")
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No table and no progress.")] = False,
+    note: Annotated[
+        str, typer.Option(metavar="TEXT", help="A case note for pages and JSON, such as a number.")
+    ] = "",
+    rotate: Annotated[
+        Turn, typer.Option(help="Turn the pictures clockwise; without it, only where no face is upright.")
+    ] = Turn.none,
+    details: Annotated[
+        bool, typer.Option("--details", help="Print each face and every warning below the table.")
+    ] = False,
     debug: Annotated[
         bool, typer.Option("--debug", help="Stop with a traceback at an internal error in a video.")
     ] = False,
 ) -> None:
-    """Judge videos: is a face in them manipulated?
+    """Judge videos and pictures: is a face in them manipulated?
 
     Exit codes: 0 every video was scored; 3 some were not (no face, too short, unreadable: the table says
     which); 2 the command cannot run as given, or nothing to judge was found; 130 interrupted, 143 terminated
@@ -92,6 +102,9 @@ def detect(
                 workers=workers,
                 order=order.value,
                 quiet=quiet,
+                note=note,
+                rotate=int(rotate.value),
+                details=details,
             )
         )
 

@@ -72,6 +72,15 @@ class Backend(str, Enum):
     openvino = "openvino"
 
 
+class Turn(str, Enum):
+    """Degrees, clockwise."""
+
+    none = "0"
+    right = "90"
+    half = "180"
+    left = "270"
+
+
 class ExportFormat(str, Enum):
     """What other programs read."""
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from deepfake_ssat.commands.detection_reports import ReportIndex, is_page, write_marked_copy
+from deepfake_ssat.commands.detection_reports import ReportIndex, ReportOptions, is_page, write_marked_copy
 from deepfake_ssat.commands.judging import Judged, Judging, Results, judge_in_processes
 from deepfake_ssat.commands.progress import console_progress
 from deepfake_ssat.commands.verdict_log import VerdictLog, file_state
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from deepfake_ssat.inference.detector import Detector
     from deepfake_ssat.inference.explanation import Explanation
 
+HEIC_SUFFIXES = {".heic", ".heif"}
 ALL_SCORED, SOME_NOT_SCORED = 0, 3
 
 
@@ -76,19 +77,25 @@ def run(
     workers: int | None = None,
     order: str = "name",
     quiet: bool = False,
+    note: str = "",
+    rotate: int = 0,
+    details: bool = False,
 ) -> int:
     """Judges files and folders, prints a table, and writes what is asked for; ``-`` prints it.
 
     ``backend`` is what computes the scores, torch or openvino. ``workers`` judge in processes of their own;
     ``resume`` goes on with ``jsonl_file``; ``order`` is by name or the newest first. A run that is
-    interrupted writes what has been judged.
+    interrupted writes what has been judged. ``note`` is free text for JSON and pages, such as a case number.
+    ``rotate`` turns all pictures clockwise by so many degrees, beyond their tags. ``details`` prints each
+    face and all warnings.
 
     Returns 0 when every video was scored, 3 when some were not. Raises DeepfakeError, before the first video
     is judged, for paths, options and checkpoints that cannot be used. An internal error in one video is
     reported as that video's, unless ``debug`` lets it through.
     """
     outputs = Outputs(json_file, csv_file, jsonl_file, report, annotate)
-    judging = Judging(checkpoint, parse_clips(clips), device, threads, backend, report, debug)
+    options = ReportOptions(parse_clips(clips), note, annotate, rotate)
+    judging = Judging(options, checkpoint, device, threads, backend, report, debug)
     videos = list_videos(paths)
     _check_outputs(outputs, videos, checkpoint)
     _check_options(outputs, resume, workers, debug)
@@ -100,14 +107,20 @@ def run(
     detector = judging.load()
     explained: list[Explanation] = []
     judged = _judged(judging, detector, progress, explained.append if annotate else None, workers)
-    with _open_log(outputs.jsonl, videos, detector, judging.clips, resume) as log:
+    with _open_log(outputs.jsonl, videos, detector, options, resume) as log:
         results = Results(videos, log.known if log else {})
         try:
-            _collect(judged, results, log, outputs, progress if len(videos) > 1 else silent)
+            _collect(
+                judged,
+                results,
+                log,
+                _index(outputs, len(videos), note),
+                progress if len(videos) > 1 else silent,
+            )
         finally:
-            _write(outputs, results, detector, judging.clips)
+            _write(outputs, results, detector, options)
             if judged_so_far := results.in_order():
-                show(console, judged_so_far)
+                show(console, judged_so_far, details=details)
             for line in results.account():
                 console.print(line)
     if annotate is not None and explained:
@@ -137,11 +150,10 @@ def _collect(
     judged: Callable[[Sequence[Path]], Iterator[Judged]],
     results: Results,
     log: VerdictLog | None,
-    outputs: Outputs,
+    index: ReportIndex | None,
     progress: Progress,
 ) -> None:
     """Judges what is not known, and hands each verdict on as it comes."""
-    index = ReportIndex(outputs.pages, len(results.videos)) if outputs.pages else None
     # In a folder of pages the known ones have theirs already, and are listed in the index again.
     videos = list(results.videos) if index else results.waiting()
     with progress("judging", "video", len(videos)) as advance:
@@ -158,7 +170,12 @@ def _collect(
                 index.write()
 
 
-def _write(outputs: Outputs, results: Results, detector: Detector, clips: int | None) -> None:
+def _index(outputs: Outputs, num_videos: int, note: str) -> ReportIndex | None:
+    """Of a folder of pages."""
+    return ReportIndex(outputs.pages, num_videos, note) if outputs.pages else None
+
+
+def _write(outputs: Outputs, results: Results, detector: Detector, options: ReportOptions) -> None:
     """The documents of what has been judged."""
     from deepfake_ssat.inference.description import checkpoint_record, settings_record
 
@@ -167,7 +184,8 @@ def _write(outputs: Outputs, results: Results, detector: Detector, clips: int | 
         document = results_document(
             verdicts,
             checkpoint_record(detector),
-            settings_record(detector, clips),
+            settings_record(detector, options.clips),
+            options.note,
             not_judged=len(results.videos) - len(verdicts),
         )
         write_file(outputs.json, json_text(document))
@@ -176,19 +194,22 @@ def _write(outputs: Outputs, results: Results, detector: Detector, clips: int | 
 
 
 def _open_log(
-    file: Path | None, videos: Sequence[Path], detector: Detector, clips: int | None, resume: bool
+    file: Path | None, videos: Sequence[Path], detector: Detector, options: ReportOptions, resume: bool
 ) -> AbstractContextManager[VerdictLog | None]:
     from deepfake_ssat.inference.description import judged_by
 
-    return VerdictLog(file, videos, judged_by(detector, clips), resume) if file else nullcontext()
+    basis = judged_by(detector, options.clips, options.rotate)
+    return VerdictLog(file, videos, basis, resume) if file else nullcontext()
 
 
 def list_videos(paths: Sequence[Path]) -> list[Path]:
     """The files as given, and the videos in folders at any depth, behind links too, by name, each once.
 
+    Of a folder that holds no video they are the pictures.
+
     A file is taken whatever its name; a missing path, or a folder without a video, raises DeepfakeError.
     """
-    from deepfake_ssat.corpora.files import VIDEO_SUFFIXES, has_suffix, walk
+    from deepfake_ssat.corpora.files import PICTURE_SUFFIXES, VIDEO_SUFFIXES, has_suffix, walk
 
     found: dict[Path, None] = {}
     for path in paths:
@@ -197,10 +218,17 @@ def list_videos(paths: Sequence[Path]) -> list[Path]:
         inside = [path]
         if path.is_dir():
             listed = [folder.path / name for folder in walk(path) for name in folder.files]
-            inside = sorted(file for file in listed if has_suffix(file.name, VIDEO_SUFFIXES))
+            videos, pictures = (
+                sorted(file for file in listed if has_suffix(file.name, suffixes))
+                for suffixes in (VIDEO_SUFFIXES, PICTURE_SUFFIXES | HEIC_SUFFIXES)
+            )
+            # Beside videos lie covers and thumbnails.
+            inside = videos or pictures
         if not inside:
             suffixes = " ".join(sorted(VIDEO_SUFFIXES))
-            raise ConfigError(f"{path} holds no video ({suffixes}); give a file, or a folder that holds some")
+            raise ConfigError(
+                f"{path} holds no video ({suffixes}) and no picture; give a file, or a folder that holds some"
+            )
         found.update(dict.fromkeys(inside))
     return list(found)
 
@@ -224,6 +252,8 @@ def _check_options(outputs: Outputs, resume: bool, workers: int | None, debug: b
 def _check_outputs(outputs: Outputs, videos: Sequence[Path], checkpoint: Path | None) -> None:
     """Refuses, before any work, outputs that could not be written after it or are one of the inputs."""
     inputs = [*videos, checkpoint] if checkpoint else videos
+    if outputs.pages is not None:
+        make_folder(outputs.pages, inputs)
     if outputs.annotated is not None:
         if len(videos) > 1:
             raise ConfigError(
@@ -238,8 +268,6 @@ def _check_outputs(outputs: Outputs, videos: Sequence[Path], checkpoint: Path | 
             f"--report {outputs.page}: is the page of one video, {len(videos)} are given; give a folder for "
             "theirs"
         )
-    if outputs.pages is not None:
-        make_folder(outputs.pages, inputs)
     for path in (outputs.json, outputs.csv, outputs.jsonl, outputs.page):
         if path is not None:
             check_file(path, inputs, may_print=True)

@@ -8,6 +8,7 @@ import os
 import shlex
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ INDEX = "index.html"
 INDEX_EVERY_SECONDS = 10.0
 """Of tens of thousands of rows it takes a second to write."""
 PAGE_SUFFIXES = {".html", ".htm"}
+THUMBNAIL = ".jpg"
 
 
 def is_page(report: Path) -> bool:
@@ -35,32 +37,47 @@ def is_page(report: Path) -> bool:
     )
 
 
+@dataclass(frozen=True)
+class ReportOptions:
+    """What pages are to hold."""
+
+    clips: int | None
+    note: str = ""
+    """Free text, such as a case number."""
+    annotated: Path | None = None
+    """The marked copy of one video."""
+    rotate: int = 0
+    """Degrees clockwise, beyond the file's tag."""
+
+
 def report_video(
     detector: Detector,
     path: Path,
-    clips: int | None,
     report: Path | None,
+    options: ReportOptions,
     progress: Progress = silent,
-    keep: Callable[[Explanation], None] | None = None,
-) -> VideoVerdict:
-    """Judges one file, and writes its page where asked; ``keep`` sees what a marked copy is made from."""
+) -> Explanation:
+    """Judges one file, and writes its page where asked; the marked copy that it names may follow later."""
     from deepfake_ssat.inference.description import checkpoint_record, settings_record
     from deepfake_ssat.inference.explanation import EXPLAINED_CLIPS
-    from deepfake_ssat.models.checkpoint import file_hash
-    from deepfake_ssat.reporting.page import FileFacts, render_report
+    from deepfake_ssat.reporting.full_frames import read_full_frames
+    from deepfake_ssat.reporting.page import render_report
 
-    explanation = detector.explain(path, clips, EXPLAINED_CLIPS if report else 0, progress=progress)
+    clips, marked = options.clips, options.annotated
+    explained = EXPLAINED_CLIPS if report else 0
+    explanation = detector.explain(path, clips, explained, rotate=options.rotate, progress=progress)
     if report is not None:
-        document = results_document(
-            [explanation.verdict], checkpoint_record(detector), settings_record(detector, clips)
+        records = checkpoint_record(detector), settings_record(detector, clips)
+        page = render_report(
+            results_document([explanation.verdict], *records, options.note),
+            explanation,
+            detector.contract,
+            read_full_frames(path, explanation, detector.checkpoint.decision.verdict),
+            command=command_for(path, detector, report, options),
+            marked_copy=_beside(marked, report) if marked is not None and explanation.marks else "",
         )
-        facts = FileFacts(path.stat().st_size, file_hash(path))
-        command = command_for(path, detector, clips, report)
-        page = render_report(document, explanation, facts, detector.contract, command=command)
         write_file(report, page)
-    if keep is not None:
-        keep(explanation)
-    return explanation.verdict
+    return explanation
 
 
 def write_marked_copy(
@@ -81,25 +98,27 @@ def write_marked_copy(
             detector.checkpoint.decision.verdict,
             on_progress=lambda _: advance(),
             turn=verdict.metadata.untagged_turn,
+            verdict=verdict,
         )
 
 
 class ReportFolder:
     """A folder of pages; a video that was judged the same way before is not judged again.
 
-    Where somebody keeps the explanation, of a folder's one video, it is always made.
+    Where there is to be a marked copy, of a folder's one video, it is always judged.
     """
 
     def __init__(
         self,
         folder: Path,
         detector: Detector,
-        clips: int | None,
+        options: ReportOptions,
         progress: Progress = silent,
         keep: Callable[[Explanation], None] | None = None,
     ):
         self._folder = folder
-        self._detector, self._clips = detector, clips
+        self._detector = detector
+        self._options = options
         self._progress, self._keep = progress, keep
 
     def judge(self, path: Path) -> VideoVerdict:
@@ -107,15 +126,26 @@ class ReportFolder:
         page = self._folder / page_name(path)
         stored = page.with_suffix(".json")
         fingerprint = self._fingerprint(path)
-        record = self._read(stored, fingerprint) if page.is_file() and self._keep is None else None
+        fresh = self._options.annotated is not None or not page.is_file()
+        record = None if fresh else self._read(stored, fingerprint)
         if record is None:
-            verdict = report_video(self._detector, path, self._clips, page, self._progress, self._keep)
-            record = video_record(verdict)
+            explanation = report_video(self._detector, path, page, self._options, self._progress)
+            record = video_record(explanation.verdict)
+            self._write_thumbnail(page.with_suffix(THUMBNAIL), explanation)
             write_file(stored, json.dumps({"fingerprint": fingerprint, "video": record}, indent=1).encode())
+            if self._keep is not None:
+                self._keep(explanation)
         return verdict_from_record(record)
 
+    def _write_thumbnail(self, file: Path, explanation: Explanation) -> None:
+        """The face that the verdict rests on."""
+        from deepfake_ssat.reporting.filmstrips import jpeg, thumbnail
+
+        for face in explanation.verdict.faces_by_suspicion[:1]:
+            write_file(file, jpeg(thumbnail(explanation.faces[face.track_id].highest.pixels)))
+
     def _fingerprint(self, path: Path) -> dict[str, Any]:
-        """What a stored verdict rests on: file, weights, program and what else a score depends on."""
+        """What a stored verdict and its page rest on: file, weights, program, settings and note."""
         from deepfake_ssat.inference.arguments import existing_file
         from deepfake_ssat.inference.description import judged_by
 
@@ -124,7 +154,8 @@ class ReportFolder:
             "path": str(path),
             "size": facts.st_size,
             "modified": facts.st_mtime_ns,
-            **judged_by(self._detector, self._clips),
+            **judged_by(self._detector, self._options.clips, self._options.rotate),
+            "note": self._options.note,
         }
 
     def _read(self, stored: Path, fingerprint: dict[str, Any]) -> dict[str, Any] | None:
@@ -139,8 +170,9 @@ class ReportFolder:
 class ReportIndex:
     """The index of a folder of pages, brought up to date now and then while they come."""
 
-    def __init__(self, folder: Path, num_videos: int):
+    def __init__(self, folder: Path, num_videos: int, note: str):
         self._folder = folder
+        self._note = note
         self._num_videos = num_videos
         self._rows: list[Any] = []
         self._written = 0.0
@@ -151,7 +183,8 @@ class ReportIndex:
 
         page = page_name(Path(verdict.path))
         if (self._folder / page).is_file():
-            self._rows.append(IndexRow(video_record(verdict), page))
+            thumbnail = Path(page).with_suffix(THUMBNAIL).name if verdict.faces else ""
+            self._rows.append(IndexRow(video_record(verdict), page, thumbnail))
         if time.monotonic() - self._written > INDEX_EVERY_SECONDS:
             self.write()
 
@@ -160,8 +193,8 @@ class ReportIndex:
         from deepfake_ssat.reporting.index_page import render_index
 
         waiting = self._num_videos - len(self._rows)
-        command = f"deepfake-ssat detect ... --report {shlex.quote(str(self._folder))}"
-        write_file(self._folder / INDEX, render_index(self._rows, waiting, command))
+        command = f"deepfake-ssat detect ... --report {shlex.quote(self._folder.name)}"
+        write_file(self._folder / INDEX, render_index(self._rows, waiting, command, self._note))
         self._written = time.monotonic()
 
 
@@ -172,10 +205,18 @@ def page_name(path: Path) -> str:
     return f"{readable}_{digest}.html"
 
 
-def command_for(path: Path, detector: Detector, clips: int | None, report: Path) -> str:
-    """What a person types to get the same page."""
-    shown = "all" if clips is None else str(clips)
-    words = ["deepfake-ssat", "detect", str(path), "--checkpoint", str(detector.path), "--clips", shown]
-    backend = detector.scorer.name
-    words += ["--backend", backend] if backend != "torch" else []
-    return shlex.join([*words, "--report", str(report)])
+def command_for(path: Path, detector: Detector, report: Path, options: ReportOptions) -> str:
+    """What a person types beside the file to get the same page; it names no folder of this machine."""
+    words = ["deepfake-ssat", "detect", path.name]
+    words += [] if detector.has_default_weights else ["--checkpoint", detector.path.name]
+    words += ["--clips", "all" if options.clips is None else str(options.clips)]
+    words += ["--backend", detector.scorer.name] if detector.scorer.name != "torch" else []
+    words += ["--rotate", str(options.rotate)] if options.rotate else []
+    words += ["--note", options.note] if options.note else []
+    return shlex.join([*words, "--report", report.name])
+
+
+def _beside(marked: Path, page: Path) -> str:
+    """Where the marked copy lies, seen from the page; empty where it lies outside of the page's folder."""
+    place = os.path.relpath(os.path.realpath(marked), os.path.dirname(os.path.realpath(page)))
+    return "" if is_printed(page) or place.startswith(os.pardir) else place.replace(os.sep, "/")

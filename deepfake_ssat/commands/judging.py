@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepfake_ssat.commands.detection_reports import ReportFolder, is_page, report_video
+from deepfake_ssat.commands.detection_reports import ReportFolder, ReportOptions, is_page, report_video
 from deepfake_ssat.errors import DeepfakeError, OutputError
 from deepfake_ssat.pool import map_in_processes
 from deepfake_ssat.progress import Progress, silent
@@ -88,8 +88,8 @@ class Results:
 class Judging:
     """What a command was asked to do to every video; calling it in a worker process gives the judge."""
 
+    options: ReportOptions
     checkpoint: Path | None = None
-    clips: int | None = 4
     device: str = "auto"
     threads: int | None = None
     backend: str = "torch"
@@ -144,11 +144,19 @@ class Judging:
         self, detector: Detector, progress: Progress, keep: Callable[[Explanation], None] | None
     ) -> Judge:
         """Bare, with its page, or as one of a folder of pages."""
+        options = self.options
         if self.report is None and keep is None:
-            return lambda path: detector.detect(path, self.clips, progress=progress)
-        if self.report is None or is_page(self.report):
-            return lambda path: report_video(detector, path, self.clips, self.report, progress, keep)
-        return ReportFolder(self.report, detector, self.clips, progress, keep).judge
+            return lambda path: detector.detect(path, options.clips, rotate=options.rotate, progress=progress)
+        if self.report is not None and not is_page(self.report):
+            return ReportFolder(self.report, detector, options, progress, keep).judge
+
+        def judge(path: Path) -> VideoVerdict:
+            explanation = report_video(detector, path, self.report, options, progress)
+            if keep is not None:
+                keep(explanation)
+            return explanation.verdict
+
+        return judge
 
 
 def judge_in_processes(

@@ -47,7 +47,8 @@ def show_progress(
             rate = done / max(now - started, 1e-6)
             shown_rate = f"{rate:.1f}/s" if rate >= 1 else f"{60 * rate:.1f}/min"
             bars.update(bar, advance=count, rate=shown_rate, note=note)
-            if not console.is_terminal and now - shown >= PLAIN_LINE_EVERY_SECONDS:
+            ends = shown > started and NOT_KNOWN < total <= done
+            if not console.is_terminal and (ends or now - shown >= PLAIN_LINE_EVERY_SECONDS):
                 shown = now
                 line = f"{done} {unit}s, {shown_rate}"
                 if total != NOT_KNOWN:

@@ -18,6 +18,7 @@ from deepfake_ssat.corpora.files import is_picture
 from deepfake_ssat.errors import ManifestError, VideoError
 from deepfake_ssat.extraction.journal import ClipFile, Extraction
 from deepfake_ssat.extraction.masks import TrackPlaces, find_changed
+from deepfake_ssat.faces.stills import of_one_frame
 from deepfake_ssat.records import FaceClip, Status
 from deepfake_ssat.video import VideoReader
 from deepfake_ssat.video.frame_folder import open_video_or_frames
@@ -71,11 +72,6 @@ class PrepareExtraction:
             return extract_video(task, of_videos, self.settings, self.clips)
 
         return extract
-
-
-def of_one_frame(settings: ExtractionSettings) -> ExtractionSettings:
-    """The same crops of a still picture, whose clip has one frame whatever the contract says."""
-    return settings.model_copy(update={"frames": 1, "frame_stride": 1})
 
 
 def extract_video(

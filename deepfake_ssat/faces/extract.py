@@ -62,17 +62,19 @@ class FaceExtraction:
         self._begin()
 
     def _begin(self) -> None:
-        self._scanner = FaceScanner(self._settings, self._detector)
+        is_still = self._reader.metadata.is_still
+        self._scanner = FaceScanner(self._settings, self._detector, is_still=is_still)
         self._assembler = ClipAssembler(self._settings)
         self._starts: list[int] | None = None
 
     def __iter__(self) -> Iterator[FaceClip]:
         """Each clip as soon as its frames were read; read them to the end before asking for the status.
 
-        A video that gives none, but whose frames show faces when they are turned, is read again turned.
+        A video that gives none, but whose frames show faces when they are turned, is read again turned;
+        one that the caller turned stays as it is.
         """
         yield from self._clips()
-        if self.num_clips == 0:
+        if self.num_clips == 0 and not self._reader.metadata.untagged_turn:
             self._turn = self._scanner.find_turn()
         if self._turn:
             self._reader.turn(self._turn)

@@ -18,7 +18,7 @@ from deepfake_ssat.faces.crops import LooseCrop, crop_square, cut_loosely
 from deepfake_ssat.faces.mtcnn import FaceDetector
 from deepfake_ssat.faces.shots import SUSPICIOUS, difference, find_cuts, thumbnail
 from deepfake_ssat.faces.tracks import FORGET_FRAMES, Tracker
-from deepfake_ssat.faces.turning import TurnFinder
+from deepfake_ssat.faces.turning import MIN_PICTURES, TurnFinder
 from deepfake_ssat.records import FaceDetection
 from deepfake_ssat.video import VideoFrame
 
@@ -59,13 +59,17 @@ class _Seen:
 class FaceScanner:
     """Faces of one video; tracks go on from stretch to stretch."""
 
-    def __init__(self, settings: ExtractionSettings, detector: FaceDetector):
+    def __init__(self, settings: ExtractionSettings, detector: FaceDetector, *, is_still: bool = False):
+        """A still is one picture: if that shows a face turned, it is turned."""
         self._settings = settings
         self._detector = detector
         self._tracker = Tracker()
         self._pixel_size = 1.0
         """Frame pixels per pixel of the searched picture."""
-        self._turns = TurnFinder(lambda picture: self._usable(self._detector.detect([picture])[0]))
+        self._turns = TurnFinder(
+            lambda picture: self._usable(self._detector.detect([picture])[0]),
+            at_least=1 if is_still else MIN_PICTURES,
+        )
 
     def find_turn(self) -> int:
         """Degrees clockwise by which frames without a face must be turned to show one; 0 if none helps."""

@@ -19,8 +19,11 @@ MIN_PICTURES = 2
 class TurnFinder:
     """Collects searched pictures without a face; afterwards, tries them the other three ways."""
 
-    def __init__(self, detect: Callable[[np.ndarray], list[FaceDetection]]) -> None:
+    def __init__(
+        self, detect: Callable[[np.ndarray], list[FaceDetection]], at_least: int = MIN_PICTURES
+    ) -> None:
         """``detect`` finds the faces in one picture that are good enough to be used."""
+        self._at_least = at_least
         self._detect = detect
         self._pictures: list[np.ndarray] = []
         self._count = 0
@@ -37,7 +40,7 @@ class TurnFinder:
 
     def find(self) -> int:
         """By how many degrees clockwise the pictures must be turned to show faces; 0 for not at all."""
-        needed = max(MIN_PICTURES, len(self._pictures) / 2)
+        needed = max(self._at_least, len(self._pictures) / 2)
         confidences = {turn: self._confidences(turn) for turn in TURNS}
         best = max(TURNS, key=lambda turn: sum(confidences[turn]))
         return best if len(confidences[best]) >= needed else 0

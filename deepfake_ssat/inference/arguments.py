@@ -16,6 +16,9 @@ import torch
 from deepfake_ssat.config import NetworkSettings
 from deepfake_ssat.errors import ConfigError, MissingFileError
 
+TURNS = (0, 90, 180, 270)
+"""Degrees, clockwise."""
+
 
 def path_text(value: Any, what: str) -> str:
     """The path as text; raises ConfigError for anything that is none."""
@@ -52,6 +55,12 @@ def check_num_clips(num_clips: Any) -> None:
     """Raises ConfigError unless it is a number from 0."""
     if not _is_whole(num_clips, at_least=0):
         raise ConfigError(f"num_clips is {num_clips!r}; give the number of clips to explain, from 0")
+
+
+def check_rotate(degrees: Any) -> None:
+    """Raises ConfigError unless it is a turn by quarters."""
+    if not _is_whole(degrees, at_least=0) or degrees not in TURNS:
+        raise ConfigError(f"rotate is {degrees!r}; give 0, 90, 180 or 270, clockwise")
 
 
 def check_pixels(pixels: Any, settings: NetworkSettings) -> None:

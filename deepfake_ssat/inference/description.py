@@ -9,12 +9,15 @@ from deepfake_ssat.inference.detector import Detector
 from deepfake_ssat.models.decision import Calibration
 from deepfake_ssat.version import __version__
 
+PACKAGED = "default weights of deepfake-ssat"
+"""In place of a path: where a machine keeps its packages is nobody's business."""
+
 
 def checkpoint_record(detector: Detector) -> dict[str, Any]:
     """The ``checkpoint`` of the JSON document."""
     checkpoint = detector.checkpoint
     return {
-        "path": str(detector.path),
+        "path": PACKAGED if detector.has_default_weights else str(detector.path),
         "sha256": checkpoint.hash,
         "kind": checkpoint.kind,
         "threshold": checkpoint.decision.threshold,
@@ -44,10 +47,11 @@ def settings_record(detector: Detector, clips: int | None) -> dict[str, Any]:
     }
 
 
-def judged_by(detector: Detector, clips: int | None) -> dict[str, Any]:
-    """What a stored verdict rests on besides its file: weights, program and settings."""
+def judged_by(detector: Detector, clips: int | None, rotate: int) -> dict[str, Any]:
+    """What a stored verdict rests on besides its file: weights, program, settings and the turn asked for."""
     return {
         "checkpoint": detector.checkpoint.hash,
         "version": __version__,
         "settings": settings_record(detector, clips),
+        "rotate": rotate,
     }

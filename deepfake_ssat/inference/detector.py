@@ -6,7 +6,9 @@ B batch, C channels, T frames, H W pixels.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -16,10 +18,12 @@ import torch
 
 from deepfake_ssat.clips.resize import resize_clip
 from deepfake_ssat.errors import CheckpointError, VideoError
+from deepfake_ssat.faces.stills import held, of_one_frame
 from deepfake_ssat.inference.arguments import (
     check_clips,
     check_num_clips,
     check_pixels,
+    check_rotate,
     checkpoint_path,
     existing_file,
     existing_files,
@@ -28,12 +32,15 @@ from deepfake_ssat.inference.backends import ClipScorer, make_scorer
 from deepfake_ssat.inference.device import resolve_device
 from deepfake_ssat.inference.explain import KeptClips, explanation
 from deepfake_ssat.inference.explanation import EXPLAINED_CLIPS, Explanation
+from deepfake_ssat.inference.file_facts import file_facts, in_utc
+from deepfake_ssat.inference.still_error import still_warning
 from deepfake_ssat.inference.verdict import VideoScores, scored_verdict, unscored_verdict
 from deepfake_ssat.models.checkpoint import Checkpoint, load_checkpoint
 from deepfake_ssat.progress import NOT_KNOWN, Progress, silent
 from deepfake_ssat.records import ClipScore, FaceClip, Status, VideoVerdict
-from deepfake_ssat.video import VideoReader, open_video
+from deepfake_ssat.video import VideoReader
 from deepfake_ssat.video.frames import FrameReader
+from deepfake_ssat.video.reader import open_video_or_picture
 from deepfake_ssat.video.watched import WatchedReader
 
 if TYPE_CHECKING:
@@ -94,6 +101,11 @@ class Detector:
         self.scorer: ClipScorer = make_scorer(backend, checkpoint, device)
 
     @property
+    def has_default_weights(self) -> bool:
+        """Whether it judges by the weights that come with the package."""
+        return self.path == DEFAULT_WEIGHTS
+
+    @property
     def precision(self) -> Literal["bf16", "fp32"]:
         """What the scores are computed in."""
         return self.scorer.precision
@@ -105,6 +117,12 @@ class Detector:
 
         return FaceExtractor(self.contract, str(self.device))
 
+    @cached_property
+    def _still_extractor(self) -> FaceExtractor:
+        from deepfake_ssat.faces.extract import FaceExtractor
+
+        return FaceExtractor(of_one_frame(self.contract), str(self.device))
+
     @overload
     def detect(
         self,
@@ -114,6 +132,7 @@ class Detector:
         *,
         fps: float | None = None,
         seconds: Iterable[float] | None = None,
+        rotate: int = 0,
         progress: Progress = silent,
     ) -> VideoVerdict: ...
 
@@ -125,6 +144,7 @@ class Detector:
         on_clip: OnClip | None = None,
         *,
         progress: Progress = silent,
+        rotate: int = 0,
     ) -> list[VideoVerdict]: ...
 
     def detect(
@@ -136,28 +156,33 @@ class Detector:
         fps: float | None = None,
         seconds: Iterable[float] | None = None,
         progress: Progress = silent,
+        rotate: int = 0,
     ) -> VideoVerdict | list[VideoVerdict]:
         """Judges a video on ``clips`` clips spread over it, or on every one (None).
 
-        ``video`` is a file, or several, which give a list; or frames: an array (T, H, W, 3) uint8 RGB, or
-        pictures (H, W, 3) one by one, of one size, with their ``fps`` or their times in ``seconds``. One by
-        one all of them are looked at, as nobody knows how many will come. A video that cannot be read, shows
-        no face or is too short gets that status and no probability. ``on_clip`` sees each clip with its score
-        as it passes; clips are not kept. ``progress`` is told of the videos, or of the frames of a single
-        one. Raises MissingFileError for a file that is not there, ConfigError for what is not as described.
+        ``video`` is a file, a single picture too, turned clockwise by ``rotate`` degrees beyond its tag; or
+        several, which give a list; or frames: an array (T, H, W, 3) uint8 RGB, or pictures (H, W, 3) one by
+        one, of one size, with their ``fps`` or their times in ``seconds``. One by one all of them are looked
+        at, as nobody knows how many will come. A video that cannot be read, shows no face or is too short
+        gets that status and no probability. ``on_clip`` sees each clip with its score as it passes; clips are
+        not kept. ``progress`` is told of the videos, or of the frames of a single one. Raises
+        MissingFileError for a file that is not there, ConfigError for what is not as described.
         """
         check_clips(clips)
+        check_rotate(rotate)
         if fps is not None or seconds is not None:
             frames = partial(FrameReader, video, fps=fps, seconds=seconds)
             return self._judge_opened(FRAMES, frames, clips, on_clip, progress)
         if isinstance(video, (str, os.PathLike)):
             name = existing_file(video, "video")
-            return self._judge_opened(name, partial(open_video, name), clips, on_clip, progress)
+            opened = partial(open_video_or_picture, name, rotate)
+            verdict = self._judge_opened(name, opened, clips, on_clip, progress)
+            return replace(verdict, file=file_facts(name))
         files = existing_files(video, "video")
         with progress("judging", "video", len(files)) as advance:
             verdicts = []
             for file in files:
-                verdicts.append(self.detect(file, clips, on_clip))
+                verdicts.append(self.detect(file, clips, on_clip, rotate=rotate))
                 advance()
         return verdicts
 
@@ -175,9 +200,10 @@ class Detector:
                 opened() as video,
                 progress("judging", "frame", video.metadata.num_frames or NOT_KNOWN) as advance,
             ):
-                return self.judge(name, WatchedReader(video, advance), clips, on_clip)
+                verdict = self.judge(name, WatchedReader(video, advance), clips, on_clip)
         except VideoError as error:
-            return unscored_verdict(name, Status.UNREADABLE, [str(error)])
+            verdict = unscored_verdict(name, Status.UNREADABLE, [str(error)])
+        return replace(verdict, judged_at=in_utc(time.time()))
 
     def explain(
         self,
@@ -185,6 +211,8 @@ class Detector:
         clips: int | None = 4,
         num_clips: int = EXPLAINED_CLIPS,
         on_clip: OnClip | None = None,
+        *,
+        rotate: int = 0,
         progress: Progress = silent,
     ) -> Explanation:
         """Judges one file as ``detect`` does, with heat maps of its ``num_clips`` highest scores.
@@ -201,7 +229,7 @@ class Detector:
             if on_clip is not None:
                 on_clip(clip, score)
 
-        verdict = self.detect(name, clips, keep, progress=progress)
+        verdict = self.detect(name, clips, keep, rotate=rotate, progress=progress)
         return explanation(verdict, kept, self.checkpoint, self.device)
 
     def score(self, pixels: np.ndarray | torch.Tensor) -> np.ndarray:
@@ -217,14 +245,18 @@ class Detector:
         Which tracks count as faces is known at the end only: ``on_clip`` sees the clips of the others too.
         """
         check_clips(clips)
-        extraction = self._extractor.extract(video, clips)
+        is_still = video.metadata.is_still
+        extraction = (self._still_extractor if is_still else self._extractor).extract(video, clips)
+        found = (held(clip, self.contract.frames) for clip in extraction) if is_still else extraction
         scores = VideoScores()
-        for batch in _batches(extraction, BATCH_CLIPS[self.device.type]):
+        for batch in _batches(found, BATCH_CLIPS[self.device.type]):
             for clip, probability in zip(batch, self._score_clips(batch), strict=True):
                 score = scores.add(clip, probability)
                 if on_clip is not None:
                     on_clip(clip, score)
         warnings = [*video.warnings, *extraction.warnings]
+        if is_still and extraction.status is Status.SCORED:
+            warnings.insert(0, still_warning(self.checkpoint))
         if extraction.status is not Status.SCORED:
             return unscored_verdict(name, extraction.status, [extraction.detail, *warnings], video.metadata)
         faces = extraction.counting_tracks

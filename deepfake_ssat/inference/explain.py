@@ -16,6 +16,7 @@ from deepfake_ssat.clips.resize import resize_clip
 from deepfake_ssat.config import ObjectiveSettings
 from deepfake_ssat.inference.explanation import ClipExplanation, Explanation, FrameMark
 from deepfake_ssat.inference.heatmaps import reconstruction_error_map
+from deepfake_ssat.inference.moments import MomentKeeper
 from deepfake_ssat.models.checkpoint import Checkpoint
 from deepfake_ssat.models.pixels import normalize_pixels
 from deepfake_ssat.records import ClipScore, FaceClip, VideoVerdict
@@ -30,18 +31,19 @@ NO_ERROR_MAP = (
 
 @dataclass
 class KeptClips:
-    """What is kept while the clips stream by: a few clips, one picture a face, and numbers."""
+    """What is kept while the clips stream by: a few clips, a few pictures a face, and numbers."""
 
     num_clips: int
-    thumbnails: dict[int, np.ndarray] = field(default_factory=dict)
+    faces: dict[int, MomentKeeper] = field(default_factory=lambda: defaultdict(MomentKeeper))
     marks: dict[int, list[FrameMark]] = field(default_factory=lambda: defaultdict(list))
     _heap: list[tuple[float, int, FaceClip, ClipScore]] = field(default_factory=list)
     _count: int = 0
 
     def add(self, clip: FaceClip, score: ClipScore) -> None:
         """Takes note of a clip as it passes."""
-        self.thumbnails.setdefault(clip.track_id, clip.pixels[len(clip.pixels) // 2].copy())
-        for frame, box in zip(clip.frame_indices.tolist(), clip.boxes.tolist(), strict=True):
+        self.faces[clip.track_id].add(clip, score)
+        # A still picture's clip is one frame, many times.
+        for frame, box in dict(zip(clip.frame_indices.tolist(), clip.boxes.tolist(), strict=True)).items():
             self.marks[frame].append(FrameMark(clip.track_id, tuple(box), score.probability))
         self._count += 1
         entry = (score.probability, -self._count, clip, score)
@@ -50,9 +52,9 @@ class KeptClips:
         elif self.num_clips:
             heapq.heappushpop(self._heap, entry)
 
-    def highest(self, faces: set[int]) -> list[tuple[FaceClip, ClipScore]]:
-        """The clips to be explained, of these tracks, the highest score first; of equal ones the earlier."""
-        ordered = sorted(self._heap, key=lambda kept: kept[:2], reverse=True)
+    def highest(self, faces: set[int], first: int | None) -> list[tuple[FaceClip, ClipScore]]:
+        """The clips to be explained, of these tracks: of ``first``, then the highest, then the earliest."""
+        ordered = sorted(self._heap, key=lambda kept: (kept[3].track_id == first, *kept[:2]), reverse=True)
         return [(clip, score) for _, _, clip, score in ordered if clip.track_id in faces][: self.num_clips]
 
     def marks_of(self, faces: set[int]) -> dict[int, tuple[FrameMark, ...]]:
@@ -74,8 +76,11 @@ def explanation(
     faces = {face.track_id for face in verdict.faces}
     return Explanation(
         verdict=verdict,
-        clips=tuple(_explain_clip(checkpoint, device, clip, score) for clip, score in kept.highest(faces)),
-        thumbnails={track: picture for track, picture in kept.thumbnails.items() if track in faces},
+        clips=tuple(
+            _explain_clip(checkpoint, device, clip, score)
+            for clip, score in kept.highest(faces, verdict.decided_by)
+        ),
+        faces={track: keeper.moments() for track, keeper in kept.faces.items() if track in faces},
         marks=kept.marks_of(faces),
         notes=() if checkpoint.model.autoencoder() is not None else (NO_ERROR_MAP,),
     )

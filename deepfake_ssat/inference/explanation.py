@@ -34,18 +34,50 @@ class ClipExplanation:
 
 
 @dataclass(frozen=True)
+class FaceMoment:
+    """One face in the middle frame of one clip."""
+
+    frame_index: int
+    """True index in the video."""
+    seconds: float
+    pixels: np.ndarray
+    """(H, W, 3) uint8: the crop as it was cut."""
+    probability: float
+    """Of the clip."""
+
+
+@dataclass(frozen=True)
+class FaceMoments:
+    """What a face looked like over its time."""
+
+    spread: tuple[FaceMoment, ...]
+    """A few, evenly spread over its clips, the first among them."""
+    highest: FaceMoment
+    """Of the clip that looks most like a fake."""
+    lowest: FaceMoment
+
+
+@dataclass(frozen=True)
 class Explanation:
     """A verdict and the clips that weigh most in it."""
 
     verdict: VideoVerdict
     clips: tuple[ClipExplanation, ...]
-    """The most suspicious first."""
-    thumbnails: dict[int, np.ndarray]
-    """Per track one face crop (H, W, 3) uint8."""
+    """Those of the deciding face first; among them and among the others the most suspicious first."""
+    faces: dict[int, FaceMoments]
+    """By track."""
     marks: dict[int, tuple[FrameMark, ...]]
     """By true frame index: every face that was analysed there."""
     notes: tuple[str, ...] = ()
     """What could not be shown, and why."""
+
+    def __repr__(self) -> str:
+        return f"Explanation({self.verdict!r}, {len(self.clips)} clips explained)"
+
+    @property
+    def thumbnails(self) -> dict[int, np.ndarray]:
+        """By track, one face crop (H, W, 3) uint8."""
+        return {track: face.spread[0].pixels for track, face in self.faces.items()}
 
 
 @dataclass(frozen=True)

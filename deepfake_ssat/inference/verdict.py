@@ -58,7 +58,8 @@ def scored_verdict(
     """
     ordered = sorted(clips, key=lambda clip: (clip.start_seconds, clip.track_id))
     faces = []
-    for track, probability in policy.face_probabilities(ordered).items():
+    by_track = policy.face_probabilities(ordered)
+    for track, probability in by_track.items():
         own = [clip for clip in ordered if clip.track_id == track]
         faces.append(
             FaceVerdict(
@@ -70,7 +71,9 @@ def scored_verdict(
                 num_clips=len(own),
             )
         )
-    probability = policy.video_probability(face.probability for face in faces)
+    probability = policy.video_probability(by_track.values())
+    decided_by = policy.deciding_track(by_track)
+    is_still = metadata is not None and metadata.is_still
     return VideoVerdict(
         path=path,
         status=Status.SCORED,
@@ -78,22 +81,24 @@ def scored_verdict(
         verdict=decision.verdict(probability) if decision else None,
         faces=tuple(faces),
         clips=tuple(ordered),
-        warnings=tuple(dict.fromkeys([*warnings, *doubts(faces, policy)])),
+        warnings=tuple(dict.fromkeys([*warnings, *doubts(faces, decided_by, is_still)])),
         metadata=metadata,
+        decided_by=decided_by,
     )
 
 
-def doubts(faces: Sequence[FaceVerdict], policy: AggregationPolicy) -> list[str]:
-    """Why a score may deserve less trust than its number says."""
+def doubts(faces: Sequence[FaceVerdict], decided_by: int | None, is_still: bool) -> list[str]:
+    """Why a score may deserve less trust than its number says; a still picture is one clip."""
     found = []
     if len(faces) > 1:
-        which = {"max": "the highest of them", "mean": "the mean over them"}[policy.faces]
-        found.append(f"{len(faces)} faces were judged; the video's probability is {which}")
+        highest = f"the highest of them, that of face {decided_by}"
+        how = "the mean over them" if decided_by is None else highest
+        found.append(f"{len(faces)} faces were judged; the video's probability is {how}")
     for face in faces:
         side = max(face.box[2] - face.box[0], face.box[3] - face.box[1])
         if side < SMALL_FACE:
             found.append(f"face {face.track_id} is small ({side:.0f} px): its score is less certain")
-        if face.num_clips < FEW_CLIPS:
+        if face.num_clips < FEW_CLIPS and not is_still:
             found.append(f"face {face.track_id} was judged on {face.num_clips} clip only")
     return found
 

@@ -5,7 +5,7 @@ B batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
@@ -50,6 +50,10 @@ class AggregationPolicy:
         for clip in clips:
             by_track.setdefault(clip.track_id, []).append(clip.probability)
         return {track: float(CLIP_RULES[self.clips](by_track[track])) for track in sorted(by_track)}
+
+    def deciding_track(self, faces: Mapping[int, float]) -> int | None:
+        """The track whose probability is the video's, of equal ones the first; None where all of them are."""
+        return max(sorted(faces), key=lambda track: faces[track]) if self.faces == "max" else None
 
     def video_probability(self, faces: Iterable[float]) -> float:
         """The probabilities of a video's faces, at least one, -> the video's."""

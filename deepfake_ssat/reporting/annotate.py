@@ -15,9 +15,10 @@ from av.video.stream import VideoStream
 from deepfake_ssat.errors import OutputError
 from deepfake_ssat.inference.explanation import FrameMark
 from deepfake_ssat.outputs import whole_file
-from deepfake_ssat.records import Verdict, VideoMetadata
+from deepfake_ssat.records import Verdict, VideoMetadata, VideoVerdict
+from deepfake_ssat.reporting.banner import COLOURS, Banner
 from deepfake_ssat.reporting.sound import copied_sound
-from deepfake_ssat.video import open_video
+from deepfake_ssat.video.reader import open_video_or_picture
 
 CONTAINERS = {
     ".mp4": "mp4",
@@ -31,7 +32,6 @@ CONTAINERS = {
 """The muxer of a marked copy, by the ending of its name."""
 TIME_BASE = Fraction(1, 90_000)
 QUALITY = {"crf": "18", "preset": "veryfast"}
-COLOURS = {Verdict.FAKE: (213, 94, 0), Verdict.REAL: (0, 114, 178), Verdict.UNCERTAIN: (110, 110, 110)}
 
 
 def check_container(target: Path) -> None:
@@ -48,26 +48,31 @@ def annotate_video(
     verdict_of: Callable[[float], Verdict],
     on_progress: Callable[[int], None] | None = None,
     turn: int = 0,
+    verdict: VideoVerdict | None = None,
 ) -> list[str]:
     """Writes ``target`` (whole or not at all) from ``source``; returned are warnings about both.
 
-    Frames outside analysed clips are copied without marks. Sound is copied, not encoded again, where the
+    Frames outside analysed clips are copied without marks. A ``verdict`` stands in a banner above the
+    pictures, with the time and what was not analysed. Sound is copied, not encoded again, where the
     target's container can hold it, and stays in step with the pictures. ``turn`` is the clockwise turn that
     the marks were found under. ``on_progress`` is called with the number of frames written.
     """
     muxer = CONTAINERS[target.suffix.lower()]
     with (
         whole_file(target) as unfinished,
-        open_video(source, turn) as reader,
+        open_video_or_picture(source, turn) as reader,
         av.open(str(unfinished), "w", format=muxer) as output,
     ):
-        video = _picture_track(output, reader.metadata)
+        banner = Banner(verdict, reader.metadata.width) if verdict else None
+        video = _picture_track(output, reader.metadata, banner.height if banner else 0)
         with copied_sound(source, output) as sound:
             last = -1
             for number, frame in enumerate(reader, start=1):
                 sound.copy_until(frame.seconds)
                 pixels = frame.convert(frame.width, frame.height)  # All of one size, whatever their own.
                 drawn = draw_marks(pixels, marks.get(frame.index, ()), verdict_of)
+                if banner:
+                    drawn = np.concatenate([banner.draw(frame.seconds), drawn])
                 last = max(round(frame.seconds / TIME_BASE), last + 1)
                 output.mux(video.encode(_picture(drawn[: video.height, : video.width], last)))
                 if on_progress:
@@ -77,10 +82,11 @@ def annotate_video(
         return [*reader.warnings, *sound.warnings]
 
 
-def _picture_track(output: OutputContainer, metadata: VideoMetadata) -> VideoStream:
-    """H.264 of the displayed size, cut to even sides."""
+def _picture_track(output: OutputContainer, metadata: VideoMetadata, banner_height: int) -> VideoStream:
+    """H.264 of the displayed size and the banner's, cut to even sides."""
     track = output.add_stream("libx264", rate=Fraction(metadata.fps).limit_denominator(1001))
-    track.width, track.height = (side - side % 2 for side in (metadata.width, metadata.height))
+    width, height = metadata.width, metadata.height + banner_height
+    track.width, track.height = width - width % 2, height - height % 2
     track.pix_fmt, track.codec_context.options = "yuv420p", dict(QUALITY)
     track.codec_context.time_base = TIME_BASE
     return track

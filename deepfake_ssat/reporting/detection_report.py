@@ -10,13 +10,23 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from deepfake_ssat.records import ClipScore, FaceVerdict, Status, Verdict, VideoMetadata, VideoVerdict
+from deepfake_ssat.records import (
+    ClipScore,
+    FaceVerdict,
+    FileFacts,
+    Status,
+    Verdict,
+    VideoMetadata,
+    VideoVerdict,
+)
 from deepfake_ssat.reporting.documents import document
-from deepfake_ssat.reporting.tables import Table, csv_table, show_tables
+from deepfake_ssat.reporting.tables import Table, csv_table, folded, show_tables
 
 SCHEMA_VERSION = "1.3"
 COLOURS = {Verdict.REAL: "green", Verdict.FAKE: "red", Verdict.UNCERTAIN: "yellow", None: "magenta"}
 MOST_SHOWN = 1000
+FIGURES_WIDTH, NARROWEST_PATH = 27, 8
+"""Columns of the terminal: of probability, counts and gaps together; and of paths, at least."""
 CSV_COLUMNS = ("path", "status", "verdict", "probability", "faces", "clips", "warnings")
 COUNTED = (
     *(Verdict.FAKE, Verdict.REAL, Verdict.UNCERTAIN),
@@ -24,7 +34,7 @@ COUNTED = (
 )
 
 
-def show(console: Console, verdicts: Sequence[VideoVerdict]) -> None:
+def show(console: Console, verdicts: Sequence[VideoVerdict], *, details: bool = False) -> None:
     """Prints the table and the lines below it, which are never broken; 80 columns are enough.
 
     Of more videos than anybody reads (and a table of tens of thousands takes minutes) only the counts.
@@ -32,33 +42,49 @@ def show(console: Console, verdicts: Sequence[VideoVerdict]) -> None:
     if len(verdicts) > MOST_SHOWN:
         console.print(f"no table of more than {MOST_SHOWN} videos: --json, --csv and --jsonl hold them")
     else:
-        show_tables(console, tables(verdicts), [])
-    for note in notes(verdicts):
+        show_tables(console, tables(verdicts, console.width), [])
+    for note in notes(verdicts, details=details):
         console.print(Text(note), soft_wrap=True)
 
 
-def tables(verdicts: Sequence[VideoVerdict]) -> list[Table]:
-    """A row for each video, in colour."""
+def tables(verdicts: Sequence[VideoVerdict], width: int) -> list[Table]:
+    """A row for each video, in colour; paths that are too long for ``width`` columns break between words."""
+    said = [_said(verdict) for verdict in verdicts]
+    room = max(width - max(map(len, said), default=0) - FIGURES_WIDTH, NARROWEST_PATH)
     rows = [
         (
-            _printable(verdict.path),
-            Text(
-                verdict.verdict.value if verdict.verdict else f"- {verdict.status.value}",
-                style=COLOURS[verdict.verdict],
-            ),
+            folded(_printable(verdict.path), room),
+            Text(words, style=COLOURS[verdict.verdict]),
             "-" if verdict.probability is None else f"{verdict.probability:.3f}",
             str(len(verdict.faces)),
             str(len(verdict.clips)),
         )
-        for verdict in verdicts
+        for verdict, words in zip(verdicts, said, strict=True)
     ]
     return [Table("", ("video", "verdict", "P(fake)", "faces", "clips"), rows, names=2)]
 
 
-def notes(verdicts: Sequence[VideoVerdict]) -> list[str]:
-    """Each face of videos with several, the warnings, and a count such as ``3 videos: 1 fake, 2 real``."""
-    shown = verdicts if len(verdicts) <= MOST_SHOWN else ()
-    lines = [_printable(line) for verdict in shown for line in _details(verdict)]
+def _said(verdict: VideoVerdict) -> str:
+    """The verdict, with the face that decided where there are several; or the reason for none."""
+    if verdict.verdict is None:
+        return f"- {verdict.status}"
+    several = len(verdict.faces) > 1 and verdict.decided_by is not None
+    return f"{verdict.verdict}, face {verdict.decided_by}" if several else str(verdict.verdict)
+
+
+def notes(verdicts: Sequence[VideoVerdict], *, details: bool = False) -> list[str]:
+    """Why videos have no score, the warnings of a single one, and counts such as ``1 fake, 2 real``.
+
+    ``details``: also each face of videos with several, and the warnings of all.
+    """
+    everything = details or len(verdicts) == 1
+    shown = [verdict for verdict in verdicts if everything or verdict.probability is None]
+    if len(verdicts) > MOST_SHOWN:
+        shown = []
+    lines = [_printable(line) for verdict in shown for line in _details(verdict, faces=details)]
+    warned = sum(bool(verdict.warnings) for verdict in verdicts)
+    if untold := warned - sum(bool(verdict.warnings) for verdict in shown):
+        lines.append(f"{untold} with warnings: --details shows them")
     counts = counted(Counter(map(outcome_of, verdicts)))
     return [*lines, f"{len(verdicts)} video{'s' if len(verdicts) != 1 else ''}: {counts}"]
 
@@ -77,13 +103,15 @@ def results_document(
     verdicts: Sequence[VideoVerdict],
     checkpoint: Mapping[str, Any],
     settings: Mapping[str, Any],
+    note: str = "",
     not_judged: int = 0,
 ) -> dict[str, Any]:
-    """What ``detect --json`` writes: schema version, program, checkpoint, settings and videos.
+    """What ``detect --json`` writes: schema version, program, case note, checkpoint, settings and videos.
 
     ``not_judged`` is how many were asked for and are missing, as the run was interrupted.
     """
     content = {
+        "note": note,
         "checkpoint": checkpoint,
         "settings": settings,
         "not_judged": not_judged,
@@ -129,6 +157,9 @@ def video_record(verdict: VideoVerdict) -> dict[str, Any]:
         "clips": [_span_record(clip) for clip in verdict.clips],
         "warnings": list(verdict.warnings),
         "video": asdict(verdict.metadata) if verdict.metadata else None,
+        "decided_by": verdict.decided_by,
+        "file": asdict(verdict.file) if verdict.file else None,
+        "judged_at": verdict.judged_at,
     }
 
 
@@ -143,6 +174,9 @@ def verdict_from_record(record: Mapping[str, Any]) -> VideoVerdict:
         clips=tuple(ClipScore(**clip) for clip in record["clips"]),
         warnings=tuple(record["warnings"]),
         metadata=VideoMetadata(**record["video"]) if record["video"] else None,
+        decided_by=record["decided_by"],
+        file=FileFacts(**record["file"]) if record["file"] else None,
+        judged_at=record["judged_at"],
     )
 
 
@@ -155,10 +189,10 @@ def _span_record(judged: FaceVerdict | ClipScore) -> dict[str, Any]:
     }
 
 
-def _details(verdict: VideoVerdict) -> list[str]:
+def _details(verdict: VideoVerdict, *, faces: bool) -> list[str]:
     """The lines below the table that belong to one video; a warning that names it is left as it is."""
     lines = []
-    if len(verdict.faces) > 1:
+    if faces and len(verdict.faces) > 1:
         lines = [
             f"{verdict.path}: face {face.track_id}, {face.start_seconds:.1f}-{face.end_seconds:.1f} s, "
             f"P(fake) {face.probability:.3f} ({face.num_clips} clips)"

@@ -44,14 +44,17 @@ def _figures(account: Account, frames: int) -> list[str]:
         f"dropped      {sum(account.dropped.values())}" + (f" ({dropped})" if dropped else ""),
         f"warnings     {account.warnings}",
         f"seconds      {account.seconds:.1f} ({account.cpu_seconds:.1f} CPU-seconds in the workers)",
-        f"bytes        {account.clip_bytes}",
+        f"bytes        {account.clip_bytes}{_per_minute(account)}",
     ]
-    if account.video_seconds:
-        size = 60 * account.clip_bytes / account.video_seconds
-        lines.append(f"bytes        {size:.0f} per minute of video")
     if account.new_video_seconds:
         rate = 60 * account.cpu_seconds / account.new_video_seconds
         lines.append(f"CPU-seconds  {rate:.1f} per minute of video")
     if account.failed:
         lines.append(f"failed       {account.failed} videos, see dropped.csv; the next run tries them again")
     return lines
+
+
+def _per_minute(account: Account) -> str:
+    if not account.video_seconds:
+        return ""
+    return f" ({60 * account.clip_bytes / account.video_seconds:.0f} per minute of video)"

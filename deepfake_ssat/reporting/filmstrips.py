@@ -14,6 +14,7 @@ STRIP_FRAMES = 6
 SIDE = 120
 GAP = 4
 HEAT_OPACITY = 0.55
+JPEG_QUALITY = 88
 
 
 def filmstrip(clip: ClipExplanation, evidence_scale: float, error_scale: float) -> np.ndarray:
@@ -21,11 +22,12 @@ def filmstrip(clip: ClipExplanation, evidence_scale: float, error_scale: float) 
 
     The scales are the values drawn brightest, the same for all strips of a report. (H, W, 3) uint8.
     """
-    chosen = np.linspace(0, len(clip.pixels) - 1, STRIP_FRAMES).round().astype(int)
-    frames = [cv2.resize(clip.pixels[index], (SIDE, SIDE), interpolation=cv2.INTER_AREA) for index in chosen]
-    rows = [frames, _heated(frames, chosen, clip, clip.evidence, evidence_scale)]
+    frames = STRIP_FRAMES if clip.seconds[-1] > clip.seconds[0] else 1  # A still picture is one frame.
+    chosen = np.linspace(0, len(clip.pixels) - 1, frames).round().astype(int)
+    crops = [cv2.resize(clip.pixels[index], (SIDE, SIDE), interpolation=cv2.INTER_AREA) for index in chosen]
+    rows = [crops, _heated(crops, chosen, clip, clip.evidence, evidence_scale)]
     if clip.reconstruction_error is not None:
-        rows.append(_heated(frames, chosen, clip, clip.reconstruction_error, error_scale))
+        rows.append(_heated(crops, chosen, clip, clip.reconstruction_error, error_scale))
     return _with_gaps(rows)
 
 
@@ -37,6 +39,16 @@ def thumbnail(pixels: np.ndarray) -> np.ndarray:
 def png(pixels: np.ndarray) -> bytes:
     """(H, W, 3) uint8 RGB -> the bytes of a PNG file."""
     written, encoded = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+    if not written:
+        raise RuntimeError(f"picture of shape {pixels.shape} could not be encoded")
+    return encoded.tobytes()
+
+
+def jpeg(pixels: np.ndarray) -> bytes:
+    """(H, W, 3) uint8 RGB -> the bytes of a JPEG file of good quality."""
+    written, encoded = cv2.imencode(
+        ".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    )
     if not written:
         raise RuntimeError(f"picture of shape {pixels.shape} could not be encoded")
     return encoded.tobytes()

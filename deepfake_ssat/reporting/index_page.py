@@ -1,13 +1,16 @@
-"""The index page of a folder of reports: one row a video, sortable, failures listed."""
+"""The index page of a folder of reports: one row a video, to sort and to filter; failures listed."""
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from deepfake_ssat.records import Status, Verdict
-from deepfake_ssat.reporting.page import filled_template, headline, probability_text
+from deepfake_ssat.reporting.html import filled_template
+from deepfake_ssat.reporting.verdict_words import headline, probability_text
 
 
 @dataclass(frozen=True)
@@ -18,26 +21,46 @@ class IndexRow:
     """Its element of the JSON document's ``videos``."""
     page: str
     """The report's file name, beside the index."""
+    thumbnail: str
+    """The file name of a picture of the deciding face, beside the index; empty where there is none."""
 
 
-def render_index(rows: Sequence[IndexRow], num_waiting: int, command: str) -> bytes:
+def render_index(rows: Sequence[IndexRow], num_waiting: int, command: str, note: str = "") -> bytes:
     """The HTML of the index; ``num_waiting`` videos are still to come."""
-    listed = [
-        {
-            "path": row.record["path"],
-            "page": row.page,
-            "result": headline(
-                Status(row.record["status"]),
-                Verdict(row.record["verdict"]) if row.record["verdict"] else None,
-            ),
-            "kind": row.record["verdict"] or row.record["status"],
-            "probability": probability_text(row.record["probability"]),
-            "faces": len(row.record["faces"]),
-            "warnings": row.record["warnings"],
-        }
-        for row in rows
-    ]
-    unscored = [row for row, source in zip(listed, rows, strict=True) if source.record["probability"] is None]
+    names = names_below([row.record["path"] for row in rows])
+    listed = [_listed(row, name) for row, name in zip(rows, names, strict=True)]
+    kinds = Counter((row["kind"], row["result"]) for row in listed)
+    unscored = [row for row in listed if row["probability"] == ""]
     return filled_template(
-        "index.html", rows=listed, unscored=unscored, num_waiting=num_waiting, command=command
+        "index.html",
+        rows=listed,
+        kinds=[(kind, result, count) for (kind, result), count in sorted(kinds.items())],
+        unscored=unscored,
+        num_scored=len(listed) - len(unscored),
+        num_waiting=num_waiting,
+        command=command,
+        note=note,
     )
+
+
+def names_below(paths: Sequence[str]) -> list[str]:
+    """The paths without the folder that all of them lie in: it tells of the machine and not of the videos."""
+    folders = [os.path.dirname(os.path.abspath(path)) for path in paths]
+    common = os.path.commonpath(folders) if folders else ""
+    return [os.path.relpath(os.path.abspath(path), common).replace(os.sep, "/") for path in paths]
+
+
+def _listed(row: IndexRow, name: str) -> dict[str, Any]:
+    record, verdict = row.record, row.record["verdict"]
+    path = record["path"]
+    return {
+        "name": name,
+        "page": row.page,
+        "thumbnail": row.thumbnail,
+        "result": headline(Status(record["status"]), Verdict(verdict) if verdict else None),
+        "kind": verdict or record["status"],
+        "score": "" if record["probability"] is None else f"{record['probability']:.6f}",
+        "probability": probability_text(record["probability"]),
+        "faces": len(record["faces"]),
+        "warnings": [warning.replace(path, name) for warning in record["warnings"]],
+    }

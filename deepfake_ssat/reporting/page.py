@@ -1,142 +1,181 @@
 """One video's report for people: a single HTML file that needs nothing else.
 
-Its numbers are taken from the JSON document of ``detection_report.py``, so that both agree to the digit.
+Its numbers are those of the JSON document of ``detection_report.py``, rounded as people read them.
 """
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from deepfake_ssat.config import ExtractionSettings
-from deepfake_ssat.inference.explanation import Explanation
-from deepfake_ssat.records import Status, Verdict, VideoMetadata
-from deepfake_ssat.reporting.filmstrips import filmstrip, png, thumbnail
+from deepfake_ssat.inference.explanation import Explanation, FaceMoment
+from deepfake_ssat.reporting import verdict_words as words
+from deepfake_ssat.reporting.filmstrips import filmstrip, thumbnail
+from deepfake_ssat.reporting.full_frames import FullFrame
+from deepfake_ssat.reporting.html import date_text, filled_template, jpeg_address, png_address, shown_path
+from deepfake_ssat.reporting.report_facts import file_rows, model_rows, not_analysed, policy
 from deepfake_ssat.reporting.score_timeline import timeline_svg
-from deepfake_ssat.version import __version__
 
-HEADLINES = {
-    Verdict.FAKE: "Looks manipulated",
-    Verdict.REAL: "No sign of manipulation found",
-    Verdict.UNCERTAIN: "Cannot tell",
-}
-NOT_SCORED = {
-    Status.NO_FACE: ("No verdict: no face was found", "Nothing was judged, since no face was found."),
-    Status.TOO_SHORT: (
-        "No verdict: no face is visible for long enough",
-        "Nothing was judged, since no face could be followed for as many frames as one clip takes.",
-    ),
-    Status.UNREADABLE: ("No verdict: the video cannot be read", "Nothing was judged."),
-}
-
-
-@dataclass(frozen=True)
-class FileFacts:
-    """What identifies the judged file."""
-
-    size: int
-    """Bytes."""
-    sha256: str
+DETAILED_FACES = 12
+"""Faces with their crops over time; of more, the overview shows one each."""
+PLAYABLE = {".mp4", ".m4v", ".mov"}
+"""What browsers play of the marked copies that ``annotate`` writes."""
 
 
 def render_report(
     document: Mapping[str, Any],
     explanation: Explanation,
-    facts: FileFacts,
     contract: ExtractionSettings,
+    frames: Sequence[FullFrame],
     *,
     command: str,
+    marked_copy: str = "",
 ) -> bytes:
-    """The HTML of the one video in a JSON document, whatever its status."""
+    """The HTML of the one video in a JSON document, whatever its status.
+
+    ``command`` repeats it; ``marked_copy`` is the annotated video, relative to the page, where there is one.
+    """
     video = document["videos"][0]
     verdict = explanation.verdict
     return filled_template(
         "report.html",
         name=Path(video["path"]).name,
-        headline=headline(verdict.status, verdict.verdict),
-        verdict_class=video["verdict"] or video["status"],
-        explanation=_in_words(document, video),
-        warnings=video["warnings"],
-        faces=[
-            {**face, "thumbnail": _face_picture(explanation, face["track_id"])} for face in video["faces"]
-        ],
+        headline=words.headline(verdict.status, verdict.verdict),
+        kind=video["verdict"] or video["status"],
+        finding=words.finding(document, video),
+        bar=_bar(document, video),
+        facts=_first_facts(document, video, contract),
+        note=document["note"],
+        judged_at=date_text(video["judged_at"]),
+        warnings=[_without_folder(warning, video["path"]) for warning in video["warnings"]],
+        marked_copy=marked_copy,
+        is_playable=Path(marked_copy).suffix.lower() in PLAYABLE,
+        faces=_faces(document, explanation, frames),
+        num_detailed=DETAILED_FACES,
+        standing_out=words.standing_out(document, video),
+        policy=policy(document),
         clips=video["clips"],
         timeline=_timeline(document, explanation),
+        is_still=words.is_still(video),
+        clip_frames=contract.frames,
+        limits=words.limits_of(document),
+        frames=[_frame(frame) for frame in frames],
         strips=_strips(explanation, video),
         has_errors=any(clip.reconstruction_error is not None for clip in explanation.clips),
-        facts=_file_rows(video["path"], facts, verdict.metadata),
-        not_analysed=_not_analysed(document, explanation, contract),
-        model=_model_rows(document, contract),
-        policy=_policy(document),
-        frames=contract.frames,
-        uncertain_low=document["checkpoint"]["uncertain_low"],
-        uncertain_high=document["checkpoint"]["uncertain_high"],
+        file=file_rows(video["path"], verdict.file, verdict.metadata),
+        not_analysed=not_analysed(document, explanation, contract),
+        model=model_rows(document, contract),
         command=command,
     )
 
 
-def headline(status: Status, verdict: Verdict | None) -> str:
-    """The result in a few words."""
-    return NOT_SCORED[status][0] if verdict is None else HEADLINES[verdict]
+def _without_folder(text: str, path: str) -> str:
+    return text.replace(path, shown_path(path))
 
 
-def probability_text(probability: float | None) -> str:
-    """Six digits, as in the JSON and CSV files; empty for an unscored video."""
-    return "" if probability is None else f"{probability:.6f}"
-
-
-def filled_template(template: str, /, **values: Any) -> bytes:
-    """A page of this package: everything escaped, unknown names refused.
-
-    UTF-8; the bytes of a file name that are not become escapes, such as ``caf\\udce9.mp4``.
-    """
-    environment = Environment(
-        loader=PackageLoader("deepfake_ssat.reporting"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["probability"] = probability_text
-    environment.filters["seconds"] = lambda seconds: f"{seconds:.2f}"
-    page = environment.get_template(template).render(version=__version__, **values)
-    return page.encode("utf-8", "backslashreplace")
-
-
-def _in_words(document: Mapping[str, Any], video: Mapping[str, Any]) -> str:
-    """The verdict's sentence, with the number it rests on."""
+def _bar(document: Mapping[str, Any], video: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Where the score lies between real, the band and fake, in percent of the bar."""
     if video["probability"] is None:
-        return NOT_SCORED[Status(video["status"])][1]
-    low, high = document["checkpoint"]["uncertain_low"], document["checkpoint"]["uncertain_high"]
-    side = {
-        Verdict.FAKE: f"at or above {high}, from where this checkpoint calls a video manipulated",
-        Verdict.REAL: f"below {low}, under which this checkpoint finds no sign of manipulation",
-        Verdict.UNCERTAIN: f"in the band from {low} to {high}, in which this checkpoint claims nothing",
-    }[Verdict(video["verdict"])]
-    probability = probability_text(video["probability"])
-    return f"The model gives a probability of {probability} that a face is manipulated: {side}."
+        return None
+    low, high = words.limits_of(document)
+    return {
+        "low": 100 * low,
+        "high": 100 * high,
+        "score": 100 * video["probability"],
+        "text": words.probability_text(video["probability"], (low, high)),
+    }
 
 
-def _face_picture(explanation: Explanation, track: int) -> str | None:
-    picture = explanation.thumbnails.get(track)
-    return None if picture is None else _data_address(thumbnail(picture))
+def _first_facts(
+    document: Mapping[str, Any], video: Mapping[str, Any], contract: ExtractionSettings
+) -> list[tuple[str, str]]:
+    facts = (
+        ("Do next", words.next_step(document, video)),
+        ("How often such a verdict was wrong", words.how_often_wrong(document, video)),
+        ("Known misses", words.known_misses(document)),
+        ("Looked at", words.looked_at(video, contract.frames)),
+    )
+    return [(name, text) for name, text in facts if text]
+
+
+def _faces(
+    document: Mapping[str, Any], explanation: Explanation, frames: Sequence[FullFrame]
+) -> list[dict[str, Any]]:
+    """The deciding face first, then the most suspicious; the first few with their crops over time."""
+    video, limits = document["videos"][0], words.limits_of(document)
+    places = {frame.index for frame in frames}
+    entries = {face["track_id"]: face for face in video["faces"]}
+    faces = []
+    for number, judged in enumerate(explanation.verdict.faces_by_suspicion):
+        face = entries[judged.track_id]
+        seen = explanation.faces[face["track_id"]]
+        left, top, right, bottom = face["box"]
+        pictured = number < DETAILED_FACES
+        faces.append(
+            {
+                **face,
+                "kind": words.kind_of(face["probability"], limits),
+                "decided": face["track_id"] == video["decided_by"] and len(entries) > 1,
+                "side": f"{max(right - left, bottom - top):.0f}",
+                "thumbnail": jpeg_address(thumbnail(seen.spread[0].pixels)),
+                "spread": [_moment(moment, places) for moment in seen.spread] if pictured else [],
+                "extremes": _extremes(seen.highest, seen.lowest, places) if pictured else [],
+            }
+        )
+    return faces
+
+
+def _moment(moment: FaceMoment, places: set[int]) -> dict[str, Any]:
+    return {
+        "frame": moment.frame_index,
+        "has_frame": moment.frame_index in places,
+        "seconds": moment.seconds,
+        "probability": moment.probability,
+        "picture": jpeg_address(thumbnail(moment.pixels)),
+    }
+
+
+def _extremes(highest: FaceMoment, lowest: FaceMoment, places: set[int]) -> list[dict[str, Any]]:
+    """The most and the least suspicious crop at full size; one where the face has one clip."""
+    named = [("Most suspicious", highest)]
+    if lowest.frame_index != highest.frame_index:
+        named.append(("Least suspicious", lowest))
+    return [
+        {
+            **_moment(moment, places),
+            "name": name,
+            "picture": png_address(moment.pixels),
+            "side": len(moment.pixels),
+        }
+        for name, moment in named
+    ]
+
+
+def _frame(frame: FullFrame) -> dict[str, Any]:
+    height, width, _ = frame.pixels.shape
+    return {
+        "index": frame.index,
+        "seconds": frame.seconds,
+        "tracks": frame.tracks,
+        "picture": jpeg_address(frame.pixels),
+        "width": width,
+        "height": height,
+    }
 
 
 def _timeline(document: Mapping[str, Any], explanation: Explanation) -> str | None:
     verdict = explanation.verdict
-    if not verdict.clips:
+    if not verdict.clips or (verdict.metadata and verdict.metadata.is_still):
         return None
+    low, high = words.limits_of(document)
     return timeline_svg(
         verdict.clips,
+        [face.track_id for face in verdict.faces_by_suspicion],
         duration=verdict.metadata.duration_seconds if verdict.metadata else None,
-        uncertain_low=document["checkpoint"]["uncertain_low"],
-        uncertain_high=document["checkpoint"]["uncertain_high"],
+        uncertain_low=low,
+        uncertain_high=high,
     )
 
 
@@ -151,76 +190,6 @@ def _strips(explanation: Explanation, video: Mapping[str, Any]) -> list[dict[str
         id(score): entry for score, entry in zip(explanation.verdict.clips, video["clips"], strict=True)
     }
     return [
-        {**entries[id(clip.score)], "picture": _data_address(filmstrip(clip, evidence_scale, error_scale))}
+        {**entries[id(clip.score)], "picture": png_address(filmstrip(clip, evidence_scale, error_scale))}
         for clip in explanation.clips
-    ]
-
-
-def _data_address(pixels: np.ndarray) -> str:
-    return "data:image/png;base64," + base64.b64encode(png(pixels)).decode()
-
-
-def _file_rows(path: str, facts: FileFacts, metadata: VideoMetadata | None) -> list[tuple[str, str]]:
-    rows = [("Path", path), ("Size", f"{facts.size:,} bytes"), ("SHA-256", facts.sha256)]
-    if metadata is None:
-        return rows
-    duration = metadata.duration_seconds
-    turned = f", turned by {metadata.rotation}°" if metadata.rotation else ""
-    return [
-        *rows,
-        ("Codec", metadata.codec),
-        ("Picture", f"{metadata.width} × {metadata.height} pixels{turned}"),
-        ("Frame rate", f"{metadata.fps:.3f} frames a second"),
-        ("Duration", "not announced" if duration is None else f"{duration:.2f} s"),
-    ]
-
-
-def _not_analysed(
-    document: Mapping[str, Any], explanation: Explanation, contract: ExtractionSettings
-) -> list[str]:
-    """Sound, other parts of the picture, and the times outside the clips."""
-    lines = ["The sound, and everything in the picture outside the faces."]
-    verdict = explanation.verdict
-    duration = verdict.metadata.duration_seconds if verdict.metadata else None
-    if verdict.clips and duration:
-        covered, reached = 0.0, 0.0
-        for start, end in sorted((clip.start_seconds, clip.end_seconds) for clip in verdict.clips):
-            covered += max(end - max(start, reached), 0.0)
-            reached = max(reached, end)
-        left_out, clips = max(duration - covered, 0.0), document["settings"]["clips"]
-        how = (
-            "times without a face"
-            if clips == "all"
-            else f"{clips} clips stand for the video; --clips all reads it whole"
-        )
-        lines.append(f"{left_out:.1f} of {duration:.1f} seconds: {how}.")
-    lines.append(
-        f"Faces smaller than {contract.min_face_size:g} pixels, and faces seen for less than "
-        f"{contract.frames * contract.frame_stride} frames in a row."
-    )
-    return [*lines, *explanation.notes]
-
-
-def _policy(document: Mapping[str, Any]) -> str:
-    rules = document["settings"]["aggregation"]
-    return f"the {rules['clips']} over a face's clips; the video takes the {rules['faces']} over its faces"
-
-
-def _model_rows(document: Mapping[str, Any], contract: ExtractionSettings) -> list[tuple[str, Any]]:
-    checkpoint, settings = document["checkpoint"], document["settings"]
-    # Results that an older version wrote have no such key.
-    calibration = checkpoint.get("calibration")
-    return [
-        ("Checkpoint", checkpoint["path"]),
-        ("SHA-256 of the checkpoint", checkpoint["sha256"]),
-        ("Threshold", checkpoint["threshold"]),
-        *([("Calibration", calibration["meaning"])] if calibration else []),
-        ("Scores", _policy(document)),
-        ("Clips", settings["clips"]),
-        (
-            "Device and precision",
-            f"{settings['device']}, {settings['precision']}, computed by {settings['backend']}",
-        ),
-        ("Video reader", settings["reader"]),
-        ("Face extraction", ", ".join(f"{name} {value}" for name, value in contract.model_dump().items())),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -59,6 +60,19 @@ def markdown(heading: str, tables: Sequence[Table], notes: Sequence[str]) -> byt
         rule = [":--"] * table.names + ["--:"] * (len(table.headings) - table.names)
         lines += [f"## {table.title}", "", *map(_markdown_line, (table.headings, rule, *table.rows)), ""]
     return "\n".join([*lines, *(f"- {note}" for note in notes), ""]).encode()
+
+
+def folded(path: str, width: int) -> str:
+    """A path in lines of at most ``width``, broken behind ``/ _ - .`` and spaces; a longer word is cut."""
+    lines = [""]
+    for word in re.findall(r"[^/_\-. ]*[/_\-. ]?", path):
+        if lines[-1] and len(lines[-1]) + len(word) > width:
+            lines.append("")
+        while len(word) > width:
+            lines[-1], word = word[:width], word[width:]
+            lines.append("")
+        lines[-1] += word
+    return "\n".join(lines)
 
 
 def csv_table(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:

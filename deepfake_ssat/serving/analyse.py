@@ -16,12 +16,12 @@ from pathlib import Path
 from deepfake_ssat.errors import DeepfakeError, OutputError
 from deepfake_ssat.inference.description import checkpoint_record, settings_record
 from deepfake_ssat.inference.detector import load_detector
-from deepfake_ssat.models.checkpoint import file_hash
 from deepfake_ssat.outputs import write_file
 from deepfake_ssat.records import ClipScore, FaceClip
 from deepfake_ssat.reporting.detection_report import results_csv, results_document
 from deepfake_ssat.reporting.documents import json_text
-from deepfake_ssat.reporting.page import FileFacts, render_report
+from deepfake_ssat.reporting.full_frames import read_full_frames
+from deepfake_ssat.reporting.page import render_report
 from deepfake_ssat.serving.sandbox import NO_ROOM
 from deepfake_ssat.serving.storage import CSV, PROGRESS, REPORT, RESULT, TIMELINE, VIDEO
 from deepfake_ssat.serving.timeline import Timeline
@@ -46,14 +46,19 @@ def analyse(folder: Path, name: str, checkpoint: Path | None, device: str, clips
     explanation = detector.explain(video, clips, on_clip=note)
     # Messages name the file as its sender knows it.
     warnings = tuple(warning.replace(str(video), name) for warning in explanation.verdict.warnings)
-    explanation = replace(explanation, verdict=replace(explanation.verdict, path=name, warnings=warnings))
+    verdict = replace(explanation.verdict, path=name, warnings=warnings)
+    if verdict.file is not None:
+        # The date is that of the upload.
+        verdict = replace(verdict, file=replace(verdict.file, modified=None))
+    explanation = replace(explanation, verdict=verdict)
     document = results_document(
         [explanation.verdict], checkpoint_record(detector), settings_record(detector, clips)
     )
-    facts = FileFacts(video.stat().st_size, file_hash(video))
+    weights = "" if detector.has_default_weights else f"--checkpoint {detector.path.name} "
     shown = "all" if clips is None else clips
-    command = f"deepfake-ssat detect VIDEO --checkpoint {detector.path} --clips {shown} --report report.html"
-    page = render_report(document, explanation, facts, detector.contract, command=command)
+    command = f"deepfake-ssat detect VIDEO {weights}--clips {shown} --report report.html"
+    frames = read_full_frames(video, explanation, detector.checkpoint.decision.verdict)
+    page = render_report(document, explanation, detector.contract, frames, command=command)
     write_file(folder / REPORT, page)
     write_file(folder / CSV, results_csv([explanation.verdict]))
     if metadata := explanation.verdict.metadata:

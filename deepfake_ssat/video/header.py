@@ -20,6 +20,8 @@ from deepfake_ssat.video.timeline import Timeline, make_timeline
 TOLERANCE_SECONDS = 0.2
 """Containers round their durations, and a last frame's length is a guess."""
 FALLBACK_FPS = 25.0
+TAG_LENGTH = 200
+"""Characters of a tag that are kept: a file may write anything there."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def read_header(path: Path) -> Header:
         # Where a sound track lasts as long as announced, there were no more pictures.
         if announced is not None and longest < announced - TOLERANCE_SECONDS:
             cut = f"the file ends at {shown:.2f} s of {announced:.2f} s announced"
-        metadata = _metadata(track, streams, duration)
+        metadata = _metadata(track, streams, duration, {**track.metadata, **container.metadata})
         return Header(track.index, timeline, _pixel_aspect(track), metadata, tuple(warnings), cut)
 
 
@@ -77,9 +79,12 @@ def _pixel_aspect(stream: VideoStream) -> Fraction | None:
 
 
 def _metadata(
-    stream: VideoStream, streams: Mapping[int, StreamSurvey], duration_seconds: float | None
+    stream: VideoStream,
+    streams: Mapping[int, StreamSurvey],
+    duration_seconds: float | None,
+    tags: Mapping[str, str],
 ) -> VideoMetadata:
-    """Sizes are those of the stored pictures, until the first is decoded."""
+    """Sizes are those of the stored pictures, until the first is decoded; ``tags`` are the container's."""
     rate = stream.average_rate or stream.guessed_rate or stream.base_rate
     context = stream.codec_context
     return VideoMetadata(
@@ -90,4 +95,13 @@ def _metadata(
         rotation=0,
         codec=context.codec.canonical_name,
         duration_seconds=duration_seconds,
+        encoder=_tag(tags, "encoder"),
+        created=_tag(tags, "creation_time", "date"),
     )
+
+
+def _tag(tags: Mapping[str, str], *names: str) -> str:
+    """The first of these that the file has, in whatever case, on one line and cut where it runs on."""
+    written = {name.lower(): text for name, text in tags.items()}
+    found = next((written[name] for name in names if written.get(name)), "")
+    return " ".join(found.split())[:TAG_LENGTH]

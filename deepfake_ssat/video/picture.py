@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,7 +12,7 @@ from types import TracebackType
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from deepfake_ssat.errors import VideoError
 from deepfake_ssat.records import VideoMetadata
@@ -18,6 +20,10 @@ from deepfake_ssat.video.frame import VideoFrame
 
 MAX_PIXELS = 64_000_000
 """Larger pictures are refused: a forged header must not fill the memory."""
+HEIC_BRANDS = {b"ftyp" + brand for brand in (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")}
+"""How a file of that kind begins, after the length of its first part."""
+TAG_LENGTH = 200
+"""Characters of a tag that are kept: a file may write anything there."""
 FPS = 25.0
 """A picture has no rate; this is the one that its clip file is given."""
 
@@ -25,11 +31,17 @@ FPS = 25.0
 class PictureReader:
     """A ``VideoReader`` of one frame; raises VideoError where the picture cannot be read."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, turn: int = 0) -> None:
+        """Read ``path``, turned clockwise by so many degrees beyond its tag."""
         self.warnings: list[str] = []
         self._pixels, codec = load_picture(path)
+        encoder, created = _tags(path)
         height, width = self._pixels.shape[:2]
-        self.metadata = VideoMetadata(FPS, 1, width, height, 0, codec, None)
+        self.metadata = VideoMetadata(
+            FPS, 1, width, height, 0, codec, None, is_still=True, encoder=encoder, created=created
+        )
+        if turn:
+            self.turn(turn)
 
     def __iter__(self) -> Iterator[VideoFrame]:
         """The picture."""
@@ -57,6 +69,46 @@ class PictureReader:
         if (width, height) == (self.metadata.width, self.metadata.height):
             return self._pixels
         return cv2.resize(self._pixels, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def is_still(path: Path) -> bool:
+    """Whether a file is a single picture, by its content; animations are videos.
+
+    Raises VideoError for HEIC where nothing reads it.
+    """
+    with path.open("rb") as file:
+        if file.read(12)[4:] in HEIC_BRANDS:
+            _read_heic(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path) as picture:
+                # A camera's MPO holds the same picture in several sizes.
+                return picture.format == "MPO" or not getattr(picture, "is_animated", False)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return False
+
+
+def _read_heic(path: Path) -> None:
+    """From now on Pillow reads HEIC; raises VideoError where the package for it is missing."""
+    if importlib.util.find_spec("pillow_heif") is None:
+        raise VideoError(
+            f"{path} is a HEIC picture, which needs pillow-heif: install deepfake-ssat with its extra, "
+            "deepfake-ssat[heic], or save it as JPEG"
+        )
+    importlib.import_module("pillow_heif").register_heif_opener()
+
+
+def _tags(path: Path) -> tuple[str, str]:
+    """The program that wrote a picture and when it was taken, by its own word."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Image.open(path) as picture:
+            exif = picture.getexif()
+            taken = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal)
+            written = exif.get(ExifTags.Base.Software), taken or exif.get(ExifTags.Base.DateTime)
+    encoder, created = (" ".join(str(tag or "").split())[:TAG_LENGTH] for tag in written)
+    return encoder, created
 
 
 def load_picture(path: Path) -> tuple[np.ndarray, str]:

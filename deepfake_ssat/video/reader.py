@@ -12,6 +12,7 @@ from deepfake_ssat.errors import VideoError
 from deepfake_ssat.records import VideoMetadata
 from deepfake_ssat.video.animation import AnimationReader, is_animated_webp
 from deepfake_ssat.video.frame import VideoFrame
+from deepfake_ssat.video.picture import PictureReader, is_still
 from deepfake_ssat.video.pyav_reader import PyavReader
 
 
@@ -51,6 +52,13 @@ def open_video(path: str | os.PathLike[str], turn: int = 0) -> VideoReader:
     path = Path(path)
     _check_file(path)
     return AnimationReader(path, turn) if is_animated_webp(path) else PyavReader(path, turn)
+
+
+def open_video_or_picture(path: str | os.PathLike[str], turn: int = 0) -> VideoReader:
+    """The same, and a single picture as a video of one frame."""
+    path = Path(path)
+    _check_file(path)
+    return PictureReader(path, turn) if is_still(path) else open_video(path, turn)
 
 
 def _check_file(path: Path) -> None:

@@ -15,8 +15,8 @@ from deepfake_ssat.config.extraction import parse_clips
 from deepfake_ssat.errors import CheckpointError, ConfigError, OutputError
 from deepfake_ssat.faces import extract
 from deepfake_ssat.inference.detector import Detector
-from deepfake_ssat.records import Status, Verdict, VideoVerdict
-from deepfake_ssat.reporting.detection_report import results_csv, show
+from deepfake_ssat.records import FaceVerdict, Status, Verdict, VideoVerdict
+from deepfake_ssat.reporting.detection_report import notes, results_csv, show
 from tests.inference.scripted import ScriptedExtractor, face_clip, write_checkpoint
 from tests.videos import write_video
 
@@ -108,10 +108,10 @@ def test_internal_error_in_one_video_is_reported_as_its_own(tmp_path, checkpoint
     good, bad = black_video(tmp_path / "good.mp4"), black_video(tmp_path / "bad.mp4")
     detect = Detector.detect
 
-    def sometimes_broken(self, path, *options, **more):
+    def sometimes_broken(self, path, *options, **named):
         if path == bad:
             raise IndexError("list index\nout of range")
-        return detect(self, path, *options, **more)
+        return detect(self, path, *options, **named)
 
     monkeypatch.setattr(Detector, "detect", sometimes_broken)
     out = tmp_path / "out.json"
@@ -220,10 +220,50 @@ def test_table_fits_80_columns_and_keeps_long_paths_whole():
     path = "folder/" + "long_" * 30 + ".mp4"
     text = shown([VideoVerdict(path, Status.SCORED, 0.98765, Verdict.FAKE)])
     assert max(map(len, text.splitlines())) <= 80
-    table = [line[:41].strip() for line in text.splitlines() if "long_" in line or ".mp4" in line]
-    assert path.startswith(table[0])
+    lines = [line.strip() for line in text.splitlines() if "long_" in line or ".mp4" in line]
+    table = [line.partition("  ")[0] for line in lines]
+    assert "".join(table) == path
+    assert all(line.endswith(("_", "/")) for line in table[:-1])
     assert "0.988" in text
     assert "1 video: 1 fake" in text
+
+
+def test_table_fits_a_narrow_terminal():
+    path = "recordings/2024-05-06_interview-of-somebody.final.mp4"
+    text = shown([VideoVerdict(path, Status.SCORED, 0.5, Verdict.UNCERTAIN)], 48)
+    assert max(map(len, text.splitlines())) <= 48
+    assert all(word in text for word in ("recordings/", "interview-", "somebody.", "uncertain", "0.500"))
+
+
+def several_faces():
+    faces = tuple(FaceVerdict(track, 0.0, 1.0, (0, 0, 90, 90), 0.1 * track, 2) for track in (3, 9))
+    warning = ("two faces",)
+    return VideoVerdict("a.mp4", Status.SCORED, 0.9, Verdict.FAKE, faces, warnings=warning, decided_by=9)
+
+
+def test_face_that_decided_stands_in_the_verdict():
+    assert "fake, face 9" in shown([several_faces()])
+
+
+def test_details_follow_only_where_they_are_asked_for():
+    bad = VideoVerdict("b.mp4", Status.UNREADABLE, warnings=("no video",))
+    short = "\n".join(notes([several_faces(), several_faces(), bad]))
+    assert "b.mp4: no video" in short
+    assert "two faces" not in short
+    assert "2 with warnings: --details shows them" in short
+    whole = "\n".join(notes([several_faces(), bad], details=True))
+    assert "a.mp4: two faces" in whole
+    assert "face 3, 0.0-1.0 s" in whole
+    assert "--details" not in whole
+    assert "a.mp4: two faces" in notes([several_faces()])
+
+
+def test_folder_without_a_video_gives_its_pictures(tmp_path):
+    for name in ("a.jpg", "b.HEIC", "notes.txt"):
+        (tmp_path / name).write_bytes(b"x")
+    assert list_videos([tmp_path]) == [tmp_path / "a.jpg", tmp_path / "b.HEIC"]
+    (tmp_path / "c.mp4").write_bytes(b"x")
+    assert list_videos([tmp_path]) == [tmp_path / "c.mp4"]
 
 
 def test_control_characters_and_markup_of_file_names_do_nothing():

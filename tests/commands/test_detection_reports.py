@@ -1,7 +1,10 @@
 import csv
+import hashlib
 import json
 import os
 import re
+from datetime import datetime
+from html import escape
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from deepfake_ssat.commands.detect import run
 from deepfake_ssat.errors import ConfigError, OutputError
 from deepfake_ssat.faces import extract
 from deepfake_ssat.records import Status
+from deepfake_ssat.reporting.verdict_words import probability_text
 from deepfake_ssat.video import open_video
 from tests.inference.scripted import ScriptedExtractor, face_clip, write_checkpoint
 from tests.portraits import background, portrait_frames
@@ -35,16 +39,18 @@ def video(tmp_path, monkeypatch):
     return write_video(tmp_path / "face.mp4", [background(64, 64)] * 20)
 
 
-def test_page_json_and_csv_agree_to_the_digit(checkpoint, portrait, tmp_path):
+def test_page_shows_the_numbers_of_json_and_csv_as_people_read_them(checkpoint, portrait, tmp_path):
     outputs = {name: tmp_path / f"out.{name}" for name in ("json", "csv", "html")}
     run([portrait], checkpoint, outputs["json"], outputs["csv"], clips="all", report=outputs["html"])
     judged = json.loads(outputs["json"].read_text())["videos"][0]
     row = next(csv.DictReader(outputs["csv"].read_text().splitlines()))
     page = outputs["html"].read_text()
     assert float(row["probability"]) == judged["probability"]
-    assert f"{judged['probability']:.6f}" in page
+    shown = escape(probability_text(judged["probability"]))
+    assert f"Probability that a face is manipulated: {shown};" in page
     for clip in judged["clips"]:
-        assert f"<td>{clip['probability']:.6f}</td>" in page
+        assert f"<td>{escape(probability_text(clip['probability']))}</td>" in page
+    assert re.findall(r">[^<]*\b0\.\d{5,}", page) == []
 
 
 def test_page_needs_no_network(checkpoint, video, tmp_path):
@@ -54,6 +60,61 @@ def test_page_needs_no_network(checkpoint, video, tmp_path):
     assert "<img" in page
     assert "<svg" in page
     assert 'alt="Face 0' in page
+    links = set(re.findall(r'href="#(frame-\d+)"', page))
+    assert links
+    assert links <= set(re.findall(r'<figure id="(frame-\d+)"', page))
+
+
+def test_page_tells_nothing_of_the_analysts_machine(checkpoint, video, tmp_path):
+    run([video], checkpoint, report=tmp_path / "page.html", note="Case 7")
+    bad = tmp_path / "bad.mp4"
+    bad.write_bytes(b"no video")
+    run([video, bad], checkpoint, report=tmp_path / "pages", note="Case 7")
+    for page in (tmp_path / "page.html", *(tmp_path / "pages").glob("*.html")):
+        text = page.read_text()
+        assert str(tmp_path) not in text
+        assert "Case 7" in text
+    command = "deepfake-ssat detect face.mp4 --checkpoint tiny.safetensors --clips 4 --note &#39;Case 7&#39;"
+    assert f"<code>{command} --report page.html</code>" in (tmp_path / "page.html").read_text()
+
+
+def test_file_is_known_by_hash_date_and_what_its_container_says(checkpoint, video, tmp_path):
+    os.utime(video, (1_700_000_000, 1_700_000_000))
+    run([video], checkpoint, tmp_path / "out.json", report=tmp_path / "page.html")
+    judged = json.loads((tmp_path / "out.json").read_text())["videos"][0]
+    assert judged["file"] == {
+        "size_bytes": video.stat().st_size,
+        "sha256": hashlib.sha256(video.read_bytes()).hexdigest(),
+        "modified": "2023-11-14T22:13:20+00:00",
+    }
+    assert judged["video"]["encoder"].startswith("Lavf")
+    assert datetime.fromisoformat(judged["judged_at"]).tzinfo is not None
+    page = (tmp_path / "page.html").read_text()
+    for shown in (judged["file"]["sha256"], "2023-11-14 22:13:20 UTC", judged["video"]["encoder"]):
+        assert f"<td>{shown}</td>" in page
+
+
+def test_face_that_decided_comes_first(checkpoint, tmp_path, monkeypatch):
+    clips = [face_clip(track, start) for start in (0, 4, 8) for track in (0, 1, 2)]
+    monkeypatch.setattr(extract, "FaceExtractor", ScriptedExtractor(clips))
+    video = write_video(tmp_path / "face.mp4", [background(64, 64)] * 20)
+    run([video], checkpoint, tmp_path / "out.json", report=tmp_path / "page.html")
+    judged = json.loads((tmp_path / "out.json").read_text())["videos"][0]
+    highest = max(judged["faces"], key=lambda face: face["probability"])["track_id"]
+    assert judged["decided_by"] == highest
+    page = (tmp_path / "page.html").read_text()
+    assert f"Decided by face {highest}, of 3 faces." in page
+    assert re.findall(r'<section id="face-(\d+)"', page)[0] == str(highest)
+    captions = re.findall(r"<figcaption>Face (\d+), [\d.]+–", page)
+    assert captions[:3] == [str(highest)] * 3
+
+
+def test_marked_copy_plays_in_the_page_beside_it(checkpoint, video, tmp_path):
+    run([video], checkpoint, report=tmp_path / "pages", annotate=tmp_path / "pages" / "marked copy.mp4")
+    (page,) = (tmp_path / "pages").glob("face_*.html")
+    assert 'src="marked%20copy.mp4"' in page.read_text()
+    run([video], checkpoint, report=tmp_path / "pages" / "page.html", annotate=tmp_path / "marked.mp4")
+    assert "marked.mp4" not in (tmp_path / "pages" / "page.html").read_text()
 
 
 def test_page_without_a_score_says_why(checkpoint, video, tmp_path, monkeypatch):
@@ -76,7 +137,10 @@ def test_folder_gets_a_page_each_and_an_index(checkpoint, video, tmp_path):
     bad.write_bytes(b"no video")
     assert run([video, bad], checkpoint, report=tmp_path / "pages") == 3
     index = (tmp_path / "pages" / "index.html").read_text()
-    assert index.count("<tr><td><a href=") == 2
+    assert index.count("<tr data-kind=") == 2
+    assert "1 scored, 1 without a score" in index
+    for link in re.findall(r'(?:src|href)="([^"]*)"', index):
+        assert (tmp_path / "pages" / link).is_file()
     assert "Without a score" in index
     assert "waiting" not in index
     assert len(list((tmp_path / "pages").glob("*.html"))) == 3

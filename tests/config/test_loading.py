@@ -216,3 +216,10 @@ def test_mae_has_no_labels_to_mix(tmp_path):
         Experiment.model_validate(
             tiny_values(tmp_path, objective={"name": "mae"}, augmentation={"mixup": 0.5})
         )
+
+
+@pytest.mark.parametrize("name", ["table5", "table10"])
+def test_table_of_the_paper_is_for_reproduce(name):
+    table = Path("configs", "paper", f"{name}.yaml")
+    with pytest.raises(ConfigError, match=f"is a table of the paper.*deepfake-ssat reproduce {table.stem} "):
+        load_experiment(table)

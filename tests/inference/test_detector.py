@@ -130,7 +130,7 @@ def test_doubtful_scores_carry_warnings(tmp_path, monkeypatch, video):
     warnings = make_detector(tmp_path, monkeypatch, script).detect(video).warnings
     assert warnings == (
         "w",
-        "2 faces were judged; the video's probability is the highest of them",
+        "2 faces were judged; the video's probability is the highest of them, that of face 7",
         "face 7 is small (50 px): its score is less certain",
         "face 7 was judged on 1 clip only",
     )

@@ -7,8 +7,9 @@ import pytest
 
 from deepfake_ssat.errors import OutputError, VideoError
 from deepfake_ssat.inference.explanation import FrameMark
-from deepfake_ssat.records import Verdict
+from deepfake_ssat.records import ClipScore, Status, Verdict, VideoVerdict
 from deepfake_ssat.reporting.annotate import annotate_video, draw_marks
+from deepfake_ssat.reporting.banner import COLOURS, Banner, clock
 from deepfake_ssat.video import open_video
 from tests.video.shown_files import join, write_sizes, write_with_sound
 from tests.videos import coded_frames, read_code, write_video
@@ -53,6 +54,42 @@ def test_marked_frames_have_a_box_and_others_stay_as_they_were(tmp_path):
     assert len(frames) == 10
     changed = [int(np.abs(frame - 128).max() > 40) for frame in frames]
     assert changed == [0, 0, 0, 1, 0, 0, 0, 0, 0, 0]
+
+
+def judged(*clips):
+    scores = tuple(ClipScore(0, start, end, 0.91) for start, end in clips)
+    return VideoVerdict("a.mp4", Status.SCORED, 0.91, Verdict.FAKE, clips=scores)
+
+
+def test_banner_stands_above_the_pictures_and_tells_what_was_not_analysed(tmp_path):
+    source = write_video(tmp_path / "a.mp4", [GREY] * 10, fps=10)
+    annotate_video(source, tmp_path / "b.mp4", {}, always_fake, verdict=judged((0.0, 0.35)))
+    with open_video(tmp_path / "b.mp4") as reader:
+        frames = [frame.rgb().astype(int) for frame in reader]
+    height = Banner(judged(), 128).height
+    assert {frame.shape for frame in frames} == {(96 + height, 128, 3)}
+    assert all(np.abs(frame[height:] - 128).max() < 12 for frame in frames)
+    right = [frame[height // 2 : height, 80:].mean() for frame in frames]
+    assert min(right[4:]) > max(right[:4]) + 5
+
+
+@pytest.mark.parametrize("width", [96, 360, 720, 1920, 3840])
+def test_banner_fits_every_width(width):
+    banner = Banner(judged((0.0, 1.0)), width)
+    strip = banner.draw(3725.4)
+    assert strip.shape == (banner.height, width, 3)
+    assert banner.height % 2 == 0
+    margin = strip[: banner.height // 2, -2:]
+    assert (margin == COLOURS[Verdict.FAKE]).all()
+
+
+def test_clock_reads_as_a_player_shows_it():
+    assert [clock(seconds) for seconds in (0.0, 5.204, 65.0, 3725.4)] == [
+        "0:00.00",
+        "0:05.20",
+        "1:05.00",
+        "1:02:05.40",
+    ]
 
 
 def test_sound_is_copied_bit_by_bit(tmp_path):

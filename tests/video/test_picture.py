@@ -6,7 +6,8 @@ from PIL import Image
 
 from deepfake_ssat.errors import VideoError
 from deepfake_ssat.video import picture
-from deepfake_ssat.video.picture import PictureReader
+from deepfake_ssat.video.picture import PictureReader, is_still
+from tests.videos import write_video
 
 
 def _save(path, pixels, **options):
@@ -48,3 +49,29 @@ def test_unreadable_and_oversized_pictures_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(picture, "MAX_PIXELS", 10)
     with pytest.raises(VideoError, match=r"is 4x4, at most 10 pixels"):
         PictureReader(_save(tmp_path / "large.png", np.zeros((4, 4, 3), np.uint8)))
+
+
+def test_animations_and_videos_are_no_stills(tmp_path):
+    frames = [Image.fromarray(np.full((16, 16, 3), grey, np.uint8)) for grey in (0, 255)]
+    for name in ("a.gif", "a.webp", "a.png"):
+        frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])
+        assert not is_still(tmp_path / name)
+        frames[0].save(tmp_path / name)
+        assert is_still(tmp_path / name)
+    write_video(tmp_path / "a.mp4", [np.zeros((16, 16, 3), np.uint8)] * 2)
+    assert not is_still(tmp_path / "a.mp4")
+
+
+def test_picture_tells_when_and_with_what_it_was_taken(tmp_path):
+    exif = Image.Exif()
+    exif[0x0131] = "Camera 1.0\n"
+    exif.get_ifd(0x8769)[0x9003] = "2024:05:06 07:08:09"
+    with PictureReader(_save(tmp_path / "a.jpg", np.zeros((4, 6, 3), np.uint8), exif=exif)) as reader:
+        assert (reader.metadata.encoder, reader.metadata.created) == ("Camera 1.0", "2024:05:06 07:08:09")
+
+
+def test_heic_without_its_package_says_what_to_install(tmp_path, monkeypatch):
+    (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic" + b"\0" * 20)
+    monkeypatch.setattr(picture.importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(VideoError, match=r"needs pillow-heif: install .*deepfake-ssat\[heic\]"):
+        is_still(tmp_path / "a.heic")
