@@ -52,11 +52,11 @@ class SignalWatch:
             raise self.received
 
     def _keep(self, number: int, _: object) -> None:
-        again = self.received is not None
-        if not again:
-            self.received = Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
-        if not self._waits or (again and number == signal.SIGINT):
-            raise self.received
+        before = self.received
+        received = before or (Terminated() if number == signal.SIGTERM else KeyboardInterrupt())
+        self.received = received
+        if not self._waits or (before is not None and number == signal.SIGINT):
+            raise received
 
 
 def leave_signals_to_parent() -> None:

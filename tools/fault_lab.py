@@ -29,6 +29,7 @@ from av.error import FFmpegError
 from make_demo_videos import face_video
 
 from deepfake_ssat.clips.storage import read_frames
+from deepfake_ssat.commands.detection_reports import ReportOptions
 from deepfake_ssat.commands.judging import Judging
 from deepfake_ssat.config import ExtractionSettings
 from deepfake_ssat.extraction.preprocess import preprocess
@@ -341,7 +342,7 @@ def main() -> None:
         cases = make_cases(seeds, given.first, given.count)
         counts: dict[str, Counter[str]] = {name: Counter() for name in MUTATIONS}
         faults, peak = [], 0.0
-        judging = Judging(clips=None, device="cpu", threads=1)
+        judging = Judging(ReportOptions(None), device="cpu", threads=1)
         for judged in through_detect(cases, folder / "detect", judging, given.workers):
             counts[judged.case.mutation][judged.outcome] += 1
             peak = max(peak, judged.peak_mb)

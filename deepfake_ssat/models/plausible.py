@@ -24,6 +24,8 @@ def implausible(settings: NetworkSettings, num_weights: int) -> str:
         return f"a clip of {settings.frames} × {settings.image_size}² × {settings.channels} values"
     numbers = list(_numbers(settings.model_dump()))
     for name, number in numbers:
+        if not number <= MOST_VALUES:
+            return f"{name} {number:g}"
         if ("depth" in name or "rounds" in name) and number > num_weights:
             return f"{name} {number}, more than the file has weights"
     width = max((number for name, number in numbers if name.endswith("width")), default=1)

@@ -86,7 +86,8 @@ class TrainingModule(LightningModule):
 
     def _diverged(self, what: str, batch: dict[str, Any], batch_idx: int) -> TrainingError:
         """Where and on which items."""
-        names = list(dict.fromkeys(self._videos[video] for video in batch["video"].tolist()))
+        shown: list[int] = batch["video"].tolist()
+        names = list(dict.fromkeys(self._videos[video] for video in shown))
         more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
         return TrainingError(
             f"{what} in epoch {self.current_epoch + 1}, batch {batch_idx + 1}, after step "

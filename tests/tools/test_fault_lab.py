@@ -5,6 +5,7 @@ from collections import Counter
 import fault_lab
 import pytest
 
+from deepfake_ssat.commands.detection_reports import ReportOptions
 from deepfake_ssat.commands.judging import Judging
 from deepfake_ssat.records import Status, Verdict, VideoVerdict
 from tests.inference.scripted import write_checkpoint
@@ -39,7 +40,7 @@ def test_faults_are_told_from_survivals():
 def test_mutated_videos_do_no_harm(seeds, tmp_path):
     checkpoint = write_checkpoint(tmp_path / "tiny.safetensors")
     cases = fault_lab.make_cases(seeds, 0, len(seeds) * len(fault_lab.MUTATIONS))[:: len(seeds) - 1]
-    judging = Judging(checkpoint, clips=None, device="cpu", threads=1)
+    judging = Judging(ReportOptions(None), checkpoint, device="cpu", threads=1)
     done = list(fault_lab.through_detect(cases, tmp_path / "detect", judging, workers=1))
     assert [judged.fault for judged in done if judged.fault] == []
     assert len(done) == len(cases)
