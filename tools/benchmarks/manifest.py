@@ -61,12 +61,12 @@ def rows(count: int, contract: ExtractionSettings) -> Iterator[ManifestRow]:
 
 @contextmanager
 def timed(what: str) -> Iterator[None]:
-    """Prints seconds, and the highest memory of this process so far."""
-    started = time.perf_counter()
+    """Prints seconds, those of the CPU, and the highest memory of this process so far."""
+    started, cpu = time.perf_counter(), time.process_time()
     yield
-    seconds = time.perf_counter() - started
+    seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    sys.stdout.write(f"{what:<10}{seconds:8.2f} s {peak:8.0f} MB\n")
+    sys.stdout.write(f"{what:<10}{seconds:8.2f} s {cpu:8.2f} CPU-s {peak:8.0f} MB\n")
 
 
 def main() -> None:
@@ -82,14 +82,16 @@ def main() -> None:
     contract = ExtractionSettings()  # pyright: ignore[reportCallIssue]
     with tempfile.TemporaryDirectory() as place:
         folder = given.folder or Path(place)
-        if not (folder / manifests.MANIFEST_FILE).exists():
-            write_manifest(folder, list(rows(given.clips, contract)), [], contract)
-            sys.stdout.write("written; call again with the same --folder for the memory of reading alone\n")
-        if given.files:
+        if given.files and not (folder / manifests.MANIFEST_FILE).exists():
             for row in rows(given.clips, contract):
                 file = folder / row.clip_file
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.touch()
+        if not (folder / manifests.MANIFEST_FILE).exists():
+            write_manifest(folder, list(rows(given.clips, contract)), [], contract)
+            if given.folder:
+                sys.stdout.write("written; call again to measure reading alone\n")
+                return
         with timed("load"):
             manifest = load_manifest(folder)
         with timed("select"):
