@@ -10,6 +10,7 @@ import csv
 import hashlib
 import io
 import json
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -28,7 +29,7 @@ from deepfake_ssat.records import (
     SourceVideo,
     Status,
 )
-from deepfake_ssat.text import decode, parse_table
+from deepfake_ssat.text import decode, table_rows
 
 Row = TypeVar("Row", ManifestRow, DroppedVideo)
 
@@ -47,6 +48,9 @@ DROPPED_COLUMNS = tuple(field.name for field in fields(DroppedVideo))
 FIRST_DROPPED_COLUMNS = DROPPED_COLUMNS[:-1]
 """Those of earlier versions, which did not tell the compression."""
 WARNING_COLUMNS = ("corpus", "video_id", "warning")
+SHARED_COLUMNS = ("corpus", "video_id", "manipulation", "split", "group", "compression", "source")
+SHARED_COLUMNS += ("contract_hash",)
+"""Held once in memory, however many rows have the value."""
 IDENTITY_SEPARATOR = ";"
 COMPRESSION_ALIASES = {"c0": "raw"}
 
@@ -222,9 +226,11 @@ def _parse(
 ) -> list[Row]:
     """Rows of a table with these columns, as written here or by a spreadsheet; a bad value has its line."""
     rows = []
-    for row in parse_table(decode(data, file), file, required=columns):
+    for row in table_rows(decode(data, file), file, required=columns):
+        # The clips of a video, and the videos of a corpus, say the same again and again.
+        shared = {name: sys.intern(row.values[name]) for name in SHARED_COLUMNS if name in row.values}
         try:
-            rows.append(convert(row.values))
+            rows.append(convert(row.values | shared))
         except ValueError as error:
             raise ManifestError(f"{file}, line {row.line}: {error}; preprocess again") from error
     return rows

@@ -37,7 +37,7 @@ def check_file(path: Path, inputs: Iterable[Path] = (), *, may_print: bool = Fal
     if os.path.isdir(path):
         raise OutputError(f"{path} is a folder; give a file to write to")
     _check_no_input(path, inputs)
-    folder = _target(path).parent
+    folder = target_of(path).parent
     if not os.path.isdir(folder):
         raise OutputError(f"{path}: its folder {folder} does not exist; make it, or give another file")
     if not os.access(path if os.path.exists(path) else folder, os.W_OK):
@@ -48,9 +48,9 @@ def check_different(outputs: Mapping[str, Path | None]) -> None:
     """Refuses options that would write one and the same file, however they call it; raises OutputError."""
     options: dict[Path | None, str] = {}
     for option, path in outputs.items():
-        if path is None or (_in_place(path) and not is_printed(path)):
+        if path is None or (in_place(path) and not is_printed(path)):
             continue
-        place = None if is_printed(path) else _target(path)
+        place = None if is_printed(path) else target_of(path)
         if place in options:
             both = f"{options[place]} and {option}"
             if place is None:
@@ -84,14 +84,14 @@ def write_file(path: Path, data: bytes) -> None:
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """The path of a new file to write; it takes its place when the block ends, and goes if that failed."""
-    try:
-        if is_printed(path) or _in_place(path):
+    with writing(path):
+        if is_printed(path) or in_place(path):
             with tempfile.TemporaryDirectory() as folder:
                 unfinished = Path(folder, "output")
                 yield unfinished
                 _pour(unfinished, path)
             return
-        target = _target(path)
+        target = target_of(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         unfinished = target.with_name(f".{target.name}.partial")
         try:
@@ -100,6 +100,13 @@ def whole_file(path: Path) -> Iterator[Path]:
             os.replace(unfinished, target)
         finally:
             unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """What the system refuses within the block becomes an OutputError about this path."""
+    try:
+        yield
     except OSError as error:
         name = "standard output" if is_printed(path) else path
         reason = error.strerror or error
@@ -113,7 +120,7 @@ def _check_no_input(path: Path, inputs: Iterable[Path]) -> None:
             raise OutputError(f"{path} is the input {given} itself; give another path to write to")
 
 
-def _target(path: Path) -> Path:
+def target_of(path: Path) -> Path:
     """The file that a path leads to, through every link."""
     target = Path(os.path.realpath(path))
     if target.is_symlink():
@@ -121,7 +128,7 @@ def _target(path: Path) -> Path:
     return target
 
 
-def _in_place(path: Path) -> bool:
+def in_place(path: Path) -> bool:
     """Whether a path leads to a device or a pipe, which no file may replace."""
     return os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode)
 

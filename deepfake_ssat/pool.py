@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import threading
 import traceback
 from collections import deque
@@ -17,6 +16,7 @@ from multiprocessing import connection
 from typing import Any
 
 from deepfake_ssat.errors import DeepfakeError
+from deepfake_ssat.interruption import leave_signals_to_parent
 
 Work = Callable[[Any], Any]
 
@@ -125,8 +125,7 @@ class _Process:
 
 def _serve(pipe: connection.Connection, prepare: Callable[[], Work]) -> None:
     """The life of a worker process: prepare, then task after task until the pipe is closed."""
-    # Ctrl-C reaches the whole group; the parent decides and ends the workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leave_signals_to_parent()
     threading.Thread(target=_die_with_parent, daemon=True).start()
     work: Work | None = None
     while True:

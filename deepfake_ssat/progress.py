@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
+NOT_KNOWN = 0
+"""The total of what nobody has counted."""
+
 
 class Advance(Protocol):
     """Told of finished items, and of a note to show beside them such as ``3 dropped``."""
@@ -19,7 +22,7 @@ class Progress(Protocol):
     """Begins one stretch of work; what it gives is entered, and then told of every finished item."""
 
     def __call__(self, doing: str, unit: str, total: int) -> AbstractContextManager[Advance]:
-        """``doing`` names the work, ``unit`` one of its ``total`` items."""
+        """``doing`` names the work, ``unit`` one of its ``total`` items (or ``NOT_KNOWN``)."""
         ...
 
 

@@ -164,7 +164,7 @@ class FaceClip:
     """(T, 5, 2) float: in pixels of the crop."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ManifestRow:
     """One clip file: consecutive crops of one face, any number of 16-frame clips long."""
 

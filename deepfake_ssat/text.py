@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +58,11 @@ def read_table(path: Path, required: Sequence[str] = ()) -> list[TableRow]:
 
 def parse_table(text: str, path: Path, required: Sequence[str] = ()) -> list[TableRow]:
     """As ``read_table``, of text that was read already: separated by commas, semicolons or tabs."""
+    return list(table_rows(text, path, required))
+
+
+def table_rows(text: str, path: Path, required: Sequence[str] = ()) -> Iterator[TableRow]:
+    """As ``parse_table``, one by one: a million rows would fill gigabytes."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text))
     try:
         columns = [name.strip() for name in next(reader, [])]
@@ -66,7 +71,6 @@ def parse_table(text: str, path: Path, required: Sequence[str] = ()) -> list[Tab
             raise TextError(
                 f"{path}: has no column {missing[0]!r}; its first line must name {', '.join(required)}"
             )
-        rows = []
         for values in reader:
             if len(values) > len(columns):
                 raise TextError(
@@ -75,10 +79,9 @@ def parse_table(text: str, path: Path, required: Sequence[str] = ()) -> list[Tab
                 )
             if values:
                 padded = [*values, *[""] * (len(columns) - len(values))]
-                rows.append(TableRow(reader.line_num, dict(zip(columns, padded, strict=True))))
+                yield TableRow(reader.line_num, dict(zip(columns, padded, strict=True)))
     except csv.Error as error:
         raise TextError(f"{path}, line {reader.line_num}: is no table ({error})") from error
-    return rows
 
 
 def _encoding(data: bytes) -> str:

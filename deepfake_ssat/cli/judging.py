@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from deepfake_ssat.cli.shared import Backend, Device, ExportFormat, Turn, one_line_errors
+from deepfake_ssat.cli.shared import Backend, Device, ExportFormat, Order, Turn, one_line_errors
 
 
 def detect(
@@ -27,9 +27,23 @@ def detect(
     csv: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write one line a video as CSV; - prints them.")
     ] = None,
+    jsonl: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write a line of JSON for each video as soon as it is judged; - prints them."
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the --jsonl file of a run that was stopped.")
+    ] = False,
     clips: Annotated[
         str, typer.Option(metavar="N|all", help="Clips spread over each video, or every one.")
     ] = "4",
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Judge in so many processes: a file that kills one costs no other video."),
+    ] = None,
+    order: Annotated[Order, typer.Option(help="Which videos come first.")] = Order.name_,
     device: Annotated[Device, typer.Option(help="Where the networks run.")] = Device.auto,
     backend: Annotated[
         Backend, typer.Option(help="What computes the scores; openvino on CPUs only, as an extra.")
@@ -44,6 +58,7 @@ def detect(
     annotate: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a copy of the one video with faces marked.")
     ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No table and no progress.")] = False,
     note: Annotated[
         str, typer.Option(metavar="TEXT", help="A case note for pages and JSON, such as a number.")
     ] = "",
@@ -60,7 +75,8 @@ def detect(
     """Judge videos and pictures: is a face in them manipulated?
 
     Exit codes: 0 every video was scored; 3 some were not (no face, too short, unreadable: the table says
-    which); 2 the command cannot run as given, or nothing to judge was found; 130 interrupted.
+    which); 2 the command cannot run as given, or nothing to judge was found; 130 interrupted, 143 terminated
+    (JSON and CSV then hold what was judged).
 
     Files are written whole or not at all, through links and into devices, never over a video or the
     checkpoint. A file's folder must be there; a folder of pages is made.
@@ -81,6 +97,11 @@ def detect(
                 report=report,
                 annotate=annotate,
                 backend=backend.value,
+                jsonl_file=jsonl,
+                resume=resume,
+                workers=workers,
+                order=order.value,
+                quiet=quiet,
                 note=note,
                 rotate=int(rotate.value),
                 details=details,

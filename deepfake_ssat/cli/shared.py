@@ -11,8 +11,9 @@ from typing import Annotated
 import typer
 
 from deepfake_ssat.errors import DeepfakeError
+from deepfake_ssat.interruption import Terminated, sigterm_raises
 
-USAGE_ERROR, INTERRUPTED = 2, 130
+USAGE_ERROR, INTERRUPTED, TERMINATED = 2, 130, 143
 TRAINING_PACKAGES = {"albumentations", "lightning", "scipy", "sklearn", "tensorboard", "timm"}
 """Of the extra ``train``; detect, preprocess and serve do without them."""
 
@@ -86,6 +87,13 @@ class ExportFormat(str, Enum):
     onnx = "onnx"
 
 
+class Order(str, Enum):
+    """Which videos come first."""
+
+    name_ = "name"
+    newest = "newest"
+
+
 class Scaling(str, Enum):
     """How logits become probabilities that mean what they say."""
 
@@ -102,9 +110,13 @@ class WorkerDevice(str, Enum):
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """What a user can cause ends in one line and exit code 2; a bug keeps its traceback."""
+    """What a user can cause ends in one line and exit code 2; a bug keeps its traceback.
+
+    SIGTERM ends a verb as Ctrl-C does: what it writes in the end is written.
+    """
     try:
-        yield
+        with sigterm_raises():
+            yield
     except DeepfakeError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(USAGE_ERROR) from error
@@ -117,6 +129,9 @@ def one_line_errors() -> Iterator[None]:
         )
         typer.echo(message, err=True)
         raise typer.Exit(USAGE_ERROR) from error
+    except Terminated as error:
+        typer.echo("terminated", err=True)
+        raise typer.Exit(TERMINATED) from error
     except KeyboardInterrupt as error:
         typer.echo("interrupted", err=True)
         raise typer.Exit(INTERRUPTED) from error

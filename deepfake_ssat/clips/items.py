@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from deepfake_ssat.errors import DeepfakeError
+from deepfake_ssat.interruption import leave_signals_to_parent
 
 VIEW_STREAM = 4
 """Of what the views of an item are drawn from."""
@@ -55,14 +56,15 @@ def item_generator(seed: int, epoch: int, index: int, stream: int = 0) -> np.ran
     return np.random.default_rng(np.random.SeedSequence(key))
 
 
-def limit_worker_threads(worker_id: int) -> None:
-    """For DataLoader's ``worker_init_fn``: one thread a worker.
+def prepare_worker(worker_id: int) -> None:
+    """For DataLoader's ``worker_init_fn``: one thread a worker, and signals are the parent's to answer.
 
     Workers times threads would compete for the cores, and some builds of OpenCV hang in forked processes
     while their thread pool is on (opencv/opencv#5150).
     """
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
+    leave_signals_to_parent()
 
 
 def error_without_worker_traceback(error: DeepfakeError) -> DeepfakeError:

@@ -3,26 +3,61 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from deepfake_ssat.commands.detection_reports import ReportFolder, ReportOptions, is_page, report_video
-from deepfake_ssat.commands.progress import show_progress
+from deepfake_ssat.commands.detection_reports import ReportIndex, ReportOptions, is_page, write_marked_copy
+from deepfake_ssat.commands.judging import Judged, Judging, Results, judge_in_processes
+from deepfake_ssat.commands.progress import console_progress
+from deepfake_ssat.commands.verdict_log import VerdictLog, file_state
 from deepfake_ssat.config.extraction import parse_clips
-from deepfake_ssat.errors import ConfigError, DeepfakeError, OutputError
+from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.outputs import check_different, check_file, is_printed, make_folder, write_file
-from deepfake_ssat.records import Status, VideoVerdict
+from deepfake_ssat.progress import Progress, silent
 from deepfake_ssat.reporting.detection_report import results_csv, results_document, show
 from deepfake_ssat.reporting.documents import json_text
 
 if TYPE_CHECKING:
     from deepfake_ssat.inference.detector import Detector
+    from deepfake_ssat.inference.explanation import Explanation
 
 HEIC_SUFFIXES = {".heic", ".heif"}
 ALL_SCORED, SOME_NOT_SCORED = 0, 3
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What is written besides the table, where asked; ``-`` prints."""
+
+    json: Path | None = None
+    csv: Path | None = None
+    jsonl: Path | None = None
+    """Grows by a line a video."""
+    report: Path | None = None
+    """The HTML page of one video (FILE.html), or a folder for pages and their index."""
+    annotated: Path | None = None
+    """A marked copy of one video."""
+
+    @property
+    def page(self) -> Path | None:
+        """The report, if it is one page."""
+        return self.report if self.report is not None and is_page(self.report) else None
+
+    @property
+    def pages(self) -> Path | None:
+        """The report, if it is a folder."""
+        return None if self.page else self.report
+
+    @property
+    def is_printed(self) -> bool:
+        """Whether standard output is one of them, which the table must then leave alone."""
+        return any(map(is_printed, (self.json, self.csv, self.jsonl, self.report)))
 
 
 def run(
@@ -37,45 +72,134 @@ def run(
     report: Path | None = None,
     annotate: Path | None = None,
     backend: str = "torch",
+    jsonl_file: Path | None = None,
+    resume: bool = False,
+    workers: int | None = None,
+    order: str = "name",
+    quiet: bool = False,
     note: str = "",
     rotate: int = 0,
     details: bool = False,
 ) -> int:
-    """Judges files and folders, prints a table, and writes JSON and CSV where asked; ``-`` prints them.
+    """Judges files and folders, prints a table, and writes what is asked for; ``-`` prints it.
 
-    ``report`` is the HTML page of one video (FILE.html), or a folder for pages and their index; ``annotate``
-    a marked copy of one video. ``backend`` is what computes the scores, torch or openvino. ``note`` is free
-    text for JSON and pages, such as a case number. ``rotate`` turns all pictures clockwise by so many
-    degrees, beyond their tags. ``details`` prints each face and all warnings.
+    ``backend`` is what computes the scores, torch or openvino. ``workers`` judge in processes of their own;
+    ``resume`` goes on with ``jsonl_file``; ``order`` is by name or the newest first. A run that is
+    interrupted writes what has been judged. ``note`` is free text for JSON and pages, such as a case number.
+    ``rotate`` turns all pictures clockwise by so many degrees, beyond their tags. ``details`` prints each
+    face and all warnings.
 
     Returns 0 when every video was scored, 3 when some were not. Raises DeepfakeError, before the first video
     is judged, for paths, options and checkpoints that cannot be used. An internal error in one video is
     reported as that video's, unless ``debug`` lets it through.
     """
-    num_clips = parse_clips(clips)
+    outputs = Outputs(json_file, csv_file, jsonl_file, report, annotate)
+    options = ReportOptions(parse_clips(clips), note, annotate, rotate)
+    judging = Judging(options, checkpoint, device, threads, backend, report, debug)
     videos = list_videos(paths)
-    _check_outputs(json_file, csv_file, report, annotate, videos, checkpoint)
-    detector = _load(checkpoint, device, threads, backend, decoder=report is not None)
-    judge = _judging(detector, report, len(videos), ReportOptions(num_clips, note, annotate, rotate))
-    verdicts = []
-    # One video needs no bar, and the table on standard output stays alone.
-    console = Console(stderr=True, quiet=len(videos) < 2)
-    with show_progress(console, "judging", "video", len(videos), transient=True) as advance:
-        for path in videos:
-            verdicts.append(_judge(judge, path, debug))
-            advance()
+    _check_outputs(outputs, videos, checkpoint)
+    _check_options(outputs, resume, workers, debug)
+    if order == "newest":
+        videos.sort(key=_modified, reverse=True)
+    errors = Console(stderr=True, highlight=False, soft_wrap=True, quiet=quiet)
+    progress = console_progress(errors, transient=True)
+    console = Console(stderr=outputs.is_printed, highlight=False, quiet=quiet)
+    detector = judging.load()
+    explained: list[Explanation] = []
+    judged = _judged(judging, detector, progress, explained.append if annotate else None, workers)
+    with _open_log(outputs.jsonl, videos, detector, options, resume) as log:
+        results = Results(videos, log.known if log else {})
+        try:
+            _collect(
+                judged,
+                results,
+                log,
+                _index(outputs, len(videos), note),
+                progress if len(videos) > 1 else silent,
+            )
+        finally:
+            _write(outputs, results, detector, options)
+            if judged_so_far := results.in_order():
+                show(console, judged_so_far, details=details)
+            for line in results.account():
+                console.print(line)
+    if annotate is not None and explained:
+        write_marked_copy(detector, explained[0], annotate, progress)
+    return ALL_SCORED if results.all_scored else SOME_NOT_SCORED
+
+
+def _judged(
+    judging: Judging,
+    detector: Detector,
+    progress: Progress,
+    keep: Callable[[Explanation], None] | None,
+    workers: int | None,
+) -> Callable[[Sequence[Path]], Iterator[Judged]]:
+    """How videos become verdicts: in processes of their own, or here; of a single one progress is told."""
+    if workers is not None:
+        return partial(judge_in_processes, judging.in_each_of(workers), workers=workers)
+
+    def here(videos: Sequence[Path]) -> Iterator[Judged]:
+        judge = judging.judge_with(detector, progress if len(videos) == 1 else silent, keep)
+        return (Judged(path, judge(path)) for path in videos)
+
+    return here
+
+
+def _collect(
+    judged: Callable[[Sequence[Path]], Iterator[Judged]],
+    results: Results,
+    log: VerdictLog | None,
+    index: ReportIndex | None,
+    progress: Progress,
+) -> None:
+    """Judges what is not known, and hands each verdict on as it comes."""
+    # In a folder of pages the known ones have theirs already, and are listed in the index again.
+    videos = list(results.videos) if index else results.waiting()
+    with progress("judging", "video", len(videos)) as advance:
+        try:
+            for one in judged(videos):
+                if log is not None and os.fspath(one.path) not in log.known:
+                    log.add(one.verdict, one.failed)
+                results.add(one.verdict)
+                if index is not None:
+                    index.add(one.verdict)
+                advance(note=results.counts())
+        finally:
+            if index is not None:
+                index.write()
+
+
+def _index(outputs: Outputs, num_videos: int, note: str) -> ReportIndex | None:
+    """Of a folder of pages."""
+    return ReportIndex(outputs.pages, num_videos, note) if outputs.pages else None
+
+
+def _write(outputs: Outputs, results: Results, detector: Detector, options: ReportOptions) -> None:
+    """The documents of what has been judged."""
     from deepfake_ssat.inference.description import checkpoint_record, settings_record
 
-    records = checkpoint_record(detector), settings_record(detector, num_clips)
-    document = results_document(verdicts, *records, note)
-    printed = any(map(is_printed, (json_file, csv_file, report)))
-    show(Console(stderr=printed, highlight=False), verdicts, details=details)
-    if json_file is not None:
-        write_file(json_file, json_text(document))
-    if csv_file is not None:
-        write_file(csv_file, results_csv(verdicts))
-    all_scored = all(verdict.status is Status.SCORED for verdict in verdicts)
-    return ALL_SCORED if all_scored else SOME_NOT_SCORED
+    verdicts = results.in_order()
+    if outputs.json is not None:
+        document = results_document(
+            verdicts,
+            checkpoint_record(detector),
+            settings_record(detector, options.clips),
+            options.note,
+            not_judged=len(results.videos) - len(verdicts),
+        )
+        write_file(outputs.json, json_text(document))
+    if outputs.csv is not None:
+        write_file(outputs.csv, results_csv(verdicts))
+
+
+def _open_log(
+    file: Path | None, videos: Sequence[Path], detector: Detector, options: ReportOptions, resume: bool
+) -> AbstractContextManager[VerdictLog | None]:
+    from deepfake_ssat.inference.description import judged_by
+
+    basis = judged_by(detector, options.clips, options.rotate)
+    return VerdictLog(file, videos, basis, resume) if file else nullcontext()
 
 
 def list_videos(paths: Sequence[Path]) -> list[Path]:
@@ -109,68 +233,50 @@ def list_videos(paths: Sequence[Path]) -> list[Path]:
     return list(found)
 
 
-def _judging(
-    detector: Detector, report: Path | None, num_videos: int, options: ReportOptions
-) -> Callable[[Path], VideoVerdict]:
-    """How one video is judged: bare, with its page and marked copy, or as one of a folder of pages."""
-    if report is None and options.annotated is None:
-        return lambda path: detector.detect(path, options.clips, rotate=options.rotate)
-    if report is None or is_page(report):
-        return lambda path: report_video(detector, path, report, options).verdict
-    return ReportFolder(report, detector, num_videos, options).judge
+def _modified(path: Path) -> int:
+    """Nanoseconds; 0 of what has vanished meanwhile."""
+    state = file_state(path)
+    return state["modified"] if state else 0
 
 
-def _judge(judge: Callable[[Path], VideoVerdict], path: Path, debug: bool) -> VideoVerdict:
-    """One video's verdict; one bad file must not cost the others theirs."""
-    try:
-        return judge(path)
-    except OutputError:
-        raise
-    except Exception as error:
-        if debug:
-            raise
-        detail = " ".join(str(error).split())
-        if not isinstance(error, DeepfakeError):
-            kind = type(error).__name__
-            detail = f"internal error, please report it ({kind}: {detail}); --debug shows the traceback"
-        return VideoVerdict(os.fspath(path), Status.UNREADABLE, warnings=(detail,))
+def _check_options(outputs: Outputs, resume: bool, workers: int | None, debug: bool) -> None:
+    """Refuses options that mean nothing together."""
+    if resume and (outputs.jsonl is None or is_printed(outputs.jsonl)):
+        raise ConfigError("--resume goes on with the lines of a --jsonl FILE; give that file")
+    if workers is not None and debug:
+        raise ConfigError("--debug stops at an error in this process; leave --workers out")
+    if workers is not None and outputs.annotated is not None:
+        raise ConfigError("--annotate marks one video, which is judged in this process; leave --workers out")
 
 
-def _load(checkpoint: Path | None, device: str, threads: int | None, backend: str, decoder: bool) -> Detector:
-    import torch
-
-    from deepfake_ssat.inference.detector import load_detector
-
-    if threads is not None:
-        torch.set_num_threads(threads)
-    return load_detector(checkpoint, device, decoder=decoder, backend=backend)
-
-
-def _check_outputs(
-    json_file: Path | None,
-    csv_file: Path | None,
-    report: Path | None,
-    annotate: Path | None,
-    videos: Sequence[Path],
-    checkpoint: Path | None,
-) -> None:
+def _check_outputs(outputs: Outputs, videos: Sequence[Path], checkpoint: Path | None) -> None:
     """Refuses, before any work, outputs that could not be written after it or are one of the inputs."""
     inputs = [*videos, checkpoint] if checkpoint else videos
-    page = report if report is not None and is_page(report) else None
-    if report is not None and page is None:
-        make_folder(report, inputs)
-    if annotate is not None:
+    if outputs.pages is not None:
+        make_folder(outputs.pages, inputs)
+    if outputs.annotated is not None:
         if len(videos) > 1:
-            raise ConfigError(f"--annotate {annotate}: marks one video at a time, {len(videos)} are given")
+            raise ConfigError(
+                f"--annotate {outputs.annotated}: marks one video at a time, {len(videos)} are given"
+            )
         from deepfake_ssat.reporting.annotate import check_container
 
-        check_file(annotate, inputs)
-        check_container(annotate)
-    if page is not None and len(videos) > 1:
+        check_file(outputs.annotated, inputs)
+        check_container(outputs.annotated)
+    if outputs.page is not None and len(videos) > 1:
         raise ConfigError(
-            f"--report {page}: is the page of one video, {len(videos)} are given; give a folder for theirs"
+            f"--report {outputs.page}: is the page of one video, {len(videos)} are given; give a folder for "
+            "theirs"
         )
-    for path in (json_file, csv_file, page):
+    for path in (outputs.json, outputs.csv, outputs.jsonl, outputs.page):
         if path is not None:
             check_file(path, inputs, may_print=True)
-    check_different({"--json": json_file, "--csv": csv_file, "--report": page, "--annotate": annotate})
+    check_different(
+        {
+            "--json": outputs.json,
+            "--csv": outputs.csv,
+            "--jsonl": outputs.jsonl,
+            "--report": outputs.page,
+            "--annotate": outputs.annotated,
+        }
+    )

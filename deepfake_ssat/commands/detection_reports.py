@@ -6,20 +6,24 @@ import hashlib
 import json
 import os
 import shlex
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepfake_ssat.outputs import is_printed, write_file
+from deepfake_ssat.progress import NOT_KNOWN, Progress, silent
 from deepfake_ssat.records import VideoVerdict
 from deepfake_ssat.reporting.detection_report import results_document, verdict_from_record, video_record
-from deepfake_ssat.version import __version__
 
 if TYPE_CHECKING:
     from deepfake_ssat.inference.detector import Detector
     from deepfake_ssat.inference.explanation import Explanation
 
 INDEX = "index.html"
+INDEX_EVERY_SECONDS = 10.0
+"""Of tens of thousands of rows it takes a second to write."""
 PAGE_SUFFIXES = {".html", ".htm"}
 THUMBNAIL = ".jpg"
 
@@ -46,27 +50,29 @@ class ReportOptions:
     """Degrees clockwise, beyond the file's tag."""
 
 
-def report_video(detector: Detector, path: Path, report: Path | None, options: ReportOptions) -> Explanation:
-    """Judges one file; writes its page and its marked copy where asked."""
+def report_video(
+    detector: Detector,
+    path: Path,
+    report: Path | None,
+    options: ReportOptions,
+    progress: Progress = silent,
+) -> Explanation:
+    """Judges one file, and writes its page where asked; the marked copy that it names may follow later."""
     from deepfake_ssat.inference.description import checkpoint_record, settings_record
     from deepfake_ssat.inference.explanation import EXPLAINED_CLIPS
-    from deepfake_ssat.reporting.annotate import annotate_video
     from deepfake_ssat.reporting.full_frames import read_full_frames
     from deepfake_ssat.reporting.page import render_report
 
     clips, marked = options.clips, options.annotated
-    explanation = detector.explain(path, clips, EXPLAINED_CLIPS if report else 0, rotate=options.rotate)
-    decide = detector.checkpoint.decision.verdict
-    if marked is not None and explanation.marks:
-        turn = explanation.verdict.metadata.untagged_turn if explanation.verdict.metadata else 0
-        annotate_video(path, marked, explanation.marks, decide, turn=turn, verdict=explanation.verdict)
+    explained = EXPLAINED_CLIPS if report else 0
+    explanation = detector.explain(path, clips, explained, rotate=options.rotate, progress=progress)
     if report is not None:
         records = checkpoint_record(detector), settings_record(detector, clips)
         page = render_report(
             results_document([explanation.verdict], *records, options.note),
             explanation,
             detector.contract,
-            read_full_frames(path, explanation, decide),
+            read_full_frames(path, explanation, detector.checkpoint.decision.verdict),
             command=command_for(path, detector, report, options),
             marked_copy=_beside(marked, report) if marked is not None and explanation.marks else "",
         )
@@ -74,43 +80,62 @@ def report_video(detector: Detector, path: Path, report: Path | None, options: R
     return explanation
 
 
-class ReportFolder:
-    """Pages and their index; a video that was judged the same way before is not judged again.
+def write_marked_copy(
+    detector: Detector, explanation: Explanation, annotated: Path, progress: Progress
+) -> None:
+    """The video again, its analysed faces marked; of one without any there is no copy."""
+    from deepfake_ssat.reporting.annotate import annotate_video
 
-    The marked copy of a folder's one video is always made.
+    verdict = explanation.verdict
+    if not explanation.marks or verdict.metadata is None:
+        return
+    total = verdict.metadata.num_frames or NOT_KNOWN
+    with progress("marking", "frame", total) as advance:
+        annotate_video(
+            Path(verdict.path),
+            annotated,
+            explanation.marks,
+            detector.checkpoint.decision.verdict,
+            on_progress=lambda _: advance(),
+            turn=verdict.metadata.untagged_turn,
+            verdict=verdict,
+        )
+
+
+class ReportFolder:
+    """A folder of pages; a video that was judged the same way before is not judged again.
+
+    Where there is to be a marked copy, of a folder's one video, it is always judged.
     """
 
-    def __init__(self, folder: Path, detector: Detector, num_videos: int, options: ReportOptions):
+    def __init__(
+        self,
+        folder: Path,
+        detector: Detector,
+        options: ReportOptions,
+        progress: Progress = silent,
+        keep: Callable[[Explanation], None] | None = None,
+    ):
         self._folder = folder
         self._detector = detector
-        self._num_videos = num_videos
         self._options = options
-        self._rows: list[Any] = []
+        self._progress, self._keep = progress, keep
 
     def judge(self, path: Path) -> VideoVerdict:
-        """The verdict of one video, its page written, the index brought up to date."""
-        name = self._page_name(path)
-        page, stored = self._folder / f"{name}.html", self._folder / f"{name}.json"
+        """The verdict of one video, its page written."""
+        page = self._folder / page_name(path)
+        stored = page.with_suffix(".json")
         fingerprint = self._fingerprint(path)
         fresh = self._options.annotated is not None or not page.is_file()
         record = None if fresh else self._read(stored, fingerprint)
         if record is None:
-            explanation = report_video(self._detector, path, page, self._options)
+            explanation = report_video(self._detector, path, page, self._options, self._progress)
             record = video_record(explanation.verdict)
             self._write_thumbnail(page.with_suffix(THUMBNAIL), explanation)
             write_file(stored, json.dumps({"fingerprint": fingerprint, "video": record}, indent=1).encode())
-        self.add(record, page)
+            if self._keep is not None:
+                self._keep(explanation)
         return verdict_from_record(record)
-
-    def add(self, record: dict[str, Any], page: Path) -> None:
-        """One more row of the index."""
-        from deepfake_ssat.reporting.index_page import IndexRow, render_index
-
-        thumbnail = page.with_suffix(THUMBNAIL).name if record["faces"] else ""
-        self._rows.append(IndexRow(record, page.name, thumbnail))
-        waiting = self._num_videos - len(self._rows)
-        command = f"deepfake-ssat detect ... --report {shlex.quote(self._folder.name)}"
-        write_file(self._folder / INDEX, render_index(self._rows, waiting, command, self._options.note))
 
     def _write_thumbnail(self, file: Path, explanation: Explanation) -> None:
         """The face that the verdict rests on."""
@@ -119,27 +144,18 @@ class ReportFolder:
         for face in explanation.verdict.faces_by_suspicion[:1]:
             write_file(file, jpeg(thumbnail(explanation.faces[face.track_id].highest.pixels)))
 
-    def _page_name(self, path: Path) -> str:
-        """Readable, and different for files of the same name in different folders."""
-        digest = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:8]
-        readable = "".join(character if character.isalnum() else "_" for character in path.stem)[:60]
-        return f"{readable}_{digest}"
-
     def _fingerprint(self, path: Path) -> dict[str, Any]:
-        """What a stored verdict rests on: file, weights, program and what else a score depends on."""
+        """What a stored verdict and its page rest on: file, weights, program, settings and note."""
         from deepfake_ssat.inference.arguments import existing_file
-        from deepfake_ssat.inference.description import settings_record
+        from deepfake_ssat.inference.description import judged_by
 
         facts = os.stat(existing_file(path, "path"))
         return {
             "path": str(path),
             "size": facts.st_size,
             "modified": facts.st_mtime_ns,
-            "checkpoint": self._detector.checkpoint.hash,
-            "version": __version__,
-            "settings": settings_record(self._detector, self._options.clips),
+            **judged_by(self._detector, self._options.clips, self._options.rotate),
             "note": self._options.note,
-            "rotate": self._options.rotate,
         }
 
     def _read(self, stored: Path, fingerprint: dict[str, Any]) -> dict[str, Any] | None:
@@ -149,6 +165,44 @@ class ReportFolder:
             return None
         fits = isinstance(content, dict) and content.get("fingerprint") == fingerprint
         return content["video"] if fits else None
+
+
+class ReportIndex:
+    """The index of a folder of pages, brought up to date now and then while they come."""
+
+    def __init__(self, folder: Path, num_videos: int, note: str):
+        self._folder = folder
+        self._note = note
+        self._num_videos = num_videos
+        self._rows: list[Any] = []
+        self._written = 0.0
+
+    def add(self, verdict: VideoVerdict) -> None:
+        """One more row; a video without a page, as its process died, has none."""
+        from deepfake_ssat.reporting.index_page import IndexRow
+
+        page = page_name(Path(verdict.path))
+        if (self._folder / page).is_file():
+            thumbnail = Path(page).with_suffix(THUMBNAIL).name if verdict.faces else ""
+            self._rows.append(IndexRow(video_record(verdict), page, thumbnail))
+        if time.monotonic() - self._written > INDEX_EVERY_SECONDS:
+            self.write()
+
+    def write(self) -> None:
+        """The index of what has been judged."""
+        from deepfake_ssat.reporting.index_page import render_index
+
+        waiting = self._num_videos - len(self._rows)
+        command = f"deepfake-ssat detect ... --report {shlex.quote(self._folder.name)}"
+        write_file(self._folder / INDEX, render_index(self._rows, waiting, command, self._note))
+        self._written = time.monotonic()
+
+
+def page_name(path: Path) -> str:
+    """Readable, and different for files of the same name in different folders."""
+    digest = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:8]
+    readable = "".join(character if character.isalnum() else "_" for character in path.stem)[:60]
+    return f"{readable}_{digest}.html"
 
 
 def command_for(path: Path, detector: Detector, report: Path, options: ReportOptions) -> str:

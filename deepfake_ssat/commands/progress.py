@@ -11,13 +11,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from deepfake_ssat import progress
+from deepfake_ssat.progress import NOT_KNOWN
 
 PLAIN_LINE_EVERY_SECONDS = 10.0
 
 
-def console_progress(console: Console) -> progress.Progress:
-    """Progress of library functions, shown on a console."""
-    return partial(show_progress, console)
+def console_progress(console: Console, *, transient: bool = False) -> progress.Progress:
+    """Progress of library functions, shown on a console; a transient bar goes when the work is done."""
+    return partial(show_progress, console, transient=transient)
 
 
 @contextmanager
@@ -37,7 +38,7 @@ def show_progress(
         TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=console, transient=transient, disable=not console.is_terminal) as bars:
-        bar = bars.add_task(doing, total=total, rate="", note="")
+        bar = bars.add_task(doing, total=None if total == NOT_KNOWN else total, rate="", note="")
 
         def advance(count: int = 1, note: str = "") -> None:
             nonlocal done, shown
@@ -46,11 +47,13 @@ def show_progress(
             rate = done / max(now - started, 1e-6)
             shown_rate = f"{rate:.1f}/s" if rate >= 1 else f"{60 * rate:.1f}/min"
             bars.update(bar, advance=count, rate=shown_rate, note=note)
-            ends = done >= total and shown > started
+            ends = shown > started and NOT_KNOWN < total <= done
             if not console.is_terminal and (ends or now - shown >= PLAIN_LINE_EVERY_SECONDS):
                 shown = now
-                minutes, seconds = divmod(round((total - done) / rate), 60)
-                line = f"{done}/{total} {unit}s, {shown_rate}, ETA {minutes}:{seconds:02d}"
+                line = f"{done} {unit}s, {shown_rate}"
+                if total != NOT_KNOWN:
+                    minutes, seconds = divmod(round(max(total - done, 0) / rate), 60)
+                    line = f"{done}/{total} {unit}s, {shown_rate}, ETA {minutes}:{seconds:02d}"
                 console.print(f"{line}, {note}" if note else line, highlight=False)
 
         yield advance

@@ -63,7 +63,8 @@ def parse_contract(values: dict[str, Any]) -> ExtractionSettings:
     try:
         return ExtractionSettings(**values)
     except ValueError as error:
-        raise ContractError(f"extraction contract cannot be honoured by this version: {error}") from error
+        reason = " ".join(str(error).split())
+        raise ContractError(f"extraction contract cannot be honoured by this version: {reason}") from error
 
 
 def parse_clips(text: str) -> int | None:

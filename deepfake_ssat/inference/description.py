@@ -7,6 +7,7 @@ from typing import Any
 
 from deepfake_ssat.inference.detector import Detector
 from deepfake_ssat.models.decision import Calibration
+from deepfake_ssat.version import __version__
 
 PACKAGED = "default weights of deepfake-ssat"
 """In place of a path: where a machine keeps its packages is nobody's business."""
@@ -43,4 +44,14 @@ def settings_record(detector: Detector, clips: int | None) -> dict[str, Any]:
         "device": str(detector.device),
         "precision": detector.precision,
         "aggregation": asdict(detector.checkpoint.decision.aggregation),
+    }
+
+
+def judged_by(detector: Detector, clips: int | None, rotate: int) -> dict[str, Any]:
+    """What a stored verdict rests on besides its file: weights, program, settings and the turn asked for."""
+    return {
+        "checkpoint": detector.checkpoint.hash,
+        "version": __version__,
+        "settings": settings_record(detector, clips),
+        "rotate": rotate,
     }

@@ -36,11 +36,12 @@ from deepfake_ssat.inference.file_facts import file_facts, in_utc
 from deepfake_ssat.inference.still_error import still_warning
 from deepfake_ssat.inference.verdict import VideoScores, scored_verdict, unscored_verdict
 from deepfake_ssat.models.checkpoint import Checkpoint, load_checkpoint
-from deepfake_ssat.progress import Progress, silent
+from deepfake_ssat.progress import NOT_KNOWN, Progress, silent
 from deepfake_ssat.records import ClipScore, FaceClip, Status, VideoVerdict
 from deepfake_ssat.video import VideoReader
 from deepfake_ssat.video.frames import FrameReader
 from deepfake_ssat.video.reader import open_video_or_picture
+from deepfake_ssat.video.watched import WatchedReader
 
 if TYPE_CHECKING:
     from deepfake_ssat.faces.extract import FaceExtractor
@@ -132,6 +133,7 @@ class Detector:
         fps: float | None = None,
         seconds: Iterable[float] | None = None,
         rotate: int = 0,
+        progress: Progress = silent,
     ) -> VideoVerdict: ...
 
     @overload
@@ -163,17 +165,18 @@ class Detector:
         one, of one size, with their ``fps`` or their times in ``seconds``. One by one all of them are looked
         at, as nobody knows how many will come. A video that cannot be read, shows no face or is too short
         gets that status and no probability. ``on_clip`` sees each clip with its score as it passes; clips are
-        not kept. Raises MissingFileError for a file that is not there, ConfigError for what is not as
-        described.
+        not kept. ``progress`` is told of the videos, or of the frames of a single one. Raises
+        MissingFileError for a file that is not there, ConfigError for what is not as described.
         """
         check_clips(clips)
         check_rotate(rotate)
         if fps is not None or seconds is not None:
             frames = partial(FrameReader, video, fps=fps, seconds=seconds)
-            return self._judge_opened(FRAMES, frames, clips, on_clip)
+            return self._judge_opened(FRAMES, frames, clips, on_clip, progress)
         if isinstance(video, (str, os.PathLike)):
             name = existing_file(video, "video")
-            verdict = self._judge_opened(name, partial(open_video_or_picture, name, rotate), clips, on_clip)
+            opened = partial(open_video_or_picture, name, rotate)
+            verdict = self._judge_opened(name, opened, clips, on_clip, progress)
             return replace(verdict, file=file_facts(name))
         files = existing_files(video, "video")
         with progress("judging", "video", len(files)) as advance:
@@ -184,12 +187,20 @@ class Detector:
         return verdicts
 
     def _judge_opened(
-        self, name: str, opened: Callable[[], VideoReader], clips: int | None, on_clip: OnClip | None
+        self,
+        name: str,
+        opened: Callable[[], VideoReader],
+        clips: int | None,
+        on_clip: OnClip | None,
+        progress: Progress,
     ) -> VideoVerdict:
         """A video that cannot be read is a result."""
         try:
-            with opened() as video:
-                verdict = self.judge(name, video, clips, on_clip)
+            with (
+                opened() as video,
+                progress("judging", "frame", video.metadata.num_frames or NOT_KNOWN) as advance,
+            ):
+                verdict = self.judge(name, WatchedReader(video, advance), clips, on_clip)
         except VideoError as error:
             verdict = unscored_verdict(name, Status.UNREADABLE, [str(error)])
         return replace(verdict, judged_at=in_utc(time.time()))
@@ -202,6 +213,7 @@ class Detector:
         on_clip: OnClip | None = None,
         *,
         rotate: int = 0,
+        progress: Progress = silent,
     ) -> Explanation:
         """Judges one file as ``detect`` does, with heat maps of its ``num_clips`` highest scores.
 
@@ -217,7 +229,7 @@ class Detector:
             if on_clip is not None:
                 on_clip(clip, score)
 
-        verdict = self.detect(name, clips, keep, rotate=rotate)
+        verdict = self.detect(name, clips, keep, rotate=rotate, progress=progress)
         return explanation(verdict, kept, self.checkpoint, self.device)
 
     def score(self, pixels: np.ndarray | torch.Tensor) -> np.ndarray:

@@ -11,6 +11,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -26,11 +27,14 @@ from deepfake_ssat.models.decision import Decision, parse_decision
 from deepfake_ssat.models.kinds import KINDS, build_network
 from deepfake_ssat.models.network import Network
 from deepfake_ssat.models.pixels import normalize_pixels
+from deepfake_ssat.models.plausible import implausible
 from deepfake_ssat.models.precision import full_precision
 from deepfake_ssat.models.weight_files import HEADER_KEY
 from deepfake_ssat.outputs import whole_file
 
 FORMAT_VERSION = 1
+HEADER_SUM_KEY = f"{HEADER_KEY}_crc32"
+"""Beside the header, its checksum; files of earlier versions have none."""
 SELF_TEST_TOLERANCE = 1e-3
 SELF_TEST_SEED = 1
 
@@ -100,10 +104,12 @@ def save_checkpoint(path: Path | str, checkpoint: Checkpoint) -> str:
         "metrics": checkpoint.metrics,
         "provenance": checkpoint.provenance,
         "self_test": {"seed": SELF_TEST_SEED, "probabilities": probabilities},
+        "checksums": {name: _checksum(value) for name, value in state.items()},
     }
+    text = json.dumps(header, allow_nan=False)
     with whole_file(path) as unfinished:
         try:
-            save_file(state, unfinished, {HEADER_KEY: json.dumps(header, allow_nan=False)})
+            save_file(state, unfinished, {HEADER_KEY: text, HEADER_SUM_KEY: str(crc32(text.encode()))})
         except SafetensorError as error:
             raise OutputError(f"{path} cannot be written ({error}); give another path") from error
         return file_hash(unfinished)
@@ -123,14 +129,17 @@ def load_checkpoint(
         settings = KINDS[header["kind"]].settings(**header["settings"])
         contract = parse_contract(header["contract"]) if header["contract"] else None
         decision = parse_decision(header["decision"])
-        seed, expected = header["self_test"]["seed"], header["self_test"]["probabilities"]
+        seed, expected = _stored_self_test(header["self_test"], settings.num_classes)
         metrics, provenance = header["metrics"], header["provenance"]
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(
             f"{path}: its header cannot be understood by this version ({' '.join(str(error).split())}); "
             "it was written by another version, or damaged"
         ) from error
+    if excess := implausible(settings, len(state)):
+        raise CheckpointError(f"{path}: its settings ask for {excess}; the file is damaged or was edited")
     _check_finite(path, state)
+    _check_sums(path, state, header.get("checksums", {}))
     model = _build(path, settings, state).to(device)
     actual = _self_test(model, seed)
     difference = float(np.abs(np.array(actual) - np.array(expected)).max())
@@ -175,13 +184,16 @@ def _read(path: Path, decoder: bool) -> tuple[dict[str, Any], dict[str, Tensor]]
                     f"{path}: is a safetensors file, but no checkpoint of deepfake-ssat; "
                     "published weights go into a training configuration as init"
                 )
+            stored_sum = (file.metadata() or {}).get(HEADER_SUM_KEY)
+            if stored_sum not in (None, str(crc32(text.encode()))):
+                raise CheckpointError(f"{path}: its header does not fit its checksum; the file is damaged")
             header = json.loads(text)
             if header.get("format_version") != FORMAT_VERSION:
                 raise CheckpointError(
                     f"{path}: has format version {header.get('format_version')}, this version reads "
                     f"{FORMAT_VERSION}; use the version of deepfake-ssat that wrote it"
                 )
-            if header.get("kind") not in KINDS:
+            if str(header.get("kind")) not in KINDS:
                 raise CheckpointError(
                     f"{path}: holds a model of kind {header.get('kind')!r}, known are {', '.join(KINDS)}"
                 )
@@ -239,6 +251,28 @@ def _check_finite(path: Path, state: dict[str, Tensor]) -> None:
             raise CheckpointError(
                 f"{path}: weight {name} is not finite; training diverged, lower the learning rate"
             )
+
+
+def _checksum(value: Tensor) -> int:
+    """Of a weight's bytes."""
+    return crc32(value.numpy().tobytes())
+
+
+def _check_sums(path: Path, state: dict[str, Tensor], expected: dict[str, int]) -> None:
+    """Raises CheckpointError where a bit of a weight has flipped; files of earlier versions have no sums."""
+    for name, value in state.items():
+        if name in expected and _checksum(value) != expected[name]:
+            raise CheckpointError(
+                f"{path}: weight {name} does not fit its checksum; the file is damaged, copy it again"
+            )
+
+
+def _stored_self_test(stored: dict[str, Any], num_classes: int) -> tuple[int, list[float]]:
+    """Seed and probabilities; raises ValueError or TypeError where they are none."""
+    seed, probabilities = stored["seed"], [float(value) for value in stored["probabilities"]]
+    if not isinstance(seed, int) or not 0 <= seed < 2**32 or len(probabilities) != num_classes:
+        raise ValueError(f"self-test of seed {seed!r} and {len(probabilities)} probabilities")
+    return seed, probabilities
 
 
 def _self_test(model: Network, seed: int) -> list[float]:

@@ -24,6 +24,7 @@ from deepfake_ssat.reporting.tables import Table, csv_table, folded, show_tables
 
 SCHEMA_VERSION = "1.3"
 COLOURS = {Verdict.REAL: "green", Verdict.FAKE: "red", Verdict.UNCERTAIN: "yellow", None: "magenta"}
+MOST_SHOWN = 1000
 FIGURES_WIDTH, NARROWEST_PATH = 27, 8
 """Columns of the terminal: of probability, counts and gaps together; and of paths, at least."""
 CSV_COLUMNS = ("path", "status", "verdict", "probability", "faces", "clips", "warnings")
@@ -34,8 +35,14 @@ COUNTED = (
 
 
 def show(console: Console, verdicts: Sequence[VideoVerdict], *, details: bool = False) -> None:
-    """Prints the table and the lines below it, which are never broken; 80 columns are enough."""
-    show_tables(console, tables(verdicts, console.width), [])
+    """Prints the table and the lines below it, which are never broken; 80 columns are enough.
+
+    Of more videos than anybody reads (and a table of tens of thousands takes minutes) only the counts.
+    """
+    if len(verdicts) > MOST_SHOWN:
+        console.print(f"no table of more than {MOST_SHOWN} videos: --json, --csv and --jsonl hold them")
+    else:
+        show_tables(console, tables(verdicts, console.width), [])
     for note in notes(verdicts, details=details):
         console.print(Text(note), soft_wrap=True)
 
@@ -72,13 +79,24 @@ def notes(verdicts: Sequence[VideoVerdict], *, details: bool = False) -> list[st
     """
     everything = details or len(verdicts) == 1
     shown = [verdict for verdict in verdicts if everything or verdict.probability is None]
+    if len(verdicts) > MOST_SHOWN:
+        shown = []
     lines = [_printable(line) for verdict in shown for line in _details(verdict, faces=details)]
     warned = sum(bool(verdict.warnings) for verdict in verdicts)
     if untold := warned - sum(bool(verdict.warnings) for verdict in shown):
         lines.append(f"{untold} with warnings: --details shows them")
-    counts = Counter(verdict.verdict or verdict.status for verdict in verdicts)
-    counted = ", ".join(f"{counts[kind]} {kind.value}" for kind in COUNTED if counts[kind])
-    return [*lines, f"{len(verdicts)} video{'s' if len(verdicts) != 1 else ''}: {counted}"]
+    counts = counted(Counter(map(outcome_of, verdicts)))
+    return [*lines, f"{len(verdicts)} video{'s' if len(verdicts) != 1 else ''}: {counts}"]
+
+
+def outcome_of(verdict: VideoVerdict) -> Verdict | Status:
+    """What was found, or why there is no score."""
+    return verdict.verdict or verdict.status
+
+
+def counted(counts: Mapping[Verdict | Status, int]) -> str:
+    """Such as ``1 fake, 2 real``."""
+    return ", ".join(f"{counts[kind]} {kind.value}" for kind in COUNTED if counts[kind])
 
 
 def results_document(
@@ -86,11 +104,20 @@ def results_document(
     checkpoint: Mapping[str, Any],
     settings: Mapping[str, Any],
     note: str = "",
+    not_judged: int = 0,
 ) -> dict[str, Any]:
-    """What ``detect --json`` writes: schema version, program, case note, checkpoint, settings and videos."""
-    content = {"note": note, "checkpoint": checkpoint, "settings": settings}
-    videos = [video_record(verdict) for verdict in verdicts]
-    return document(SCHEMA_VERSION, {**content, "videos": videos})
+    """What ``detect --json`` writes: schema version, program, case note, checkpoint, settings and videos.
+
+    ``not_judged`` is how many were asked for and are missing, as the run was interrupted.
+    """
+    content = {
+        "note": note,
+        "checkpoint": checkpoint,
+        "settings": settings,
+        "not_judged": not_judged,
+        "videos": [video_record(verdict) for verdict in verdicts],
+    }
+    return document(SCHEMA_VERSION, content)
 
 
 def results_csv(verdicts: Sequence[VideoVerdict]) -> bytes:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+from dataclasses import astuple
 from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
+from deepfake_ssat.errors import TrainingError
+from deepfake_ssat.interruption import SignalWatch, Terminated
 from deepfake_ssat.training.data import Loaders
 from deepfake_ssat.training.metrics_log import MetricsLog
-from deepfake_ssat.training.run_folder import POSITION_KEY, RunFolder
+from deepfake_ssat.training.run_folder import RunFolder
+from deepfake_ssat.training.states import POSITION_KEY
 
 
 class EpochStarts(Callback):
@@ -67,19 +71,24 @@ class TrainingRows(Callback):
 class ResumeState(Callback):
     """Writes the state that a killed run goes on from, whole or not at all.
 
-    Between epochs, and within them every so many optimiser steps; what follows it is a function of the state
-    alone, so that a resumed run repeats the undisturbed one.
+    Between epochs, within them every so many optimiser steps, and when a signal asks for the end; what
+    follows it is a function of the state alone, so that a resumed run repeats the undisturbed one. The state
+    before it stays, unless that was found damaged.
     """
 
     def __init__(self, folder: RunFolder, every_steps: int) -> None:
-        self._file = folder.resume
+        self._file, self._previous = folder.resume, folder.previous
         self._every_steps = every_steps
         self._step = 0
-        self._position = (0, 0, 0)
+        state = folder.state()
+        self._position = astuple(state.position) if state else (0, 0, 0)
+        self._last_is_good = state is not None and state.file == self._file
+        self._signals = SignalWatch()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Takes up the count of a resumed run."""
+        """Takes up the count of a resumed run; answers signals in place of Lightning, until its teardown."""
         self._step = trainer.global_step
+        self._signals.start()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -87,12 +96,28 @@ class ResumeState(Callback):
         """Saves after a complete step; the last one of an epoch waits for its validation."""
         complete = trainer.global_step != self._step
         self._step = trainer.global_step
-        if complete and self._step % self._every_steps == 0 and not trainer.is_last_batch:
+        if not complete or trainer.is_last_batch:
+            return
+        # All processes stop at the same step.
+        stop = trainer.strategy.reduce_boolean_decision(self._signals.received is not None, all=False)
+        if stop or self._step % self._every_steps == 0:
             self._save(trainer, trainer.current_epoch, batch_idx + 1)
+        if stop:
+            raise self._signals.received or Terminated
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """A validation is repeated rather than waited for: the state of some steps ago stands."""
+        self._signals.stop_waiting()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Its results are written; the state follows."""
+        self._signals.start()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Saves after the validation, where there was one."""
         self._save(trainer, trainer.current_epoch + 1, 0)
+        if self._signals.received is not None:
+            raise self._signals.received
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -101,10 +126,25 @@ class ResumeState(Callback):
         checkpoint[POSITION_KEY] = list(self._position)
 
     def _save(self, trainer: Trainer, epoch: int, batch: int) -> None:
+        _require_finite_weights(trainer, self._position)
         self._position = (epoch, batch, trainer.global_step)
         partial = self._file.with_name(f".{self._file.name}.partial")
         trainer.save_checkpoint(partial)
         if trainer.is_global_zero:
             with partial.open("rb") as file:
                 os.fsync(file.fileno())
+            if self._last_is_good:
+                os.replace(self._file, self._previous)
             os.replace(partial, self._file)
+            self._last_is_good = True
+
+
+def _require_finite_weights(trainer: Trainer, position: tuple[int, int, int]) -> None:
+    """A state of weights that are none must not take a good one's place."""
+    for name, weight in trainer.lightning_module.named_parameters():
+        if not torch.isfinite(weight.sum()):
+            raise TrainingError(
+                f"weight {name.removeprefix('model.')} is not finite after step {trainer.global_step}: "
+                f"training diverged after step {position[2]}, whose state is kept; lower "
+                "optimizer.base_learning_rate or set optimizer.clip_gradient_norm=1.0"
+            )

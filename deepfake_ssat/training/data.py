@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from deepfake_ssat.clips.augment import build_augmentation, build_views
 from deepfake_ssat.clips.dataset import FaceClipDataset
 from deepfake_ssat.clips.images import ImageDataset, image_dataset
-from deepfake_ssat.clips.items import limit_worker_threads
+from deepfake_ssat.clips.items import prepare_worker
 from deepfake_ssat.clips.sampling import fake_fraction
 from deepfake_ssat.config import Experiment, ExtractionSettings, FaceClips, NetworkSettings
 from deepfake_ssat.errors import ConfigError, ManifestError
@@ -71,7 +71,7 @@ class Loaders:
         common: dict[str, Any] = {
             "num_workers": workers,
             "persistent_workers": workers > 0,
-            "worker_init_fn": limit_worker_threads,
+            "worker_init_fn": prepare_worker,
             "pin_memory": torch.cuda.is_available(),
         }
         self.train = DataLoader(examples.train, batch_sampler=self._batches, **common)

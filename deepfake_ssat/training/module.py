@@ -5,6 +5,7 @@ B batch, C channels, T frames, H W pixels, K classes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ from deepfake_ssat.objectives import OBJECTIVES, Auxiliary, Losses, build_tasks
 from deepfake_ssat.training.optim import Schedule, adamw, head_groups, per_step
 
 TRAINING_STREAM, VALIDATION_STREAM = 0, 1
+MOST_NAMED = 8
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class TrainingModule(LightningModule):
         class_weights: Tensor | None,
         schedule: Schedule,
         batches_per_epoch: int,
+        videos: Sequence[str],
     ) -> None:
         super().__init__()
         self.model = model
@@ -57,6 +60,7 @@ class TrainingModule(LightningModule):
         self._class_weights = class_weights
         self._schedule = schedule
         self._batches_per_epoch = batches_per_epoch
+        self._videos = videos
         self._validation_settings = experiment.objective.model_copy(update={"label_smoothing": 0.0})
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Any]:
@@ -76,9 +80,22 @@ class TrainingModule(LightningModule):
             )
         generator = torch.Generator().manual_seed(int(seeds[1]))
         losses = self._losses(clips, labels, self._experiment.objective, generator, self._auxiliary(batch))
-        _require_finite(losses.total, self.current_epoch, batch_idx)
+        if not torch.isfinite(losses.total):
+            raise self._diverged(f"the loss became {losses.total.item()}", batch, batch_idx)
         shown = {"loss": losses.total.detach(), **_parts(losses)}
         return {"loss": losses.total * self._share_of_step(batch_idx), "losses": shown}
+
+    def _diverged(self, what: str, batch: dict[str, Any], batch_idx: int) -> TrainingError:
+        """Where and on which items."""
+        shown: list[int] = batch["video"].tolist()
+        names = list(dict.fromkeys(self._videos[video] for video in shown))
+        more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+        return TrainingError(
+            f"{what} in epoch {self.current_epoch + 1}, batch {batch_idx + 1}, after step "
+            f"{self.global_step}, on {', '.join(names[:MOST_NAMED])}{more}: training diverged; lower "
+            "optimizer.base_learning_rate or set optimizer.clip_gradient_norm=1.0 (the last good state and "
+            "the weights of earlier validations are kept)"
+        )
 
     def _share_of_step(self, batch_idx: int) -> float:
         """What makes a step the mean over its batches: Lightning divides by the full count even where an
@@ -166,12 +183,3 @@ def _parts(losses: Losses) -> dict[str, Tensor]:
         **{f"{name}_loss": value for name, value in losses.terms.items()},
     }
     return {name: value.detach() for name, value in parts.items() if value is not None}
-
-
-def _require_finite(loss: Tensor, epoch: int, batch_idx: int) -> None:
-    if not torch.isfinite(loss):
-        raise TrainingError(
-            f"the loss became {loss.item()} in epoch {epoch + 1}, batch {batch_idx + 1}: training diverged; "
-            "lower optimizer.base_learning_rate or set optimizer.clip_gradient_norm=1.0 "
-            "(weights of earlier validations are kept)"
-        )

@@ -1,8 +1,8 @@
 """The folder of one training run: whose it is, where it stands, and what is in it.
 
 ``config.yaml`` the resolved experiment, ``run.json`` what else must stay the same, ``metrics.csv``,
-``tensorboard/``, ``checkpoints/{best,last}.safetensors``, ``checkpoints/last.ckpt`` to go on from (removed at
-the end), ``reconstructions/``, ``train.log``.
+``tensorboard/``, ``checkpoints/{best,last}.safetensors``, ``checkpoints/{last,previous}.ckpt`` to go on from
+(removed at the end), ``reconstructions/``, ``train.log``.
 """
 
 from __future__ import annotations
@@ -10,20 +10,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 from pydantic import ValidationError
 
 from deepfake_ssat.config import Experiment, dump_experiment
 from deepfake_ssat.errors import TrainingError
 from deepfake_ssat.outputs import write_file
+from deepfake_ssat.training.states import Position, State, examine
 from deepfake_ssat.version import __version__
 
-POSITION_KEY = "deepfake_ssat_position"
 REMEDY = "take another --out, or the settings it was started with"
 FREE = {
     "data.manifest",
@@ -35,17 +34,6 @@ FREE = {
 }
 """What may change while a run goes on, for it changes no result. (Of a manifest the content is compared.)"""
 EPOCHS = "trainer.epochs"
-
-
-@dataclass(frozen=True)
-class Position:
-    """Where training goes on."""
-
-    epoch: int = 0
-    batch: int = 0
-    """Of the epoch, the first that is to be trained on."""
-    step: int = 0
-    """Optimiser steps done."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +71,11 @@ class RunFolder:
     def resume(self) -> Path:
         """The state that a killed run goes on from."""
         return self.root / "checkpoints" / "last.ckpt"
+
+    @property
+    def previous(self) -> Path:
+        """The state before that one, for when that one is damaged."""
+        return self.root / "checkpoints" / "previous.ckpt"
 
     def reconstruction(self, epoch: int) -> Path:
         """The picture drawn after an epoch (1, 2, ...)."""
@@ -170,13 +163,32 @@ class RunFolder:
         """Marks the run as finished and removes what only an unfinished one needs."""
         self._write_facts(self._read_facts() | {"finished": True})
         self.resume.unlink(missing_ok=True)
+        self.previous.unlink(missing_ok=True)
+
+    def state(self) -> State | None:
+        """What to go on from: the last state, or the one before where that is damaged; None at the start.
+
+        Raises TrainingError where there are states and none of them is whole.
+        """
+        last, previous = examine(self.resume), examine(self.previous)
+        if isinstance(last, State):
+            return last
+        if isinstance(previous, State):
+            why = last.reason if last else "it is missing"
+            warning = f"{self.resume} cannot be gone on from ({why}); taking the state before it"
+            return replace(previous, warning=warning)
+        for file, damaged in ((self.resume, last), (self.previous, previous)):
+            if damaged is not None:
+                raise TrainingError(
+                    f"{file}: is damaged ({damaged.reason}), and there is no other state to go on from; "
+                    "remove it to train from the start"
+                )
+        return None
 
     def position(self) -> Position:
         """Where the run stands: the start, if there is nothing to go on from."""
-        if not self.resume.is_file():
-            return Position()
-        state = torch.load(self.resume, map_location="cpu", weights_only=True, mmap=True)
-        return Position(*state[POSITION_KEY])
+        state = self.state()
+        return state.position if state else Position()
 
     def _stored_settings(self) -> dict[str, Any]:
         """By section.key, of the experiment that the folder was last trained with.

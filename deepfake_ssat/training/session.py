@@ -51,7 +51,10 @@ def train(
     lines = _start_lines(experiment, examples, folder, processes, f"{device}, {precision}")
     if warning:
         lines.append(f"warning: {warning}")
-    if experiment.init is not None and not folder.resume.is_file():
+    state = folder.state()
+    if state is not None and state.warning:
+        lines.append(f"warning: {state.warning}")
+    if experiment.init is not None and state is None:
         lines += load_initial(model, experiment.init)
     if not experiment.objective.reconstructs:
         model.drop_decoder()

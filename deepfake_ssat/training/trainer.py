@@ -28,6 +28,7 @@ from deepfake_ssat.training.pictures import SampleCollector
 from deepfake_ssat.training.progress import TrainingProgress
 from deepfake_ssat.training.reporter import Reporter
 from deepfake_ssat.training.run_folder import RunFolder
+from deepfake_ssat.training.states import Position
 
 KNOWN_NAGGING = (
     ".*does not have many workers.*",
@@ -56,7 +57,8 @@ def train_model(
 
     Every process calls it; the first one writes. Raises TrainingError where the loss is not finite.
     """
-    position = folder.position()
+    state = folder.state()
+    position = state.position if state else Position()
     loaders = Loaders(examples, experiment, processes)
     loaders.start(position.epoch, position.batch)
     freeze_unused(model, experiment.objective)
@@ -69,7 +71,12 @@ def train_model(
     steps_per_epoch = math.ceil(len(loaders.train) / experiment.optimizer.accumulate_batches)
     schedule = make_schedule(experiment.optimizer, effective_batch, steps_per_epoch, settings.epochs)
     module = TrainingModule(
-        model, experiment, class_weights(experiment, examples.train.labels), schedule, len(loaders.train)
+        model,
+        experiment,
+        class_weights(experiment, examples.train.labels),
+        schedule,
+        len(loaders.train),
+        examples.train.videos,
     )
     outlet = None
     if processes.rank == 0:
@@ -91,13 +98,16 @@ def train_model(
                 module,
                 loaders.train,
                 loaders.val,
-                ckpt_path=folder.resume if folder.resume.is_file() else None,
+                ckpt_path=state.file if state else None,
                 weights_only=True,
             )
     except SystemExit as error:
         # Lightning ends the process at an interrupt; who called decides.
-        if isinstance(error.__context__, KeyboardInterrupt):
-            raise KeyboardInterrupt from error
+        if isinstance(interrupt := error.__context__, KeyboardInterrupt):
+            step = folder.position().step
+            if outlet:
+                reporter.say(f"stopped; the same command goes on after step {step}")
+            raise interrupt from None
         raise
     finally:
         if outlet:

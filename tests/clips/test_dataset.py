@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from deepfake_ssat.clips.augment import build_augmentation
 from deepfake_ssat.clips.dataset import FaceClipDataset, spread_over_rows, spread_windows
-from deepfake_ssat.clips.items import error_without_worker_traceback, limit_worker_threads
+from deepfake_ssat.clips.items import error_without_worker_traceback, prepare_worker
 from deepfake_ssat.clips.sampling import fake_fraction
 from deepfake_ssat.clips.storage import ClipWriter
 from deepfake_ssat.config import Augmentation, ExtractionSettings
@@ -251,9 +251,7 @@ def test_error_of_the_main_process_is_left_as_it_is():
 def test_living_workers_follow_the_epoch(manifest):
     augmentation = build_augmentation(Augmentation(name="dfdc"), 32)
     dataset = _dataset(manifest, training=True, augmentation=augmentation)
-    loader = DataLoader(
-        dataset, 3, num_workers=2, persistent_workers=True, worker_init_fn=limit_worker_threads
-    )
+    loader = DataLoader(dataset, 3, num_workers=2, persistent_workers=True, worker_init_fn=prepare_worker)
     for epoch in (0, 7):
         dataset.set_epoch(epoch)
         loaded = torch.cat([batch["pixels"] for batch in loader])

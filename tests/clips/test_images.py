@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 
 from deepfake_ssat.clips.augment import build_augmentation
 from deepfake_ssat.clips.images import image_dataset
-from deepfake_ssat.clips.items import limit_worker_threads
+from deepfake_ssat.clips.items import prepare_worker
 from deepfake_ssat.config import ArrayFile, Augmentation
 from deepfake_ssat.errors import ConfigError
 from tests.clips.pictures import colourful_frame
@@ -89,7 +89,7 @@ def test_workers_and_main_process_give_the_same_examples(tmp_path):
         dataset,
         batch_size=2,
         num_workers=2,
-        worker_init_fn=limit_worker_threads,
+        worker_init_fn=prepare_worker,
         persistent_workers=True,
     )
     for epoch in (1, 2):

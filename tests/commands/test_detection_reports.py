@@ -212,7 +212,6 @@ def test_names_that_are_not_utf8_get_their_pages(checkpoint, tmp_path):
 
 @pytest.mark.parametrize("changed", ["page", "version", "precision", "device", "record"])
 def test_stored_verdict_is_not_taken_for_another_one(checkpoint, tmp_path, monkeypatch, changed):
-    from deepfake_ssat.commands import detection_reports
     from deepfake_ssat.inference import description
 
     bad, pages = tmp_path / "bad.mp4", tmp_path / "pages"
@@ -228,7 +227,7 @@ def test_stored_verdict_is_not_taken_for_another_one(checkpoint, tmp_path, monke
     elif changed == "record":
         page.with_suffix(".json").write_text("[]")
     elif changed == "version":
-        monkeypatch.setattr(detection_reports, "__version__", "0.0.1")
+        monkeypatch.setattr(description, "__version__", "0.0.1")
     else:
         settings = description.settings_record
         monkeypatch.setattr(description, "settings_record", lambda *given: {**settings(*given), changed: "x"})

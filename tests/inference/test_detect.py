@@ -1,5 +1,7 @@
 """detect from Python: a file, several files, or frames; the same verdict whichever way they come."""
 
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 
@@ -84,3 +86,15 @@ def test_no_frame_is_a_result_and_frames_without_times_a_mistake(checkpoint):
     for frames in (empty, [np.zeros((8, 8, 3), np.uint8)]):
         with pytest.raises(ConfigError, match="frames, which need their times; give fps=25"):
             detector.detect(frames)
+
+
+def test_progress_of_one_video_counts_its_frames(tmp_path, checkpoint):
+    told = []
+
+    @contextmanager
+    def progress(doing, unit, total):
+        yield lambda count=1, note="": told.append((unit, total, count))
+
+    video = write_video(tmp_path / "a.mp4", [np.zeros((32, 32, 3), np.uint8)] * 30)
+    load_detector(checkpoint, "cpu").detect(video, progress=progress)
+    assert told == [("frame", 30, 25), ("frame", 30, 5)]

@@ -43,9 +43,11 @@ def saved(tmp_path):
 
 
 def rewrite(path, *, header: dict | None = None, change=None):
-    """The file again with changed header fields or weights, its self-test values as they were."""
+    """The file again with changed header fields or weights, its self-test values as they were; no checksums,
+    as earlier versions wrote."""
     with safe_open(path, framework="pt") as file:
         stored = json.loads(file.metadata()[HEADER_KEY])
+    del stored["checksums"]
     weights = load_file(path)
     if change:
         change(weights)
@@ -240,3 +242,62 @@ def test_self_test_noise_is_spread_and_depends_on_the_seed_alone():
     assert len(np.unique(noise)) == 256
     assert np.array_equal(noise, noise_pixels(1, (2, 50, 100)))
     assert not np.array_equal(noise, noise_pixels(2, (2, 50, 100)))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "reason"),
+    [
+        ({"encoder": {"width": 32, "depth": 10**6, "heads": 2}}, "encoder.depth 1000000, more than"),
+        ({"image_size": 10**6, "patch": 10**5}, r"a clip of 4 × 1000000² × 3 values"),
+        ({"encoder": {"width": 10**8, "depth": 2, "heads": 2}}, r"a table of positions of 32 × 100000000"),
+        ({"encoder": {"width": 32, "depth": 2, "heads": 2, "mlp_ratio": 1e300}}, "encoder.mlp_ratio 1e+300"),
+        ({"position_grid": [10**4, 10**4, 10**4]}, r"a table of positions of 1000000000000 × "),
+    ],
+)
+def test_header_that_asks_for_more_than_a_machine_has_is_refused(saved, wanted, reason):
+    path = saved[1]
+    rewrite(path, header={"settings": VIDEO.model_dump(mode="json") | wanted})
+    assert reason in refusal(path)
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {"seed": -1},
+        {"seed": [1]},
+        {"probabilities": None},
+        {"probabilities": [0.5]},
+        {"probabilities": ["x"]},
+    ],
+)
+def test_self_test_that_is_none_is_refused(saved, stored):
+    path = saved[1]
+    rewrite(path, header={"self_test": {"seed": 1, "probabilities": [0.5, 0.5]} | stored})
+    assert "its header cannot be understood" in refusal(path)
+
+
+def test_every_flipped_bit_is_noticed(saved):
+    path = saved[1]
+    data = path.read_bytes()
+    generator = np.random.default_rng(0)
+    size = 8 + int.from_bytes(data[:8], "little")
+    places = [*generator.integers(size, len(data), 10), *generator.integers(8, size, 10), *range(8)]
+    for place in places:
+        path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        refusal(path)
+    path.write_bytes(data)
+    load_checkpoint(path)
+
+
+def test_tensor_that_claims_terabytes_is_refused(saved):
+    path = saved[1]
+    data = path.read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    name = next(name for name in header if name != "__metadata__")
+    header[name] = {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 2**42]}
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data[8 + size :])
+    assert "is no checkpoint, or is cut off" in refusal(path)
+    path.write_bytes((2**60).to_bytes(8, "little") + data[8:])
+    assert "is no checkpoint, or is cut off" in refusal(path)

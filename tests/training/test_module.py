@@ -17,14 +17,19 @@ SCHEDULE = Schedule(1e-3, 0.0, 0.0, 0, 10)
 def module(tmp_path, schedule=SCHEDULE, batches=5, **changes):
     experiment = Experiment.model_validate(tiny_values(tmp_path, **changes))
     torch.manual_seed(0)
-    return TrainingModule(MaskedAutoencoder(experiment.model), experiment, None, schedule, batches)
+    return TrainingModule(MaskedAutoencoder(experiment.model), experiment, None, schedule, batches, ["a"])
 
 
 def batch(size=2):
     pixels = torch.randint(
         0, 256, (size, 4, 32, 32, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1)
     )
-    return {"pixels": pixels, "label": torch.arange(size) % 2, "item": torch.arange(size)}
+    return {
+        "pixels": pixels,
+        "label": torch.arange(size) % 2,
+        "item": torch.arange(size),
+        "video": torch.zeros(size).long(),
+    }
 
 
 @pytest.mark.parametrize("mixup", [0.0, 1.0])
@@ -68,7 +73,7 @@ def test_loss_that_is_not_finite_ends_the_run_in_one_line(tmp_path):
     with torch.no_grad():
         training.model.head.weight.fill_(float("nan"))
     with pytest.raises(
-        TrainingError, match=r"the loss became nan in epoch 1, batch 5.*lower optimizer"
+        TrainingError, match=r"the loss became nan in epoch 1, batch 5, after step 0, on a: .*lower optimizer"
     ) as error:
         training.training_step(batch(), 4)
     assert "\n" not in str(error.value)

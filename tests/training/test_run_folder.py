@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ from deepfake_ssat.config import Experiment
 from deepfake_ssat.errors import TrainingError
 from deepfake_ssat.outputs import write_file
 from deepfake_ssat.training import run_folder
-from deepfake_ssat.training.run_folder import POSITION_KEY, Position, RunFolder
+from deepfake_ssat.training.run_folder import RunFolder
+from deepfake_ssat.training.states import POSITION_KEY, Position
 from tests.training.runs import tiny_values
 
 path_mkdir = Path.mkdir
@@ -145,3 +147,35 @@ def test_finished_run_needs_no_resume_state(begun):
     begun.finish()
     assert begun.finished
     assert not begun.resume.exists()
+
+
+def test_state_before_a_damaged_one_is_taken_and_said(begun):
+    torch.save({POSITION_KEY: [2, 1, 9], "weights": torch.ones(1000)}, begun.resume)
+    torch.save({POSITION_KEY: [2, 0, 8], "weights": torch.ones(1000)}, begun.previous)
+    whole = begun.resume.read_bytes()
+    for damage in (whole[:-100], b"", flipped(whole, whole.index(b"\x00\x00\x80\x3f" * 9)), b"text"):
+        begun.resume.write_bytes(damage)
+        state = begun.state()
+        assert (state.position.step, state.file) == (8, begun.previous)
+        assert "last.ckpt cannot be gone on from" in state.warning
+    begun.previous.write_bytes(whole[:500])
+    with pytest.raises(TrainingError, match=r"last\.ckpt: is damaged .* remove it to train from the start"):
+        begun.state()
+    begun.resume.unlink()
+    with pytest.raises(TrainingError, match=r"previous\.ckpt: is damaged"):
+        begun.state()
+
+
+def test_code_in_a_state_is_refused_and_not_run(begun, tmp_path):
+    class Code:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "made"),)
+
+    torch.save({POSITION_KEY: [2, 1, 9], "more": Code()}, begun.resume)
+    with pytest.raises(TrainingError, match="UnpicklingError: Weights only load failed"):
+        begun.state()
+    assert not (tmp_path / "made").exists()
+
+
+def flipped(data, place):
+    return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]

@@ -1,0 +1,65 @@
+"""SIGTERM ends a command as Ctrl-C does: by an exception, so that what is open is closed and written."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came: a cluster wants its machine back, or somebody stops the service."""
+
+
+@contextmanager
+def sigterm_raises() -> Iterator[None]:
+    """Within the block the first SIGTERM raises Terminated; those after it find the ending under way."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def terminate(*_: object) -> None:
+        # ``timeout`` and cluster managers send it to the process and again to its group.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class SignalWatch:
+    """Keeps SIGTERM and Ctrl-C until the work stands well; a second Ctrl-C does not wait."""
+
+    def __init__(self) -> None:
+        self.received: KeyboardInterrupt | None = None
+        self._waits = False
+
+    def start(self) -> None:
+        """From now on signals are kept."""
+        if threading.current_thread() is threading.main_thread():
+            self._waits = True
+            signal.signal(signal.SIGTERM, self._keep)
+            signal.signal(signal.SIGINT, self._keep)
+
+    def stop_waiting(self) -> None:
+        """From now on they raise, and so does one that was kept."""
+        self._waits = False
+        if self.received is not None:
+            raise self.received
+
+    def _keep(self, number: int, _: object) -> None:
+        before = self.received
+        received = before or (Terminated() if number == signal.SIGTERM else KeyboardInterrupt())
+        self.received = received
+        if not self._waits or (before is not None and number == signal.SIGINT):
+            raise received
+
+
+def leave_signals_to_parent() -> None:
+    """For worker processes: a signal to the whole group is the parent's to answer, which then ends them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
