@@ -33,12 +33,24 @@ class SelfAttention(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, N, D) -> (B, N, D)."""
+        query, key, value = self._query_key_value(tokens)
+        return self.projection(attend(query, key, value))
+
+    def weights(self, tokens: Tensor) -> Tensor:
+        """(B, N, D) -> (B, h, N, N): how much each token, a row, attends to each other; rows sum to 1.
+
+        For looking on: ``forward`` gives the same tokens without forming them.
+        """
+        query, key, _ = self._query_key_value(tokens)
+        return (query * query.shape[-1] ** -0.5 @ key.transpose(-1, -2)).softmax(dim=-1)
+
+    def _query_key_value(self, tokens: Tensor) -> Tensor:
+        """(B, N, D) -> (3, B, h, N, E)."""
         bias = self.qkv.bias
         if self.qkv_bias == "qv":
             bias = torch.cat([self.q_bias, torch.zeros_like(self.q_bias), self.v_bias])
         qkv = F.linear(tokens, self.qkv.weight, bias)
-        query, key, value = rearrange(qkv, "b n (three h e) -> three b h n e", three=3, h=self.heads)
-        return self.projection(attend(query, key, value))
+        return rearrange(qkv, "b n (three h e) -> three b h n e", three=3, h=self.heads)
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:

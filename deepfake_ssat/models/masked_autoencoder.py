@@ -14,7 +14,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from deepfake_ssat.config.model import ModelSettings
-from deepfake_ssat.models.blocks import Block
+from deepfake_ssat.models.blocks import Block, TokenBlocks
 from deepfake_ssat.models.efficientnet_lite import EfficientNetLite
 from deepfake_ssat.models.evidence import activation_times_gradient
 from deepfake_ssat.models.network import Network
@@ -176,13 +176,14 @@ class MaskedAutoencoder(Network):
         tokens = self.encoder(clips, visible)
         return self._logits(tokens), self._predictions(tokens, visible, hidden)
 
-    def evidence_map(self, clips: Tensor) -> Tensor:
+    def evidence_map(self, clips: Tensor, classes: Tensor | None = None) -> Tensor:
         """(B, C, T, H, W) -> (B, t, h, w) >= 0: Grad-CAM at the last block's input, over the token grid."""
         encoder = self.encoder
         evidence = activation_times_gradient(
             clips,
             lambda clips: (encoder.before_last_block(clips),),
             lambda tokens: self._logits(encoder.blocks[-1](tokens)),
+            classes,
         )
         cells = evidence.sum(dim=-1)[:, -self.settings.num_tokens :].clamp_min(0.0)
         steps, rows, columns = self.settings.grid
@@ -214,6 +215,11 @@ class MaskedAutoencoder(Network):
             # With mean pooling the classifier has a norm of its own.
             return "decoder.", *(("encoder.norm.",) if self.head_norm is not None else ())
         return ()
+
+    def token_blocks(self) -> TokenBlocks:
+        """The encoder's."""
+        settings = self.settings
+        return TokenBlocks(tuple(self.encoder.blocks), settings.grid, settings.tubelet, settings.patch)
 
     def convolutional_stem(self) -> nn.Module | None:
         """The hybrid ViT's."""
