@@ -97,7 +97,10 @@ class Experiment(_Frozen):
     seed: int = Field(0, ge=0)
     model: NetworkSettings = Field(discriminator="kind")
     init: Path | None = None
-    """Weights to start from: ours, a published MAE / VideoMAE checkpoint, or those of a timm backbone."""
+    """Weights to start from: ours, a published MAE / VideoMAE checkpoint, or those of a timm backbone.
+
+    A file, a folder of Hugging Face's layout, or ``hf:OWNER/NAME[@REVISION]`` of its hub.
+    """
     objective: ObjectiveSettings = ObjectiveSettings()  # pyright: ignore[reportCallIssue]
     data: DataSource
     augmentation: Augmentation = Augmentation()  # pyright: ignore[reportCallIssue]

@@ -9,6 +9,7 @@ import torch
 from deepfake_ssat.config import Experiment
 from deepfake_ssat.errors import CheckpointError
 from deepfake_ssat.models.checkpoint import load_checkpoint
+from deepfake_ssat.models.hub import local_weights
 from deepfake_ssat.models.kinds import build_network, load_initial
 from deepfake_ssat.provenance import typed_command
 from deepfake_ssat.training.data import Examples, load_examples
@@ -104,7 +105,7 @@ def _seen(experiment: Experiment, examples: Examples) -> dict[str, list[str]] | 
     seen = {split: set(names) for split, names in (examples.seen or {}).items()}
     if experiment.init is not None:
         try:
-            before = load_checkpoint(experiment.init, decoder=False).provenance.get("seen")
+            before = load_checkpoint(local_weights(experiment.init), decoder=False).provenance.get("seen")
         except CheckpointError:
             # Published weights do not tell; those of MAE, VideoMAE and timm saw other pictures than faces.
             before = None
