@@ -75,6 +75,7 @@ class ExportFormat(str, Enum):
     """What other programs read."""
 
     onnx = "onnx"
+    huggingface = "huggingface"
 
 
 class Scaling(str, Enum):

@@ -53,7 +53,7 @@ def export_huggingface(checkpoint: Checkpoint, folder: Path) -> float:
     with tempfile.TemporaryDirectory() as trial:
         for name, data in files.items():
             Path(trial, name).write_bytes(data)
-        difference = parity(checkpoint, Path(trial))
+        difference = parity(checkpoint, Path(trial), exportable(checkpoint)[1].pooling == "mean")
     if not difference <= TOLERANCE:
         raise CheckpointError(
             f"{checkpoint.path}: transformers' logits differ by {difference:.1e} (allowed: {TOLERANCE:.0e}), "
@@ -86,9 +86,7 @@ def exportable(checkpoint: Checkpoint) -> tuple[MaskedAutoencoder, ModelSettings
     if checkpoint.provenance.get("objective", {}).get("name") == "mae":
         raise _refusal(checkpoint, "it was trained without labels", "fine-tune it first")
     if settings.stem != "linear":
-        raise _refusal(
-            checkpoint, f"its stem {settings.stem} stands before the tokens", "export it to ONNX"
-        )
+        raise _refusal(checkpoint, f"its stem {settings.stem} stands before the tokens", "export it to ONNX")
     if settings.pooling == "class_token" and settings.frames > 1:
         raise _refusal(
             checkpoint, f"it reads {settings.frames} frames by a class token", "train with model.pooling=mean"
@@ -129,12 +127,16 @@ def weights(model: MaskedAutoencoder) -> dict[str, Tensor]:
         found["vit.embeddings.cls_token"] = state["encoder.class_token"]
         # The class token has no position.
         table = model.encoder.positions
-        found["vit.embeddings.position_embeddings"] = torch.cat([torch.zeros_like(table[:, :1]), table], dim=1)
+        found["vit.embeddings.position_embeddings"] = torch.cat(
+            [torch.zeros_like(table[:, :1]), table], dim=1
+        )
     for theirs, ours in last.items():
         found |= {f"{theirs}.{kind}": state[f"{ours}.{kind}"] for kind in ("weight", "bias")}
     for number in range(settings.encoder.depth):
         place, ours = f"{root}.encoder.layer.{number}", f"encoder.blocks.{number}"
-        found |= {f"{place}.attention.attention.{name}": value for name, value in _attention(state, ours, is_video)}
+        found |= {
+            f"{place}.attention.attention.{name}": value for name, value in _attention(state, ours, is_video)
+        }
         for part, name in BLOCK_NAMES.items():
             found |= {f"{place}.{name}.{kind}": state[f"{ours}.{part}.{kind}"] for kind in ("weight", "bias")}
     return {name: value.detach().cpu().clone().contiguous() for name, value in found.items()}
@@ -178,7 +180,6 @@ def _configuration(checkpoint: Checkpoint, settings: ModelSettings, is_video: bo
         "model_type": "videomae",
         "num_frames": settings.frames,
         "tubelet_size": settings.tubelet,
-        "qkv_bias": settings.qkv_bias != "none",
         "qv_bias": settings.qkv_bias != "none",
         "use_mean_pooling": True,
     }
@@ -206,7 +207,9 @@ def _configuration(checkpoint: Checkpoint, settings: ModelSettings, is_video: bo
         "dtype": "float32",
         "deepfake_ssat": {
             "checkpoint_sha256": checkpoint.hash,
-            "extraction_contract": checkpoint.contract.model_dump(mode="json") if checkpoint.contract else None,
+            "extraction_contract": checkpoint.contract.model_dump(mode="json")
+            if checkpoint.contract
+            else None,
             "decision": asdict(checkpoint.decision) if checkpoint.contract else None,
         },
     }
@@ -229,7 +232,7 @@ def _preprocessing(settings: ModelSettings, is_video: bool) -> dict[str, Any]:
     return {"image_processor_type": "ViTImageProcessor", "do_resize": True, "size": square, **statistics}
 
 
-def parity(checkpoint: Checkpoint, folder: Path) -> float:
+def parity(checkpoint: Checkpoint, folder: Path, is_video: bool) -> float:
     """The largest difference of logits on noise, in parts of their size where that is above 1."""
     import transformers
 
@@ -237,16 +240,13 @@ def parity(checkpoint: Checkpoint, folder: Path) -> float:
     clips = normalize_pixels(torch.from_numpy(noise_clips(checkpoint, NOISE_CLIPS)), checkpoint.settings)
     with full_precision(), torch.inference_mode():
         ours = checkpoint.model.classify(clips)
-        if checkpoint.settings.frames == 1 and clips.shape[2] == 1 and _is_vit(folder):
-            theirs = transformers.ViTForImageClassification.from_pretrained(folder).eval()(clips[:, :, 0]).logits
+        if is_video:
+            network = transformers.VideoMAEForVideoClassification.from_pretrained(folder)
+            theirs = network.eval()(clips.transpose(1, 2)).logits
         else:
-            network = transformers.VideoMAEForVideoClassification.from_pretrained(folder).eval()
-            theirs = network(clips.transpose(1, 2)).logits
+            network = transformers.ViTForImageClassification.from_pretrained(folder)
+            theirs = network.eval()(clips[:, :, 0]).logits
     return float((ours - theirs).abs().max() / max(float(ours.abs().max()), 1.0))
-
-
-def _is_vit(folder: Path) -> bool:
-    return json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"] == "vit"
 
 
 def _json(values: dict[str, Any]) -> bytes:
