@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -22,6 +23,7 @@ from deepfake_ssat.progress import Advance
 
 BATCH_SAMPLES = 16
 """Of one Hessian, as Park and Kim measure it: the loss that one step of training sees."""
+UNSETTLED = 0.01
 MOST_BASIS_BYTES = 4 << 30
 
 
@@ -30,7 +32,7 @@ class HessianSettings:
     """How much is measured."""
 
     batches: int = 8
-    steps: int = 24
+    steps: int = 32
     """Of Lanczos: products with the Hessian, for each batch."""
     eigenvalues: int = 5
     """Of the largest magnitude, kept for each batch."""
@@ -48,6 +50,11 @@ class HessianSpectra:
     def largest(self) -> tuple[RitzValues, ...]:
         """The eigenvalues of the largest magnitude of each batch, the largest first."""
         return tuple(found.largest(self.settings.eigenvalues) for found in self.batches)
+
+    @property
+    def num_unsettled(self) -> int:
+        """Of these, those that more steps may still move by more than ``UNSETTLED`` of their size."""
+        return sum(int((found.errors > UNSETTLED * np.abs(found.values)).sum()) for found in self.largest)
 
 
 class LossHessian:
@@ -79,7 +86,9 @@ class LossHessian:
                     loss, self._parameters, create_graph=True, materialize_grads=True
                 )
                 products = [(slope * way).sum() for slope, way in zip(slopes, directions, strict=True)]
-                curved = torch.autograd.grad(sum(products), self._parameters, materialize_grads=True)
+                curved = torch.autograd.grad(
+                    torch.stack(products).sum(), self._parameters, materialize_grads=True
+                )
                 total += torch.cat([part.flatten() for part in curved])
         return total
 

@@ -205,7 +205,7 @@ def analyse(
     hessian_batches: Annotated[int, typer.Option(min=1, help="Hessians, of 16 samples each.")] = 8,
     hessian_steps: Annotated[
         int, typer.Option(min=5, help="Lanczos steps of each; more settle more eigenvalues.")
-    ] = 24,
+    ] = 32,
     device: Annotated[Device, typer.Option(help="Where the network runs.")] = Device.auto,
     batch: Annotated[int | None, typer.Option(min=1, help="Samples computed at a time.")] = None,
     threads: Threads = None,

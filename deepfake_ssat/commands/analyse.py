@@ -27,7 +27,7 @@ def run(
     num_samples: int = 128,
     show: Sequence[str] = (),
     hessian_batches: int = 8,
-    hessian_steps: int = 24,
+    hessian_steps: int = 32,
     device: str = "auto",
     batch: int | None = None,
     threads: int | None = None,

@@ -56,9 +56,9 @@ def export_huggingface(checkpoint: Checkpoint, folder: Path) -> float:
         difference = parity(checkpoint, Path(trial), exportable(checkpoint)[1].pooling == "mean")
     if not difference <= TOLERANCE:
         raise CheckpointError(
-            f"{checkpoint.path}: transformers' logits differ by {difference:.1e} (allowed: {TOLERANCE:.0e}), "
-            "nothing was written; its VideoMAE has 1e-05 in the last norm whatever its configuration says: train "
-            "with model.norm_eps=1e-5, or export to ONNX"
+            f"{checkpoint.path}: its logits in transformers differ by {difference:.1e} (allowed: "
+            f"{TOLERANCE:.0e}), nothing was written; its VideoMAE has 1e-5 in its last norm, whatever "
+            "is configured: train with model.norm_eps=1e-5, or export to ONNX"
         )
     make_folder(folder)
     for name, data in files.items():
@@ -78,7 +78,7 @@ def huggingface_files(checkpoint: Checkpoint) -> dict[str, bytes]:
 
 
 def exportable(checkpoint: Checkpoint) -> tuple[MaskedAutoencoder, ModelSettings]:
-    """The network and its settings; raises CheckpointError, with the reason, for one that cannot be exported."""
+    """The network and its settings; raises CheckpointError with the reason where it cannot be exported."""
     model = checkpoint.model
     if not isinstance(model, MaskedAutoencoder):
         raise _refusal(checkpoint, f"its network is a {checkpoint.kind}, no plain ViT", "export it to ONNX")
@@ -143,7 +143,7 @@ def weights(model: MaskedAutoencoder) -> dict[str, Tensor]:
 
 
 def _attention(state: dict[str, Tensor], block: str, is_video: bool) -> Iterator[tuple[str, Tensor]]:
-    """Query, key and value of a block; a key's bias changes no attention and is zero, or absent in VideoMAE."""
+    """Query, key and value of a block; a key's bias changes no attention: VideoMAE has none."""
     joint = state[f"{block}.attention.qkv.weight"]
     for name, matrix in zip(("query", "key", "value"), joint.chunk(3), strict=True):
         yield f"{name}.weight", matrix

@@ -6,7 +6,7 @@ B batch, C channels, T frames, H W pixels, N tokens, V visible and M hidden ones
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import numpy as np
 import torch
@@ -219,7 +219,8 @@ class MaskedAutoencoder(Network):
     def token_blocks(self) -> TokenBlocks:
         """The encoder's."""
         settings = self.settings
-        return TokenBlocks(tuple(self.encoder.blocks), settings.grid, settings.tubelet, settings.patch)
+        blocks = cast(tuple[Block, ...], tuple(self.encoder.blocks))
+        return TokenBlocks(blocks, settings.grid, settings.tubelet, settings.patch)
 
     def convolutional_stem(self) -> nn.Module | None:
         """The hybrid ViT's."""

@@ -38,7 +38,7 @@ def received_figure(report: AnalysisReport) -> bytes | None:
         return None
     figure = style.new_figure(
         3 * PANEL_WIDTH,
-        PANEL_HEIGHT + 0.6,
+        PANEL_HEIGHT + 0.6 + 0.15 * len(found),
         _title(report, "Attention received per token (1: its equal share)"),
     )
     panels = figure.subplots(1, 3, sharey=True)
@@ -56,7 +56,7 @@ def received_figure(report: AnalysisReport) -> bytes | None:
             )
         axes.axhline(1.0, color=style.REFERENCE, linewidth=1, linestyle=":")
         axes.set_xlabel("token")
-        axes.legend(fontsize=style.NUMBER_SIZE, loc="upper right")
+        axes.legend(fontsize=style.NUMBER_SIZE, loc="upper center", bbox_to_anchor=(0.5, -0.16))
         style.add_grid(axes)
         _mark_steps(axes, found[0][1].grid)
     panels[0].set_ylabel("attention received")
@@ -92,7 +92,8 @@ def distance_figure(report: AnalysisReport) -> bytes | None:
             _finish_blocks(axes, places)
             if row == 0:
                 axes.set_title(network.name, fontsize=style.PANEL_SIZE)
-        line[0].set(ylabel=f"mean distance, {unit}", ylim=(0, None))
+        farthest = max(float(getattr(blocks, unit).mean(axis=0).max()) for _, blocks in found)
+        line[0].set(ylabel=f"mean distance, {unit}", ylim=(0, 1.15 * farthest))
     panels[0, 0].legend(fontsize=style.NUMBER_SIZE)
     return style.png(figure)
 
@@ -129,7 +130,7 @@ def hessian_figure(report: AnalysisReport) -> bytes | None:
         top.hist(values, edges.tolist(), color=_colour(number), alpha=0.8)
         top.set_title(
             f"{network.name}: {spectra.settings.eigenvalues} largest of {len(spectra.batches)} batches,\n"
-            f"{int((values < 0).sum())} of {len(values)} negative",
+            f"{int((values < 0).sum())} of {len(values)} negative, {spectra.num_unsettled} unsettled",
             fontsize=style.PANEL_SIZE,
         )
         density = spectral_density(spectra.batches, places, blur)
@@ -192,7 +193,7 @@ def _block_at(place: float, depth: int) -> int:
 def _mark_steps(axes: Axes, grid: tuple[int, int, int]) -> None:
     """Where one time step's tokens end and the next one's begin."""
     for step in range(1, grid[0]):
-        axes.axvline(step * grid[1] * grid[2] - 0.5, color=style.GRID, linewidth=1.2)
+        axes.axvline(step * grid[1] * grid[2] - 0.5, color=style.GRID, linewidth=1.2, zorder=0)
 
 
 def _finish_blocks(axes: Axes, places: np.ndarray) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from deepfake_ssat.analysis.analyse import AnalysisReport, NetworkAnalysis
 from deepfake_ssat.analysis.blocks import BlockMeasures
-from deepfake_ssat.analysis.hessian import BATCH_SAMPLES, HessianSpectra
+from deepfake_ssat.analysis.hessian import BATCH_SAMPLES, UNSETTLED, HessianSpectra
 from deepfake_ssat.reporting import analysis_figures as figures
 from deepfake_ssat.reporting.analysis_maps import attention_maps_figure, grad_cam_figure
 from deepfake_ssat.reporting.documents import Files, document, json_text
@@ -24,8 +24,6 @@ HEAD_COLUMNS = ("checkpoint", "block", "head", "pixels", "frames")
 TOKEN_COLUMNS = ("checkpoint", "block", "token", "step", "row", "column", "received")
 EIGENVALUE_COLUMNS = ("checkpoint", "batch", "rank", "eigenvalue", "error")
 CLASS_TOKEN = "class"
-UNSURE = 0.01
-"""Relative error above which an eigenvalue has not settled."""
 
 
 def tables(report: AnalysisReport) -> list[Table]:
@@ -57,7 +55,7 @@ def notes(report: AnalysisReport) -> list[str]:
         lines.append(
             f"Hessian: of the mean cross-entropy over {BATCH_SAMPLES} {report.unit}s, without augmentation "
             f"or weight decay; {len(spectra.batches)} batches, {spectra.settings.steps} Lanczos steps each; "
-            f"n eigenvalues, unsettled: an error of more than {UNSURE:.0%}"
+            f"n eigenvalues, unsettled: an error of more than {UNSETTLED:.0%}"
         )
     for network in report.networks:
         lines += [f"{network.name}: {note}" for note in network.notes]
@@ -102,7 +100,6 @@ def _first_to_last(blocks: BlockMeasures) -> Iterator[str]:
 
 def _hessian_cells(spectra: HessianSpectra) -> list[str]:
     values = np.concatenate([found.values for found in spectra.largest])
-    errors = np.concatenate([found.errors for found in spectra.largest])
     negative = values[values < 0]
     return [
         str(len(values)),
@@ -110,7 +107,7 @@ def _hessian_cells(spectra: HessianSpectra) -> list[str]:
         f"{values.min():.4g}",
         f"{values.max():.4g}",
         f"{np.abs(negative).mean():.4g}" if len(negative) else ABSENT,
-        str(int((errors > UNSURE * np.abs(values)).sum())),
+        str(spectra.num_unsettled),
     ]
 
 

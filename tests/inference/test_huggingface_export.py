@@ -138,7 +138,7 @@ def test_other_logits_are_refused_and_nothing_is_written(transformers, tmp_path,
         "weights",
         lambda model: {name: value * 1.01 for name, value in right(model).items()},
     )
-    with pytest.raises(CheckpointError, match=r"logits differ by .*nothing was written"):
+    with pytest.raises(CheckpointError, match=r"logits in transformers differ by .*nothing was written"):
         run(path, tmp_path / "hub", "huggingface")
     assert not (tmp_path / "hub").exists()
 
