@@ -94,7 +94,7 @@ def distance_figure(report: AnalysisReport) -> bytes | None:
                 axes.set_title(network.name, fontsize=style.PANEL_SIZE)
         farthest = max(float(getattr(blocks, unit).mean(axis=0).max()) for _, blocks in found)
         line[0].set(ylabel=f"mean distance, {unit}", ylim=(0, 1.15 * farthest))
-    panels[0, 0].legend(fontsize=style.NUMBER_SIZE)
+    panels[0, 0].legend(fontsize=style.NUMBER_SIZE, loc="lower left")
     return style.png(figure)
 
 
