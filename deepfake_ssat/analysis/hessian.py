@@ -44,6 +44,8 @@ class HessianSpectra:
 
     settings: HessianSettings
     num_parameters: int
+    batch_samples: int
+    """Of each batch."""
     batches: tuple[RitzValues, ...]
 
     @property
@@ -134,7 +136,7 @@ def measure_hessian(
 
             start = torch.randn(num_parameters, generator=generator).to(device)
             found.append(lanczos(multiply, start, settings.steps))
-    return HessianSpectra(settings, num_parameters, tuple(found))
+    return HessianSpectra(settings, num_parameters, min(BATCH_SAMPLES, len(samples)), tuple(found))
 
 
 def require_room(num_parameters: int, steps: int) -> None:

@@ -20,8 +20,7 @@ from torch import Tensor
 from deepfake_ssat.config import ModelSettings
 from deepfake_ssat.errors import CheckpointError
 from deepfake_ssat.inference.extras import require_packages
-from deepfake_ssat.inference.onnx_export import noise_clips
-from deepfake_ssat.models.checkpoint import Checkpoint
+from deepfake_ssat.models.checkpoint import Checkpoint, noise_pixels
 from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
 from deepfake_ssat.models.pixels import normalize_pixels
 from deepfake_ssat.models.precision import full_precision
@@ -49,11 +48,12 @@ def export_huggingface(checkpoint: Checkpoint, folder: Path) -> float:
     CheckpointError for a network that transformers does not have, or whose logits would differ.
     """
     require_packages("export", "hub", ("transformers",))
-    files = huggingface_files(checkpoint)
+    model = exportable(checkpoint)
+    files = huggingface_files(checkpoint, model)
     with tempfile.TemporaryDirectory() as trial:
         for name, data in files.items():
             Path(trial, name).write_bytes(data)
-        difference = parity(checkpoint, Path(trial), exportable(checkpoint)[1].pooling == "mean")
+        difference = parity(model, Path(trial))
     if not difference <= TOLERANCE:
         raise CheckpointError(
             f"{checkpoint.path}: its logits in transformers differ by {difference:.1e} (allowed: "
@@ -66,19 +66,17 @@ def export_huggingface(checkpoint: Checkpoint, folder: Path) -> float:
     return difference
 
 
-def huggingface_files(checkpoint: Checkpoint) -> dict[str, bytes]:
-    """By name; raises CheckpointError where transformers' networks compute something else."""
-    model, settings = exportable(checkpoint)
-    is_video = settings.pooling == "mean"
+def huggingface_files(checkpoint: Checkpoint, model: MaskedAutoencoder) -> dict[str, bytes]:
+    """What ``from_pretrained`` reads, by name, of an exportable checkpoint and its network."""
     return {
-        "preprocessor_config.json": _json(_preprocessing(settings, is_video)),
+        "preprocessor_config.json": _json(_preprocessing(model.settings)),
         "model.safetensors": save(weights(model), {"format": "pt"}),
-        "config.json": _json(_configuration(checkpoint, settings, is_video)),
+        "config.json": _json(_configuration(checkpoint, model.settings)),
     }
 
 
-def exportable(checkpoint: Checkpoint) -> tuple[MaskedAutoencoder, ModelSettings]:
-    """The network and its settings; raises CheckpointError with the reason where it cannot be exported."""
+def exportable(checkpoint: Checkpoint) -> MaskedAutoencoder:
+    """The network; raises CheckpointError with the reason where transformers has none like it."""
     model = checkpoint.model
     if not isinstance(model, MaskedAutoencoder):
         raise _refusal(checkpoint, f"its network is a {checkpoint.kind}, no plain ViT", "export it to ONNX")
@@ -92,21 +90,26 @@ def exportable(checkpoint: Checkpoint) -> tuple[MaskedAutoencoder, ModelSettings
             checkpoint, f"it reads {settings.frames} frames by a class token", "train with model.pooling=mean"
         )
     grid = settings.position_grid or settings.grid
-    if settings.pooling == "mean" and (settings.positions != "sincos_1d" or grid != settings.grid):
+    if is_video(settings) and (settings.positions != "sincos_1d" or grid != settings.grid):
         raise _refusal(
             checkpoint,
             f"VideoMAE's positions are sincos_1d of the model's own grid, the model has {settings.positions} "
             f"of {grid}",
             "export it to ONNX",
         )
-    return model, settings
+    return model
+
+
+def is_video(settings: ModelSettings) -> bool:
+    """Whether it becomes a VideoMAE, which takes the mean of all tokens, or a ViT, with its class token."""
+    return settings.pooling == "mean"
 
 
 def weights(model: MaskedAutoencoder) -> dict[str, Tensor]:
     """All that classification reads, by the names of published files."""
     settings, state = model.settings, model.state_dict()
-    is_video = settings.pooling == "mean"
-    root = "videomae" if is_video else "vit"
+    video = is_video(settings)
+    root = "videomae" if video else "vit"
     kernel = rearrange(
         state["encoder.patch_embed.weight"],
         "d (t h w c) -> d c t h w",
@@ -115,12 +118,12 @@ def weights(model: MaskedAutoencoder) -> dict[str, Tensor]:
         w=settings.patch,
     )
     found = {
-        f"{root}.embeddings.patch_embeddings.projection.weight": kernel if is_video else kernel.squeeze(2),
+        f"{root}.embeddings.patch_embeddings.projection.weight": kernel if video else kernel.squeeze(2),
         f"{root}.embeddings.patch_embeddings.projection.bias": state["encoder.patch_embed.bias"],
         "classifier.weight": state["head.weight"],
         "classifier.bias": state["head.bias"],
     }
-    if is_video:
+    if video:
         last = {"fc_norm": "head_norm"}
     else:
         last = {"vit.layernorm": "encoder.norm"}
@@ -135,14 +138,14 @@ def weights(model: MaskedAutoencoder) -> dict[str, Tensor]:
     for number in range(settings.encoder.depth):
         place, ours = f"{root}.encoder.layer.{number}", f"encoder.blocks.{number}"
         found |= {
-            f"{place}.attention.attention.{name}": value for name, value in _attention(state, ours, is_video)
+            f"{place}.attention.attention.{name}": value for name, value in _attention(state, ours, video)
         }
         for part, name in BLOCK_NAMES.items():
             found |= {f"{place}.{name}.{kind}": state[f"{ours}.{part}.{kind}"] for kind in ("weight", "bias")}
     return {name: value.detach().cpu().clone().contiguous() for name, value in found.items()}
 
 
-def _attention(state: dict[str, Tensor], block: str, is_video: bool) -> Iterator[tuple[str, Tensor]]:
+def _attention(state: dict[str, Tensor], block: str, video: bool) -> Iterator[tuple[str, Tensor]]:
     """Query, key and value of a block; a key's bias changes no attention: VideoMAE has none."""
     joint = state[f"{block}.attention.qkv.weight"]
     for name, matrix in zip(("query", "key", "value"), joint.chunk(3), strict=True):
@@ -151,7 +154,7 @@ def _attention(state: dict[str, Tensor], block: str, is_video: bool) -> Iterator
     if biases is None:
         return
     query, key, value = biases
-    if is_video:
+    if video:
         yield "q_bias", query
         yield "v_bias", value
     else:
@@ -171,7 +174,7 @@ def _biases(state: dict[str, Tensor], attention: str) -> tuple[Tensor, Tensor, T
     return None
 
 
-def _configuration(checkpoint: Checkpoint, settings: ModelSettings, is_video: bool) -> dict[str, Any]:
+def _configuration(checkpoint: Checkpoint, settings: ModelSettings) -> dict[str, Any]:
     """config.json: what transformers builds, and under a key of ours what a user must know beside it."""
     encoder = settings.encoder
     names = FACE_CLASSES if checkpoint.contract else tuple(map(str, range(settings.num_classes)))
@@ -183,7 +186,7 @@ def _configuration(checkpoint: Checkpoint, settings: ModelSettings, is_video: bo
         "qv_bias": settings.qkv_bias != "none",
         "use_mean_pooling": True,
     }
-    if not is_video:
+    if not is_video(settings):
         own = {
             "architectures": ["ViTForImageClassification"],
             "model_type": "vit",
@@ -215,7 +218,7 @@ def _configuration(checkpoint: Checkpoint, settings: ModelSettings, is_video: bo
     }
 
 
-def _preprocessing(settings: ModelSettings, is_video: bool) -> dict[str, Any]:
+def _preprocessing(settings: ModelSettings) -> dict[str, Any]:
     """preprocessor_config.json: pixels as the model reads them."""
     side, channels = settings.image_size, settings.channels
     square = {"height": side, "width": side}
@@ -226,21 +229,23 @@ def _preprocessing(settings: ModelSettings, is_video: bool) -> dict[str, Any]:
         "image_mean": list(settings.mean) * (channels if len(settings.mean) == 1 else 1),
         "image_std": list(settings.std) * (channels if len(settings.std) == 1 else 1),
     }
-    if is_video:
+    if is_video(settings):
         processor = {"image_processor_type": "VideoMAEImageProcessor", "size": {"shortest_edge": side}}
         return {**processor, "do_resize": True, "do_center_crop": True, "crop_size": square, **statistics}
     return {"image_processor_type": "ViTImageProcessor", "do_resize": True, "size": square, **statistics}
 
 
-def parity(checkpoint: Checkpoint, folder: Path, is_video: bool) -> float:
+def parity(model: MaskedAutoencoder, folder: Path) -> float:
     """The largest difference of logits on noise, in parts of their size where that is above 1."""
     import transformers
 
     transformers.utils.logging.disable_progress_bar()
-    clips = normalize_pixels(torch.from_numpy(noise_clips(checkpoint, NOISE_CLIPS)), checkpoint.settings)
+    settings = model.settings
+    shape = (NOISE_CLIPS, settings.frames, settings.image_size, settings.image_size, settings.channels)
+    clips = normalize_pixels(torch.from_numpy(noise_pixels(1, shape)), settings)
     with full_precision(), torch.inference_mode():
-        ours = checkpoint.model.classify(clips)
-        if is_video:
+        ours = model.classify(clips)
+        if is_video(settings):
             network = transformers.VideoMAEForVideoClassification.from_pretrained(folder)
             theirs = network.eval()(clips.transpose(1, 2)).logits
         else:

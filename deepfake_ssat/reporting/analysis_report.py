@@ -10,7 +10,7 @@ import numpy as np
 
 from deepfake_ssat.analysis.analyse import AnalysisReport, NetworkAnalysis
 from deepfake_ssat.analysis.blocks import BlockMeasures
-from deepfake_ssat.analysis.hessian import BATCH_SAMPLES, UNSETTLED, HessianSpectra
+from deepfake_ssat.analysis.hessian import UNSETTLED, HessianSpectra
 from deepfake_ssat.reporting import analysis_figures as figures
 from deepfake_ssat.reporting.analysis_maps import attention_maps_figure, grad_cam_figure
 from deepfake_ssat.reporting.documents import Files, document, json_text
@@ -53,8 +53,8 @@ def notes(report: AnalysisReport) -> list[str]:
     spectra = next((network.hessian for network in report.networks if network.hessian is not None), None)
     if spectra is not None:
         lines.append(
-            f"Hessian: of the mean cross-entropy over {BATCH_SAMPLES} {report.unit}s, without augmentation "
-            f"or weight decay; {len(spectra.batches)} batches, {spectra.settings.steps} Lanczos steps each; "
+            f"Hessian: of the mean cross-entropy over {spectra.batch_samples} {report.unit}s, without "
+            f"augmentation or weight decay; batches: {len(spectra.batches)}, {spectra.settings.steps} Lanczos steps each; "
             f"n eigenvalues, unsettled: an error of more than {UNSETTLED:.0%}"
         )
     for network in report.networks:
@@ -206,7 +206,7 @@ def _network_values(network: NetworkAnalysis) -> dict[str, Any]:
         if hessian is None
         else {
             **asdict(hessian.settings),
-            "batch_samples": BATCH_SAMPLES,
+            "batch_samples": hessian.batch_samples,
             "parameters": hessian.num_parameters,
             "ritz": [
                 {name: getattr(run, name).tolist() for name in ("values", "weights", "errors")}

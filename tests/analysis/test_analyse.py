@@ -12,6 +12,7 @@ from deepfake_ssat.analysis.hessian import HessianSettings
 from deepfake_ssat.cli import app
 from deepfake_ssat.config import ExtractionSettings, Selection
 from deepfake_ssat.errors import CheckpointError, ConfigError, ContractError
+from deepfake_ssat.models.decision import Decision
 from tests.inference.scripted import write_checkpoint
 from tests.manifests import make_manifest, tiny_videos
 from tests.models.tiny import IMAGE, VIDEO, changed
@@ -93,6 +94,8 @@ def test_face_clips_look_in_time_as_well(clips, tmp_path):
     assert distances["equal_attention"]["frames"] == 1.0
     assert 0.0 < distances["frames"][0][0] < 2.0
     assert network["hessian"]["parameters"] > 0
+    assert network["hessian"]["batch_samples"] == 4
+    assert "cross-entropy over 4 face clips" in (tmp_path / "analysis.md").read_text()
     assert len(network["maps"]) == 4
     assert {shown["class"] for shown in network["maps"]} == {"real", "fake"}
 
@@ -180,3 +183,19 @@ def test_an_error_is_one_line(clips, tmp_path):
     assert result.exit_code == 2
     assert result.output.startswith("error: ")
     assert len(result.output.splitlines()) == 1
+
+
+def test_probability_of_a_class_is_the_checkpoints_decision(clips, tmp_path):
+    found = []
+    for name, decision in (("plain", Decision()), ("calibrated", Decision(temperature=4.0))):
+        write_checkpoint(tmp_path / f"{name}.safetensors", VIDEO, CONTRACT, decision=decision)
+        report = analyse(
+            {name: tmp_path / f"{name}.safetensors"},
+            clips / "faces",
+            parts=["maps"],
+            show=["tiny/original/c23/val0"],
+        )
+        found.append(report.networks[0].maps[0])
+    odds = [shown.probability / (1 - shown.probability) for shown in found]
+    assert found[0].label == "real"
+    assert np.log(odds[0]) == pytest.approx(4 * np.log(odds[1]), rel=1e-4)
