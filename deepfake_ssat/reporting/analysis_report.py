@@ -54,8 +54,8 @@ def notes(report: AnalysisReport) -> list[str]:
     if spectra is not None:
         lines.append(
             f"Hessian: of the mean cross-entropy over {spectra.batch_samples} {report.unit}s, without "
-            f"augmentation or weight decay; batches: {len(spectra.batches)}, {spectra.settings.steps} Lanczos steps each; "
-            f"n eigenvalues, unsettled: an error of more than {UNSETTLED:.0%}"
+            f"augmentation or weight decay; batches: {len(spectra.batches)}, Lanczos steps: "
+            f"{spectra.settings.steps}; n eigenvalues, unsettled: an error of more than {UNSETTLED:.0%}"
         )
     for network in report.networks:
         lines += [f"{network.name}: {note}" for note in network.notes]

@@ -114,9 +114,7 @@ def test_what_the_hub_answers_is_one_line(monkeypatch):
         raise OSError("401 Client Error.\n\nRepository Not Found for url")
 
     monkeypatch.setattr(hub, "hf_hub_download", refused)
-    with pytest.raises(
-        CheckpointError, match=r"^init hf:owner/closed: .*\(401 Client Error\.\); check name"
-    ):
+    with pytest.raises(CheckpointError, match=r"^init hf:owner/closed: .*\(401 Client Error\.\); check name"):
         local_weights(Path("hf:owner/closed"))
 
 
