@@ -16,7 +16,7 @@ from deepfake_ssat.errors import VideoError
 
 REPOSITORY = Path(__file__).parent.parent
 VERBS = ["detect", "preprocess", "train", "evaluate", "model", "export", "serve"]
-VERBS += ["cross-manipulation", "compare", "cross-dataset", "calibrate"]
+VERBS += ["cross-manipulation", "compare", "cross-dataset", "calibrate", "analyse"]
 
 
 def run_cli(*arguments):

@@ -165,14 +165,17 @@ def model(
 
 def export(
     checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A file that train wrote.")],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="The file to write, such as detector.onnx.")],
+    out: Annotated[
+        Path,
+        typer.Option(metavar="FILE|DIR", help="The file to write, such as detector.onnx, or the folder."),
+    ],
     format_: Annotated[ExportFormat, typer.Option("--format", help="Its format.")] = ExportFormat.onnx,
 ) -> None:
-    """Write a detector as an ONNX file.
+    """Write a detector as an ONNX file, or a model as a folder of transformers.
 
     Other programs run it: docs/export.md.
 
-    It reads face crops and gives probabilities; finding the faces is the other program's part.
+    It reads face crops and gives probabilities, or logits; finding the faces is the other program's part.
     """
     with one_line_errors():
         from deepfake_ssat.commands.export import run

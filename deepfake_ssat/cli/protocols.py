@@ -1,4 +1,4 @@
-"""The verbs over several trainings or checkpoints: cross-manipulation, compare, cross-dataset, reproduce."""
+"""The verbs over several trainings or checkpoints: protocols, comparisons, the paper's tables and figures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from deepfake_ssat.cli.shared import (
     Changes,
     Compressions,
     Config,
+    Corpora,
     Device,
+    Manipulations,
     Smoke,
     Threads,
     one_line_errors,
@@ -170,5 +172,73 @@ def reproduce(
                 merge_only=merge_only,
                 country=country,
                 cpu_watts=cpu_watts,
+            )
+        )
+
+
+def analyse(
+    checkpoints: Annotated[
+        list[str], typer.Argument(metavar="[NAME=]CHECKPOINT...", help="Files that train wrote.")
+    ],
+    data: Annotated[
+        Path,
+        typer.Option(
+            metavar="PATH",
+            help="The manifest's folder, or for models of pictures where those they learnt are.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where figures and tables go.")],
+    split: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="train, val (default) or test; repeatable.")
+    ] = None,
+    corpus: Corpora = None,
+    compression: Compressions = None,
+    manipulation: Manipulations = None,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="PART", help="blocks, hessian or maps; repeatable.")
+    ] = None,
+    samples: Annotated[int, typer.Option(min=1, help="So many pictures, or faces, of the split.")] = 128,
+    show: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Draw maps of this picture or video; four if none; repeatable."),
+    ] = None,
+    hessian_batches: Annotated[int, typer.Option(min=1, help="Hessians, of 16 samples each.")] = 8,
+    hessian_steps: Annotated[
+        int, typer.Option(min=5, help="Lanczos steps of each; more settle more eigenvalues.")
+    ] = 32,
+    device: Annotated[Device, typer.Option(help="Where the network runs.")] = Device.auto,
+    batch: Annotated[int | None, typer.Option(min=1, help="Samples computed at a time.")] = None,
+    threads: Threads = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the samples, and of Lanczos.")] = 0,
+) -> None:
+    """Look into what networks learnt, several in one figure.
+
+    Attention received and attention distance, distance and variance of tokens by block, eigenvalues of the
+    loss's Hessian, attention maps and Grad-CAM: docs/analysis.md.
+    """
+    with one_line_errors():
+        from deepfake_ssat.commands.analyse import run
+        from deepfake_ssat.config import Selection
+
+        raise typer.Exit(
+            run(
+                checkpoints,
+                data,
+                out,
+                selection=Selection(
+                    splits=tuple(split or ["val"]),
+                    corpora=tuple(corpus or ()),
+                    compressions=tuple(compression or ()),
+                    manipulations=tuple(manipulation or ()),
+                ),
+                parts=only or [],
+                num_samples=samples,
+                show=show or [],
+                hessian_batches=hessian_batches,
+                hessian_steps=hessian_steps,
+                device=device.value,
+                batch=batch,
+                threads=threads,
+                seed=seed,
             )
         )

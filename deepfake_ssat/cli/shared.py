@@ -85,6 +85,7 @@ class ExportFormat(str, Enum):
     """What other programs read."""
 
     onnx = "onnx"
+    huggingface = "huggingface"
 
 
 class Order(str, Enum):

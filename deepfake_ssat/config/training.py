@@ -142,7 +142,10 @@ class Experiment(_Frozen):
     seed: int = Field(0, ge=0)
     model: NetworkSettings = Field(discriminator="kind")
     init: Path | None = None
-    """Weights to start from: a file of ours, MAE, VideoMAE, Swin, CvT, a timm backbone; or ``timm:NAME``."""
+    """Weights to start from: a file of ours, MAE, VideoMAE, Swin, CvT, a timm backbone; or ``timm:NAME``.
+
+    Also a folder of Hugging Face's layout, or ``hf:OWNER/NAME[@REVISION]`` of its hub.
+    """
     objective: ObjectiveSettings = ObjectiveSettings()  # pyright: ignore[reportCallIssue]
     data: DataSource
     augmentation: Augmentation = Augmentation()  # pyright: ignore[reportCallIssue]

@@ -37,14 +37,28 @@ class SelfAttention(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, N, D) -> (B, N, D)."""
+        query, key, value = self._query_key_value(tokens)
+        if self.scale is not None:
+            return self.projection(attend_to_others(query, key, value, self.scale))
+        return self.projection(attend(query, key, value))
+
+    def weights(self, tokens: Tensor) -> Tensor:
+        """(B, N, D) -> (B, h, N, N): how much each token, a row, attends to each other; rows sum to 1.
+
+        For looking on: ``forward`` gives the same tokens without forming them.
+        """
+        query, key, _ = self._query_key_value(tokens)
+        if self.scale is not None:
+            return weights_of_others(query, key, self.scale)
+        return (query * query.shape[-1] ** -0.5 @ key.transpose(-1, -2)).softmax(dim=-1)
+
+    def _query_key_value(self, tokens: Tensor) -> Tensor:
+        """(B, N, D) -> (3, B, h, N, E)."""
         bias = self.qkv.bias
         if self.qkv_bias == "qv":
             bias = torch.cat([self.q_bias, torch.zeros_like(self.q_bias), self.v_bias])
         qkv = F.linear(tokens, self.qkv.weight, bias)
-        query, key, value = rearrange(qkv, "b n (three h e) -> three b h n e", three=3, h=self.heads)
-        if self.scale is not None:
-            return self.projection(attend_to_others(query, key, value, self.scale))
-        return self.projection(attend(query, key, value))
+        return rearrange(qkv, "b n (three h e) -> three b h n e", three=3, h=self.heads)
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -62,15 +76,20 @@ def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
 
 def attend_to_others(query: Tensor, key: Tensor, value: Tensor, scale: Tensor) -> Tensor:
-    """(B, h, N, E) each, (h,) -> (B, N, h E): SL-ViT's locality self-attention (Lee et al. 2021).
+    """(B, h, N, E) each, (h,) -> (B, N, h E): SL-ViT's locality self-attention (Lee et al. 2021)."""
+    weights = weights_of_others(query, key, scale)
+    return rearrange(weights.to(value.dtype) @ value, "b h n e -> b n (h e)")
+
+
+def weights_of_others(query: Tensor, key: Tensor, scale: Tensor) -> Tensor:
+    """(B, h, N, E) each, (h,) -> (B, h, N, N): locality self-attention's weights, of which rows sum to 1.
 
     Scores are multiplied by their head's scale, and those of a token with itself do not count.
     """
     scores = (query * scale.to(query.dtype)[:, None, None]) @ key.transpose(-1, -2)
     itself = torch.eye(query.shape[-2], dtype=torch.bool, device=query.device)
     # The smallest number and not -inf: a token that is alone attends to itself.
-    weights = scores.masked_fill(itself, torch.finfo(scores.dtype).min).softmax(dim=-1)
-    return rearrange(weights.to(value.dtype) @ value, "b h n e -> b n (h e)")
+    return scores.masked_fill(itself, torch.finfo(scores.dtype).min).softmax(dim=-1)
 
 
 def attend_fused(query: Tensor, key: Tensor, value: Tensor) -> Tensor:

@@ -5,6 +5,9 @@ B batch, N tokens, D width.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -40,6 +43,26 @@ class Block(nn.Module):
 
     def _drop(self, branch: Tensor) -> Tensor:
         return drop_path(branch, self.drop_path) if self.training and self.drop_path else branch
+
+
+@dataclass(frozen=True)
+class TokenBlocks:
+    """The blocks of a plain transformer, which all read the same grid of tokens."""
+
+    blocks: Sequence[Block]
+    """In order."""
+    grid: tuple[int, int, int]
+    """Tokens over time, height and width: the last ones of each block's."""
+    tubelet: int
+    """Frames under a token."""
+    patch: int
+    """Side of a token's patch in pixels."""
+
+    @property
+    def num_tokens(self) -> int:
+        """Of the grid; a class token comes before them."""
+        steps, rows, columns = self.grid
+        return steps * rows * columns
 
 
 class Mlp(nn.Module):

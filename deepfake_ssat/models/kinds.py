@@ -19,6 +19,7 @@ from deepfake_ssat.models.baselines.cross_efficient_vit import CrossEfficientVit
 from deepfake_ssat.models.baselines.frame_classifier import FrameClassifier
 from deepfake_ssat.models.baselines.initial import load_backbone_weights, load_own_weights
 from deepfake_ssat.models.cvt import Cvt, load_cvt_weights
+from deepfake_ssat.models.hub import local_weights
 from deepfake_ssat.models.light_cnn import LightCnn
 from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
 from deepfake_ssat.models.network import Network
@@ -53,5 +54,8 @@ def build_network(settings: NetworkSettings) -> Network:
 
 
 def load_initial(network: Network, path: Path) -> list[str]:
-    """Starts a network from a file; returns what was done, and raises CheckpointError where nothing fits."""
-    return KINDS[network.settings.kind].load_weights(network, path)
+    """Starts a network from a file, or from what ``hf:OWNER/NAME`` names on the hub.
+
+    Returns what was done, and raises CheckpointError where nothing fits.
+    """
+    return KINDS[network.settings.kind].load_weights(network, local_weights(path))

@@ -6,7 +6,7 @@ B batch, C channels, T frames, H W pixels, N tokens, V visible and M hidden ones
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from deepfake_ssat.config.hierarchical import CvtSettings
 from deepfake_ssat.config.model import ModelSettings
-from deepfake_ssat.models.blocks import Block
+from deepfake_ssat.models.blocks import Block, TokenBlocks
 from deepfake_ssat.models.efficientnet_lite import EfficientNetLite
 from deepfake_ssat.models.evidence import activation_times_gradient
 from deepfake_ssat.models.heads import HEADS
@@ -229,13 +229,14 @@ class MaskedAutoencoder(Network):
         tokens = self.encoder(clips, visible)
         return self._logits(tokens), self._predictions(tokens, visible, hidden)
 
-    def evidence_map(self, clips: Tensor) -> Tensor:
+    def evidence_map(self, clips: Tensor, classes: Tensor | None = None) -> Tensor:
         """(B, C, T, H, W) -> (B, t, h, w) >= 0: Grad-CAM at the last block's input, over the token grid."""
         encoder = self.encoder
         evidence = activation_times_gradient(
             clips,
             lambda clips: (encoder.before_last_block(clips),),
             lambda tokens: self._logits(encoder.blocks[-1](tokens)),
+            classes,
         )
         cells = evidence.sum(dim=-1)[:, -self.settings.num_tokens :].clamp_min(0.0)
         steps, rows, columns = self.settings.grid
@@ -267,6 +268,12 @@ class MaskedAutoencoder(Network):
             # With mean pooling the classifier has a norm of its own.
             return "decoder.", *(("encoder.norm.",) if self.head_norm is not None else ())
         return ()
+
+    def token_blocks(self) -> TokenBlocks:
+        """The encoder's."""
+        settings = self.settings
+        blocks = cast(tuple[Block, ...], tuple(self.encoder.blocks))
+        return TokenBlocks(blocks, settings.grid, settings.tubelet, settings.patch)
 
     def convolutional_stem(self) -> nn.Module | None:
         """The hybrid ViT's."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from deepfake_ssat.config.baselines import NetworkSettings
 from deepfake_ssat.config.hierarchical import PatchSettings
+from deepfake_ssat.models.blocks import TokenBlocks
 
 
 class Network(nn.Module, ABC):
@@ -31,8 +32,11 @@ class Network(nn.Module, ABC):
         """(B, C, T, H, W) -> logits (B, K)."""
 
     @abstractmethod
-    def evidence_map(self, clips: Tensor) -> Tensor:
-        """(B, C, T, H, W) -> (B, t, h, w) >= 0: where it finds evidence of fake, over a grid of its own."""
+    def evidence_map(self, clips: Tensor, classes: Tensor | None = None) -> Tensor:
+        """(B, C, T, H, W) [, (B,) ints] -> (B, t, h, w) >= 0: where it finds evidence of a class.
+
+        Of fake, unless ``classes`` are given; over a grid of its own.
+        """
 
     @abstractmethod
     def layer_numbers(self) -> dict[str, int]:
@@ -48,6 +52,10 @@ class Network(nn.Module, ABC):
     def unreached(self, *, classifies: bool, reconstructs: bool) -> tuple[str, ...]:
         """Beginnings of the names of parameters that get no gradient of an objective that does only this."""
         return ()
+
+    def token_blocks(self) -> TokenBlocks | None:
+        """Its transformer blocks where all of them read one grid of tokens; None for any other build."""
+        return None
 
     def convolutional_stem(self) -> nn.Module | None:
         """What ``optimizer.freeze_stem`` takes out of training; None where there is none."""

@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 
 from deepfake_ssat.inference.explanation import ClipExplanation
+from deepfake_ssat.reporting.heat import heated
 
 STRIP_FRAMES = 6
 SIDE = 120
 GAP = 4
-HEAT_OPACITY = 0.55
 JPEG_QUALITY = 88
 
 
@@ -58,15 +58,10 @@ def _heated(
     frames: list[np.ndarray], chosen: np.ndarray, clip: ClipExplanation, heat: np.ndarray, scale: float
 ) -> list[np.ndarray]:
     """The frames with their cells' heat over them; grey below, so that the colour is the heat's alone."""
-    heated = []
-    for frame, index in zip(frames, chosen, strict=True):
-        cells = heat[index * len(heat) // len(clip.pixels)] / max(scale, 1e-9)
-        values = (255 * np.clip(cells, 0.0, 1.0)).astype(np.uint8)
-        values = cv2.resize(values, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
-        colours = cv2.cvtColor(cv2.applyColorMap(values, cv2.COLORMAP_CIVIDIS), cv2.COLOR_BGR2RGB)
-        grey = cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-        heated.append(cv2.addWeighted(colours, HEAT_OPACITY, grey, 1.0 - HEAT_OPACITY, 0.0))
-    return heated
+    return [
+        heated(frame, heat[index * len(heat) // len(clip.pixels)] / max(scale, 1e-9))
+        for frame, index in zip(frames, chosen, strict=True)
+    ]
 
 
 def _with_gaps(rows: list[list[np.ndarray]]) -> np.ndarray:

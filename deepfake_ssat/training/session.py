@@ -9,6 +9,7 @@ import torch
 from deepfake_ssat.config import Experiment
 from deepfake_ssat.errors import CheckpointError
 from deepfake_ssat.models.checkpoint import load_checkpoint
+from deepfake_ssat.models.hub import local_weights
 from deepfake_ssat.models.kinds import build_network, load_initial
 from deepfake_ssat.provenance import typed_command
 from deepfake_ssat.training.data import Examples, load_examples
@@ -113,7 +114,7 @@ def _initial_provenance(experiment: Experiment) -> dict[str, Any]:
     if experiment.init is None:
         return {}
     try:
-        return load_checkpoint(experiment.init, decoder=False).provenance
+        return load_checkpoint(local_weights(experiment.init), decoder=False).provenance
     except CheckpointError:
         return {}
 

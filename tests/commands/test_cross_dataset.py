@@ -5,6 +5,7 @@ import json
 import pytest
 
 from deepfake_ssat.commands import cross_dataset
+from deepfake_ssat.commands.naming import named_paths
 from deepfake_ssat.config import ExtractionSettings, Selection
 from deepfake_ssat.errors import ConfigError, ContractError, ManifestError
 from tests.inference.scripted import write_checkpoint
@@ -66,10 +67,10 @@ def test_data_set_without_such_videos_is_refused_before_anything_is_scored(folde
 
 def test_paths_are_named_after_run_and_folder(tmp_path):
     run = tmp_path / "runs" / "ssat" / "checkpoints" / "best.safetensors"
-    paths = cross_dataset.named_paths([str(run), str(tmp_path / "plain.safetensors"), f"x={run}"], "--c")
+    paths = named_paths([str(run), str(tmp_path / "plain.safetensors"), f"x={run}"], "--c")
     assert list(paths) == ["ssat", "plain", "x"]
     folders = [str(tmp_path / "ffpp"), str(tmp_path / "dfdc" / "manifest.csv")]
-    assert list(cross_dataset.named_paths(folders, "--m")) == ["ffpp", "dfdc"]
+    assert list(named_paths(folders, "--m")) == ["ffpp", "dfdc"]
 
 
 @pytest.mark.parametrize(
@@ -77,4 +78,4 @@ def test_paths_are_named_after_run_and_folder(tmp_path):
 )
 def test_names_that_cannot_be_told_apart_are_refused(values, match):
     with pytest.raises(ConfigError, match=match):
-        cross_dataset.named_paths(values, "--manifest")
+        named_paths(values, "--manifest")

@@ -60,3 +60,25 @@ def test_flat_patches_are_reconstructed_without_error(model):
         model, clips, mask_ratio=0.5, normalize=True, convention="videomae", rounds=1
     )
     np.testing.assert_allclose(errors, 0.0, atol=1e-4)
+
+
+@pytest.mark.parametrize("of_class", [0, 1, 2])
+def test_evidence_of_any_class_is_gradient_times_activation(of_class):
+    torch.manual_seed(0)
+    settings = ModelSettings(
+        frames=1,
+        tubelet=1,
+        image_size=32,
+        patch=8,
+        num_classes=3,
+        encoder=EncoderSettings(width=24, depth=1, heads=2),
+        decoder=DecoderSettings(width=16, depth=1, heads=2),
+    )
+    model = MaskedAutoencoder(settings).eval().double()
+    clips = torch.randn(1, 3, 1, 32, 32, dtype=torch.float64)
+    tokens = model.encoder.before_last_block(clips).detach().requires_grad_()
+    logits = model._logits(model.encoder.blocks[-1](tokens))[0]
+    others = [logits[other] for other in range(3) if other != of_class]
+    (gradient,) = torch.autograd.grad(logits[of_class] - sum(others) / 2, tokens)
+    expected = (gradient * tokens).sum(dim=-1).clamp_min(0.0).detach().view(1, 1, 4, 4)
+    torch.testing.assert_close(model.evidence_map(clips, torch.tensor([of_class])), expected)

@@ -82,6 +82,7 @@ def frame_evidence(
     settings: FrameClassifierSettings | CrossEfficientVitSettings,
     maps_of: Callable[[Tensor], tuple[Tensor, ...]],
     logits_of: Callable[[tuple[Tensor, ...]], Tensor],
+    classes: Tensor | None = None,
 ) -> Tensor:
     """(B, C, T, H, W) -> (B, frames_used, h, w) >= 0: Grad-CAM on the first map of each judged frame.
 
@@ -95,7 +96,9 @@ def frame_evidence(
             raise CheckpointError(f"backbone {settings.backbone} has no maps of features to explain by")
         return maps
 
-    evidence = activation_times_gradient(clips, features_of, lambda *maps: logits_of(maps))
+    if classes is not None:
+        classes = classes.repeat_interleave(settings.frames_used)
+    evidence = activation_times_gradient(clips, features_of, lambda *maps: logits_of(maps), classes)
     # A clip's logits are the mean over its frames.
     cells = (evidence.sum(dim=1) / settings.frames_used).clamp_min(0.0)
     return rearrange(cells, "(b t) h w -> b t h w", t=settings.frames_used)

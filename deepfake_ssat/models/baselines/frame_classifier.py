@@ -41,9 +41,9 @@ class FrameClassifier(Network):
         """A clip's frames go through the same weights one by one: one of them suffices."""
         return self.classify_frames(clips[:, :, 0])
 
-    def evidence_map(self, clips: Tensor) -> Tensor:
+    def evidence_map(self, clips: Tensor, classes: Tensor | None = None) -> Tensor:
         """(B, C, T, H, W) -> (B, frames_used, h, w) >= 0: Grad-CAM on the map of the backbone."""
-        return frame_evidence(clips, self.settings, self.feature_maps, self.classify_maps)
+        return frame_evidence(clips, self.settings, self.feature_maps, self.classify_maps, classes)
 
     def classify_frames(self, frames: Tensor) -> Tensor:
         """(N, C, H, W) -> logits (N, classes)."""
