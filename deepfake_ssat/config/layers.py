@@ -15,6 +15,8 @@ TAG = "kind"
 """The key that tells which form a section has."""
 BASE, SMOKE = "base", "smoke"
 """Keys of a file beside those of an experiment: what it adds to, and what makes it small."""
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""Eight times as fast in C, where PyYAML has it: planning a table of the paper reads files by the hundred."""
 RUNS_FOLDER = Path("runs")
 """Where ``train`` puts runs that are given no folder."""
 
@@ -143,7 +145,7 @@ def experiment_name(path: Path, smoke: bool = False) -> str:
 def read_sections(path: Path) -> dict[str, Any]:
     """The sections of a YAML file; raises ConfigError in one line where it has none."""
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no UTF-8 text"
         raise ConfigError(

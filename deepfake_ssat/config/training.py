@@ -40,7 +40,7 @@ VIEW_TASKS: dict[ObjectiveName, ViewTaskName] = {
 }
 CLASSIFYING_WHOLE_CLIPS: tuple[ObjectiveName, ...] = ("scratch", "ssat", "ssat_simclr", "ssat_dino")
 """Those that the terms of small-data relatives can be added to."""
-TOKEN_NETWORKS = ("masked_autoencoder",)
+TOKEN_NETWORKS = ("masked_autoencoder", "swin", "cvt")
 """Kinds that give views' features and maps of every block: what the tasks above read."""
 
 
@@ -183,6 +183,11 @@ class Experiment(_Frozen):
                 f"{tasks[0]} needs a model of kind {', '.join(TOKEN_NETWORKS)}, model.kind is {model.kind}"
             )
         guidance = objective.guidance
+        if guidance is not None and not isinstance(model, ModelSettings):
+            raise ValueError(
+                f"objective.guidance reads blocks of one width, model.kind is {model.kind}: set it to null, "
+                "or model.kind to masked_autoencoder"
+            )
         if guidance is not None and isinstance(model, ModelSettings):
             if model.frames != 1:
                 raise ValueError(f"objective.guidance reads single pictures, model.frames is {model.frames}")

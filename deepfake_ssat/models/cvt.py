@@ -19,7 +19,7 @@ from deepfake_ssat.models.cvt_encoder import CvtEncoder
 from deepfake_ssat.models.encoder_weights import load_encoder_weights
 from deepfake_ssat.models.evidence import activation_times_gradient
 from deepfake_ssat.models.masked_autoencoder import Decoder, initialize_as_mae
-from deepfake_ssat.models.network import Network
+from deepfake_ssat.models.network import FeatureMaps, Network
 from deepfake_ssat.models.patches import split_tokens, take_tokens
 
 # Applied one after the other. Of the authors' files, and of Hugging Face's.
@@ -102,6 +102,26 @@ class Cvt(Network):
         """(B, C, 1, H, W) -> logits (B, classes), from the class token."""
         _, tokens = self.encoder(self._pictures(clips))
         return self._logits(tokens)
+
+    @property
+    def feature_width(self) -> int:
+        """D, of the features that the classifier reads."""
+        return self.settings.widths[-1]
+
+    def features(self, clips: Tensor) -> Tensor:
+        """(B, C, 1, H, W) -> (B, D): what the classifier reads."""
+        _, tokens = self.encoder(self._pictures(clips))
+        return self.head_norm(tokens[:, 0])
+
+    def classify_with_maps(self, clips: Tensor) -> tuple[Tensor, FeatureMaps]:
+        """(B, C, 1, H, W) -> logits (B, classes), and the maps of every stage.
+
+        The last is that in front of the last block, which the class token reads; it is the final one too.
+        """
+        maps, tokens = self.encoder.before_last_block(self._pictures(clips))
+        last = rearrange(tokens[:, 1:], "b (h w) d -> b d 1 h w", h=self.settings.sides[-1])
+        blocks = (*(cells.unsqueeze(2) for cells in maps), last)
+        return self._logits(self.encoder.last_block(tokens)), FeatureMaps(blocks, last)
 
     def reconstruct(self, clips: Tensor, mask: Tensor) -> Tensor:
         """(B, C, 1, H, W), (B, N) bool -> (B, M, P): predictions of hidden patches, in ascending order."""

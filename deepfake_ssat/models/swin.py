@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from deepfake_ssat.config.hierarchical import SwinSettings
 from deepfake_ssat.models.encoder_weights import load_encoder_weights
 from deepfake_ssat.models.evidence import activation_times_gradient
-from deepfake_ssat.models.network import Network
+from deepfake_ssat.models.network import FeatureMaps, Network
 from deepfake_ssat.models.patches import patchify, split_tokens, take_tokens
 from deepfake_ssat.models.timm_library import require_timm
 
@@ -81,6 +81,22 @@ class Swin(Network):
         """(B, C, 1, H, W) -> logits (B, classes)."""
         return self._logits(self.encoder.norm(self._last_map(clips)))
 
+    @property
+    def feature_width(self) -> int:
+        """D, of the features that the classifier reads."""
+        return self.settings.last_width
+
+    def features(self, clips: Tensor) -> Tensor:
+        """(B, C, 1, H, W) -> (B, D): what the classifier reads."""
+        return self.encoder.norm(self._last_map(clips)).mean(dim=(1, 2))
+
+    def classify_with_maps(self, clips: Tensor) -> tuple[Tensor, FeatureMaps]:
+        """(B, C, 1, H, W) -> logits (B, classes), and every stage's map; the final one is normalised."""
+        stages = self._stages(clips)
+        final = self.encoder.norm(stages[-1])
+        maps = [rearrange(cells, "b h w d -> b d 1 h w") for cells in (*stages, final)]
+        return self._logits(final), FeatureMaps(tuple(maps[:-1]), maps[-1])
+
     def reconstruct(self, clips: Tensor, mask: Tensor) -> Tensor:
         """(B, C, 1, H, W), (B, N) bool -> (B, M, P): predictions of hidden patches, in ascending order."""
         decoder = self._require_decoder()
@@ -129,6 +145,10 @@ class Swin(Network):
 
     def _last_map(self, clips: Tensor, mask: Tensor | None = None) -> Tensor:
         """(B, C, 1, H, W) [, (B, N)] -> (B, h, w, D) of the last stage."""
+        return self._stages(clips, mask)[-1]
+
+    def _stages(self, clips: Tensor, mask: Tensor | None = None) -> list[Tensor]:
+        """(B, C, 1, H, W) [, (B, N)] -> the map (B, h, w, D) behind each stage."""
         settings = self.settings
         needed = (settings.channels, settings.frames, settings.image_size, settings.image_size)
         if clips.ndim != 5 or tuple(clips.shape[1:]) != needed:
@@ -136,7 +156,11 @@ class Swin(Network):
         cells = self.encoder.patch_embed(clips.squeeze(2))
         if mask is not None:
             cells = self._require_decoder().hide(cells, mask)
-        return self.encoder.layers(cells)
+        maps = []
+        for stage in self.encoder.layers:
+            cells = stage(cells)
+            maps.append(cells)
+        return maps
 
     def _logits(self, cells: Tensor) -> Tensor:
         features = cells.mean(dim=(1, 2))

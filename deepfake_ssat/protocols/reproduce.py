@@ -119,12 +119,13 @@ def _made_up_data(table: PaperTable, out: Path, smoke: bool) -> Path:
         files = ", ".join(map(str, table.files))
         raise ConfigError(f"--data is missing: give the folder with {files}, or --smoke for made-up data")
     folder = out / MADE_UP_FOLDER
+    # A folder may hold several sets, such as the domains of DomainNet.
     experiments = {
-        name: experiment
+        (name, str(experiment.data)): experiment
         for row in table.rows
         for stage, experiment in zip(row.trainings, recipe(table, row, smoke=True), strict=True)
         for name in (stage.data or table.data_of(row)).values()
     }
-    for name, experiment in experiments.items():
+    for (name, _), experiment in experiments.items():
         make_up_data(experiment, folder / name)
     return folder

@@ -158,7 +158,7 @@ def test_teacher_of_another_kind_is_refused_in_one_line(tmp_path, teacher):
         ),
         (
             {"objective": {"name": "simclr"}, "model": {"kind": "frame_classifier"}},
-            "simclr needs a model of kind masked_autoencoder, model.kind is frame_classifier",
+            "simclr needs a model of kind masked_autoencoder, swin, cvt, model.kind is frame_classifier",
         ),
         (
             {"objective": {"guidance": {"teacher": "x", "blocks": [0, 1, 2]}}},

@@ -305,7 +305,7 @@ def run(out, *words, changes=TINY):
         (["--variants", "own"], TINY, "--variants own: the table has paper, held_out"),
         (["--epochs", "2"], (*TINY, "optimizer.speed=1"), "optimizer.speed is no key"),
         (["--epochs", "2"], (*TINY, "model.patch=5"), "not a multiple of patch 5"),
-        (["--data", "nowhere"], TINY, "no such file"),
+        (["--data", "nowhere", "--rows", "ssat"], TINY, "no such file"),
     ],
 )
 def test_wrong_settings_are_one_line_before_anything_is_trained(tmp_path, pictures, words, changes, message):
