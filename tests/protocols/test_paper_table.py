@@ -537,3 +537,23 @@ def _copy_without_weights(source, target):
             place = target / file.relative_to(source)
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(file.read_bytes())
+
+
+@pytest.mark.slow
+def test_table_8_under_smoke_from_dfdc_to_the_manipulation_held_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(costs, "EnergyMeter", OneKilowattHour)
+    small = ["model.image_size=32", "model.encoder.depth=1", "trainer.workers=0", "trainer.threads=1"]
+    words = ["reproduce", "table8", "--smoke", "--out", str(tmp_path)]
+    words += ["--rows", "Deepfakes_ssat_075", "--rows", "zero_shot_FaceSwap_ssat_075"]
+    found = CliRunner().invoke(app, [*words, *(word for one in small for word in ("--set", one))])
+    assert found.exit_code == 0, found.output
+    table = json.loads((tmp_path / "table8.json").read_text())
+    lines = {line["row"]: line for line in table["lines"]}
+    assert {"Deepfakes_ssat_075", "zero_shot_FaceSwap_ssat_075"} <= set(lines)
+    held_out, zero_shot = lines["Deepfakes_ssat_075"], lines["zero_shot_FaceSwap_ssat_075"]
+    # Two originals and two fakes of the manipulation in the test split.
+    assert (held_out["pictures"], zero_shot["pictures"]) == (4, 4)
+    assert (held_out["epochs"], zero_shot["epochs"]) == (4, 2)
+    assert (held_out["paper"], zero_shot["paper"]) == (96.75, 88.17)
+    assert set(held_out["others"]) == {"video AUC", "accuracy at the validation threshold"}
+    assert "video accuracy at 0.5 (%)" in (tmp_path / "table8.md").read_text()
