@@ -16,6 +16,8 @@ from deepfake_ssat.config.data import (
     DataSource,
     FaceClips,
     ImageFolder,
+    Mixture,
+    MixtureSource,
     PseudoFakes,
     Selection,
 )
@@ -45,6 +47,8 @@ __all__ = [
     "FaceClips",
     "FrameClassifierSettings",
     "ImageFolder",
+    "Mixture",
+    "MixtureSource",
     "ModelSettings",
     "NetworkSettings",
     "ObjectiveSettings",
