@@ -12,8 +12,8 @@ from torch import Tensor
 from deepfake_ssat.errors import DeepfakeError
 from deepfake_ssat.interruption import leave_signals_to_parent
 
-VIEW_STREAM = 4
-"""Of what the views of an item are drawn from."""
+CAMERA_STREAM, FORGER_STREAM, CHOICE_STREAM, VIEW_STREAM = 1, 2, 3, 4
+"""Random streams of an item beside its first: how a still moves, its pseudo-fake, which fakes come, its views."""
 
 
 class _Always(TypedDict):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from pathlib import Path
 
-from deepfake_ssat.config import Experiment, load_experiment
+from deepfake_ssat.config import Experiment, Mixture, load_experiment
 from deepfake_ssat.config.paper import PaperTable, Stage, TableRow
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.training.run_folder import RunFolder
@@ -168,7 +168,10 @@ def _load(
     ]
     if goes_on:
         length.append(f"trainer.validate_every_epochs={max(epochs // VALIDATIONS_BEFORE, 1)}")
-    return load_experiment(config, [*settings, *length, *changes], smoke=smoke)
+    experiment = load_experiment(config, [*settings, *length, *changes], smoke=smoke)
+    if isinstance(experiment.data, Mixture):
+        raise ConfigError(f"{config}: data.kind mixture is for training only, a table's rows are judged too")
+    return experiment
 
 
 def _named(wanted: Sequence[str], known: dict, option: str) -> dict:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deepfake_ssat.config import Experiment, FaceClips, PictureSource, load_experiment
+from deepfake_ssat.config import Experiment, FaceClips, Mixture, PictureSource, load_experiment
 from deepfake_ssat.config.paper import PaperTable, TableRow
 from deepfake_ssat.protocols.costs import Cost, read_cost
 from deepfake_ssat.protocols.paper_plan import RUNS_FOLDER, stage_folders
@@ -116,7 +116,7 @@ def _result(
 
 def _watches_test(experiment: Experiment) -> bool:
     """Whether what training calls validation is the test split."""
-    return not isinstance(experiment.data, FaceClips) and experiment.data.train_on_val
+    return not isinstance(experiment.data, FaceClips | Mixture) and experiment.data.train_on_val
 
 
 def judged_source(
@@ -124,6 +124,7 @@ def judged_source(
 ) -> PictureSource | FaceClips:
     """Where a row is judged, which may be other data than its last stage was trained on."""
     source = experiment.data
+    assert not isinstance(source, Mixture), "planning refuses it"
     if data is None:
         return source
     moved = {key.removeprefix("data."): data / name for key, name in places.items()}

@@ -12,7 +12,8 @@ from deepfake_ssat.models.checkpoint import load_checkpoint
 from deepfake_ssat.models.hub import local_weights
 from deepfake_ssat.models.kinds import build_network, load_initial
 from deepfake_ssat.provenance import typed_command
-from deepfake_ssat.training.data import Examples, load_examples
+from deepfake_ssat.training.data import load_examples
+from deepfake_ssat.training.examples import Examples
 from deepfake_ssat.training.hardware import Processes, choose_precision, training_device
 from deepfake_ssat.training.reporter import Reporter
 from deepfake_ssat.training.run_folder import RunFolder
@@ -85,6 +86,7 @@ def _start_lines(
         f"run folder {folder.root}{begun}",
         f"objective {experiment.objective.name}; {processes.count} process(es) on {hardware}; "
         f"{len(examples.train)} training and {len(examples.val)} validation {unit}",
+        *examples.notes,
     ]
 
 
