@@ -20,6 +20,7 @@ from deepfake_ssat.config.data import (
     Selection,
 )
 from deepfake_ssat.config.extraction import ExtractionSettings, parse_contract
+from deepfake_ssat.config.frame_model import FrameModelSettings
 from deepfake_ssat.config.layers import RUNS_FOLDER, experiment_name
 from deepfake_ssat.config.loading import dump_experiment, load_experiment
 from deepfake_ssat.config.model import PRESETS, DecoderSettings, EncoderSettings, ModelSettings
@@ -44,6 +45,7 @@ __all__ = [
     "ExtractionSettings",
     "FaceClips",
     "FrameClassifierSettings",
+    "FrameModelSettings",
     "ImageFolder",
     "ModelSettings",
     "NetworkSettings",

@@ -12,13 +12,16 @@ from deepfake_ssat.config.baselines import (
     FrameClassifierSettings,
     NetworkSettings,
 )
+from deepfake_ssat.config.frame_model import FrameModelSettings
 from deepfake_ssat.config.model import ModelSettings
 from deepfake_ssat.models.baselines.cross_efficient_vit import CrossEfficientVit
 from deepfake_ssat.models.baselines.frame_classifier import FrameClassifier
 from deepfake_ssat.models.baselines.initial import load_backbone_weights
+from deepfake_ssat.models.frame_model import FrameModel
 from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
 from deepfake_ssat.models.network import Network
 from deepfake_ssat.models.pretrained import load_initial_weights
+from deepfake_ssat.models.stem_weights import load_frame_model
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Kind:
 
 KINDS: dict[str, Kind] = {
     "masked_autoencoder": Kind(ModelSettings, MaskedAutoencoder, load_initial_weights),
+    "frame_model": Kind(FrameModelSettings, FrameModel, load_frame_model),
     "frame_classifier": Kind(FrameClassifierSettings, FrameClassifier, load_backbone_weights),
     "cross_efficient_vit": Kind(CrossEfficientVitSettings, CrossEfficientVit, load_backbone_weights),
 }

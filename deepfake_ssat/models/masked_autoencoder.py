@@ -215,7 +215,7 @@ class MaskedAutoencoder(Network):
             return "decoder.", *(("encoder.norm.",) if self.head_norm is not None else ())
         return ()
 
-    def convolutional_stem(self) -> nn.Module | None:
+    def convolutional_stem(self) -> EfficientNetLite | None:
         """The hybrid ViT's."""
         return self.encoder.stem
 

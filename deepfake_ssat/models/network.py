@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from deepfake_ssat.config.baselines import NetworkSettings
 from deepfake_ssat.config.model import ModelSettings
+from deepfake_ssat.models.efficientnet_lite import EfficientNetLite
 
 
 class Network(nn.Module, ABC):
@@ -48,8 +49,11 @@ class Network(nn.Module, ABC):
         """Beginnings of the names of parameters that get no gradient of an objective that does only this."""
         return ()
 
-    def convolutional_stem(self) -> nn.Module | None:
-        """What ``optimizer.freeze_stem`` takes out of training; None where there is none."""
+    def convolutional_stem(self) -> EfficientNetLite | None:
+        """What ``optimizer.stem_rate`` slows down and ``optimizer.frozen_stem_blocks`` takes out of training.
+
+        None where there is none.
+        """
         return None
 
     def autoencoder(self) -> Autoencoder | None:
