@@ -18,6 +18,8 @@ STEM_STRIDE = 32
 """Pixels per cell of a convolutional stem's features."""
 STEM_CHANNELS = 320
 """Of those features."""
+STEM_BLOCKS = 16
+"""Of inverted residuals, behind a first convolution."""
 
 
 class EncoderSettings(BaseModel):
@@ -89,7 +91,8 @@ class ModelSettings(BaseModel):
     """What turns pixels into tokens: VideoMAE's linear map of each patch, or convolutions over each frame.
 
     The convolutions (a hybrid ViT: Dosovitskiy et al., ICLR 2021, section 3.1) see a clip whose hidden
-    patches are blank, so that nothing of them reaches the decoder; 32 x 32 pixels become one patch.
+    patches are blank, so that nothing of them reaches the decoder; 32 x 32 pixels become one patch. They
+    have no batch norms (published ones are folded into them): those would count the blank patches as pixels.
     """
     num_classes: int = Field(2, ge=2)
     pooling: Literal["mean", "class_token"] = "mean"

@@ -1,4 +1,4 @@
-"""Starts a convolutional stem, or a whole frame model, from a file: ours or EfficientNet-Lite0 as published."""
+"""Starts a convolutional stem or a frame model from a file: ours, or EfficientNet-Lite0 as published."""
 
 from __future__ import annotations
 

@@ -176,5 +176,3 @@ def test_a_model_without_such_a_stem_refuses_a_frame_model(tmp_path):
     save_checkpoint(tmp_path / "frame.safetensors", Checkpoint(network(), STILL))
     reason = refusal(MaskedAutoencoder(VIDEO), tmp_path / "frame.safetensors")
     assert "holds a model of kind frame_model, the configuration's is masked_autoencoder" in reason
-
-
