@@ -129,9 +129,9 @@ class FaceClipDataset(Dataset[Example]):
         generator = item_generator(self._seed, epoch, source)
         row, start = self._window(source, generator)
         pixels = (self._forged if is_fake else self._read)(source, row, start, epoch)
-        pixels = resize_clip(pixels, self._image_size)
         if self._augmentation is not None:
             pixels = self._augmentation(pixels, generator)
+        pixels = resize_clip(pixels, self._image_size)
         videos = self._forged_video_of_row if is_fake else self._video_of_row
         return {
             "pixels": torch.from_numpy(np.ascontiguousarray(pixels)),
