@@ -17,6 +17,8 @@ from deepfake_ssat.config.data import (
     FaceClips,
     Framing,
     ImageFolder,
+    Mixture,
+    MixtureSource,
     PseudoFakes,
     Selection,
 )
@@ -49,6 +51,8 @@ __all__ = [
     "FrameModelSettings",
     "Framing",
     "ImageFolder",
+    "Mixture",
+    "MixtureSource",
     "ModelSettings",
     "NetworkSettings",
     "ObjectiveSettings",

@@ -37,11 +37,9 @@ class PseudoFakes(PseudoFakeSettings):
     """Make them after the clip was brought to the model's size: faster, but no shrinking blurs the seams."""
 
 
-class FaceClips(_Frozen):
-    """Face clips, or single face frames, from what ``preprocess`` wrote."""
-
-    kind: Literal["face_clips"] = "face_clips"
+class _ClipSource(_Frozen):
     manifest: Path
+    """A folder that ``preprocess`` wrote."""
     train: Selection = Selection(splits=("train",))
     val: Selection = Selection(splits=("val",))
     clips_per_face: int = Field(1, ge=1)
@@ -50,6 +48,11 @@ class FaceClips(_Frozen):
     """Clips spread over each face for validation."""
     balanced_sampling: bool = False
     """Draw real and fake faces equally often; the class weight is then 0.5."""
+    pairs: Literal["none", "aligned"] = "none"
+    """``aligned``: an epoch shows each genuine face beside one of the fakes made of it, another every epoch.
+
+    Both under one framing and one augmentation; what has no partner does not train. Validation shows all.
+    """
     pseudo_fakes: PseudoFakes | None = None
     """Made from the genuine clips, in training and validation alike, beside the fakes of the manifest."""
 
@@ -58,6 +61,54 @@ class FaceClips(_Frozen):
     def _keep_to_its_split(cls, selection: Any, info: ValidationInfo) -> Any:
         """A selection that names manipulations alone is still of its split, not of the test videos too."""
         return {"splits": (info.field_name,), **selection} if isinstance(selection, dict) else selection
+
+    @model_validator(mode="after")
+    def _check_pairs(self) -> _ClipSource:
+        if self.pairs == "aligned" and (self.balanced_sampling or self.pseudo_fakes):
+            other = "pseudo_fakes" if self.pseudo_fakes else "balanced_sampling"
+            raise ValueError(
+                f"pairs aligned shows a fake for each genuine face already: leave out {other}, or make it "
+                "another source of data.kind mixture"
+            )
+        return self
+
+
+Margin = Annotated[float, Field(ge=0.0)]
+
+
+class FaceClips(_ClipSource):
+    """Face clips, or single face frames, from what ``preprocess`` wrote."""
+
+    kind: Literal["face_clips"] = "face_clips"
+    margin: Margin | None = None
+    """Clips that were cut more loosely are cut down to this margin; None shows them as they are stored."""
+
+
+class MixtureSource(_ClipSource):
+    """One of several face-clip sources."""
+
+    weight: float = Field(1.0, gt=0.0)
+    """Its part of the items, beside the weights of the others."""
+    validates: bool = True
+    """Off: it trains only."""
+
+
+class Mixture(_Frozen):
+    """Face clips of several sources, each as often as its weight says."""
+
+    kind: Literal["mixture"] = "mixture"
+    sources: dict[str, MixtureSource] = Field(min_length=1)
+    """By a name of one's own."""
+    items_per_epoch: int | None = Field(None, ge=2)
+    """None: as many as all sources have together. No item comes again before its source is through."""
+    margin: Margin | None = None
+    """What all sources are cut down to; None: the margin of the most tightly cut one."""
+
+    @model_validator(mode="after")
+    def _check_validation(self) -> Mixture:
+        if not any(source.validates for source in self.sources.values()):
+            raise ValueError("no source validates: set validates of one of them to true")
+        return self
 
 
 class _Pictures(_Frozen):
@@ -89,7 +140,7 @@ class ImageFolder(_Pictures):
     root: Path
 
 
-DataSource = Annotated[FaceClips | ArrayFile | Cifar | ImageFolder, Field(discriminator="kind")]
+DataSource = Annotated[FaceClips | Mixture | ArrayFile | Cifar | ImageFolder, Field(discriminator="kind")]
 
 
 CropScale = Annotated[float, Field(gt=0.0, le=1.0)]

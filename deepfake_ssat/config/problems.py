@@ -57,8 +57,14 @@ def _keys_only(location: list[str]) -> list[str]:
     """A location of pydantic's without what it adds for unions: the tag, and the types of the members."""
     keys: list[str] = []
     candidates: list[Any] = [Experiment]
+    is_own_name = False
     for number, part in enumerate(location):
+        if is_own_name:
+            keys.append(part)
+            is_own_name = False
+            continue
         found = [candidate.model_fields[part] for candidate in candidates if part in candidate.model_fields]
+        is_own_name = any(_holds_own_names(field.annotation) for field in found)
         is_unknown_key = number == len(location) - 1 and candidates and part not in _kinds(candidates)
         if found:
             candidates = [model for field in found for model in _models_in(field.annotation)]
@@ -82,17 +88,26 @@ def _kinds(models: list[Any]) -> list[str]:
 
 def _valid_keys(model: Any, location: list[str]) -> set[str]:
     """The field names at a location, through unions tagged by ``kind``."""
-    candidates = [model]
+    candidates, is_own_name = [model], False
     for part in location:
+        if is_own_name:
+            is_own_name = False
+            continue
         found = []
         for candidate in candidates:
             fields = candidate.model_fields
             if part in fields:
+                is_own_name = is_own_name or _holds_own_names(fields[part].annotation)
                 found.extend(_models_in(fields[part].annotation))
             elif fields.get(TAG) is not None and fields[TAG].default == part:
                 found.append(candidate)
         candidates = found
     return {name for candidate in candidates for name in candidate.model_fields}
+
+
+def _holds_own_names(annotation: Any) -> bool:
+    """Whether the keys below are names of the user's own choice."""
+    return getattr(annotation, "__origin__", None) is dict
 
 
 def _models_in(annotation: Any) -> list[Any]:

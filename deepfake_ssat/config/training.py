@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from deepfake_ssat.config.baselines import NetworkSettings
-from deepfake_ssat.config.data import Augmentation, DataSource, FaceClips
+from deepfake_ssat.config.data import Augmentation, DataSource, FaceClips, Mixture
 from deepfake_ssat.config.model import STEM_BLOCKS
 
 
@@ -153,7 +153,7 @@ class Experiment(_Frozen):
 
     @model_validator(mode="after")
     def _check_together(self) -> Experiment:
-        if not isinstance(self.data, FaceClips) and self.model.frames != 1:
+        if not isinstance(self.data, FaceClips | Mixture) and self.model.frames != 1:
             raise ValueError(f"data.kind {self.data.kind} gives single images: model.frames must be 1")
         model, objective = self.model, self.objective
         if objective.reconstructs and model.pixels_per_patch is None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deepfake_ssat.config import Experiment, dump_experiment, load_experiment
+from deepfake_ssat.config import Experiment, Mixture, dump_experiment, load_experiment
 from deepfake_ssat.errors import ConfigError
 from tests.training.runs import tiny_values, write_config
 
@@ -146,7 +146,7 @@ def test_exponent_without_a_point_is_a_number(file):
         ("data.train.splits=train", r"data\.train\.splits: must be a list"),
         (
             "data.kind=videos",
-            r"data\.kind videos is not known \(valid: face_clips, npz, cifar, image_folder\)",
+            r"data\.kind videos is not known \(valid: face_clips, mixture, npz, cifar, image_folder\)",
         ),
         (
             "objective.name=ssta",
@@ -216,3 +216,37 @@ def test_mae_has_no_labels_to_mix(tmp_path):
         Experiment.model_validate(
             tiny_values(tmp_path, objective={"name": "mae"}, augmentation={"mixup": 0.5})
         )
+
+
+MIXTURE = """data:
+  kind: mixture
+  sources:
+    crops: {manifest: crops, pairs: aligned, weight: 0.7}
+    people: {manifest: people, pseudo_fakes: {share: 0.5}, weight: 0.3}
+"""
+
+
+def test_one_source_of_a_mixture_can_be_changed(file, tmp_path):
+    mixed = write(tmp_path, "mixed.yaml", f"base: {file.name}\n{MIXTURE}")
+    data = load_experiment(mixed, ["data.sources.crops.weight=2", "data.sources.people.validates=false"]).data
+    assert isinstance(data, Mixture)
+    assert (data.sources["crops"].weight, data.sources["people"].validates) == (2, False)
+    assert data.sources["crops"].val.splits == ("val",)
+
+
+@pytest.mark.parametrize(
+    ("change", "answer"),
+    [
+        ("data.sources.crops.wieght=2", r"data\.sources\.crops\.wieght is no key; did you mean weight\?"),
+        ("data.sources.crops.weight=0", r"data\.sources\.crops\.weight: must be greater than 0"),
+        ("data.sources.crops.pairs=some", r"data\.sources\.crops\.pairs: must be 'none' or 'aligned'"),
+        ("data.sources.crops.balanced_sampling=true", "pairs aligned shows a fake .* leave out balanced_s"),
+        ("data.sources.people.pairs=aligned", "pairs aligned shows a fake .* leave out pseudo_fakes"),
+        ("data.sources={}", r"data\.sources: Dictionary should have at least 1 item"),
+        ("data.sources={a: {manifest: x, validates: false}}", "no source validates: set validates of one"),
+    ],
+)
+def test_wrong_mixture_is_answered(file, tmp_path, change, answer):
+    mixed = write(tmp_path, "mixed.yaml", f"base: {file.name}\n{MIXTURE}")
+    with pytest.raises(ConfigError, match=answer):
+        load_experiment(mixed, [change])
