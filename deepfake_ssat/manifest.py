@@ -10,6 +10,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -44,8 +45,8 @@ ROW_COLUMNS = tuple(
     for column in (BOX_COLUMNS if field.name == "box" else (field.name,))
 )
 DROPPED_COLUMNS = tuple(field.name for field in fields(DroppedVideo))
-FIRST_DROPPED_COLUMNS = DROPPED_COLUMNS[:-1]
-"""Those of earlier versions, which did not tell the compression."""
+FIRST_DROPPED_COLUMNS, FIRST_ROW_COLUMNS = DROPPED_COLUMNS[:-1], ROW_COLUMNS[:-2]
+"""Those of earlier versions, which did not tell a dropped video's compression, nor a fake's original."""
 WARNING_COLUMNS = ("corpus", "video_id", "warning")
 IDENTITY_SEPARATOR = ";"
 COMPRESSION_ALIASES = {"c0": "raw"}
@@ -83,7 +84,7 @@ def load_manifest(path: Path) -> Manifest:
     data = _read_bytes(file)
     contract_data = _read_bytes(root / CONTRACT_FILE)
     contract = _contract(contract_data, root / CONTRACT_FILE)
-    rows = tuple(_parse(data, file, ROW_COLUMNS, _row))
+    rows = tuple(_parse(data, file, FIRST_ROW_COLUMNS, _row))
     dropped_file = root / DROPPED_FILE
     dropped = _parse(_read_bytes(dropped_file), dropped_file, FIRST_DROPPED_COLUMNS, _dropped)
     _check_rows(rows, contract, file)
@@ -199,16 +200,17 @@ def _check_rows(rows: Sequence[ManifestRow], contract: ExtractionSettings, file:
     """Every row under the folder's contract, no clip file twice, every clip file there."""
     seen: set[str] = set()
     absent = []
+    contract_hash, folder = contract.hash(), str(file.parent)
     for row in rows:
-        if row.contract_hash != contract.hash():
+        if row.contract_hash != contract_hash:
             raise ContractError(
                 f"{file}: {row.clip_file} was made under contract {row.contract_hash}, {CONTRACT_FILE} is "
-                f"{contract.hash()}; preprocess again"
+                f"{contract_hash}; preprocess again"
             )
         if row.clip_file in seen:
             raise ManifestError(f"{file}: {row.clip_file} is listed twice; preprocess again")
         seen.add(row.clip_file)
-        if not (file.parent / row.clip_file).is_file():
+        if not os.path.isfile(os.path.join(folder, row.clip_file)):
             absent.append(row.clip_file)
     if absent:
         raise ManifestError(
@@ -260,6 +262,8 @@ def _row(values: Mapping[str, str]) -> ManifestRow:
         box=(x0, y0, x1, y1),
         face_size=float(values["face_size"]),
         contract_hash=values["contract_hash"],
+        original=values.get("original", ""),
+        is_aligned=values.get("is_aligned") == "1",
     )
 
 
@@ -268,6 +272,7 @@ def _row_values(row: ManifestRow) -> dict[str, Any]:
     box = values.pop("box")
     values["identities"] = IDENTITY_SEPARATOR.join(row.identities)
     values["label"] = "" if row.label is None else row.label
+    values["is_aligned"] = int(row.is_aligned)
     return values | dict(zip(BOX_COLUMNS, box, strict=True))
 
 

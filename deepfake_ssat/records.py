@@ -70,6 +70,8 @@ class SourceVideo:
     """The genuine video that a fake was made from, frame for frame, where the corpus has it."""
     original_id: str = ""
     """That video's ``video_id`` in the same corpus, whether this copy has it or not; empty: not known."""
+    is_aligned: bool = True
+    """Whether the fake shows its original's frames pixel for pixel, but for what was changed."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,10 @@ class ManifestRow:
     """The longer side of the mean face box, in source pixels."""
     contract_hash: str
     """Of the extraction contract the crops were made under."""
+    original: str = ""
+    """The ``video_id`` of the genuine video that a fake was made from, where its corpus tells."""
+    is_aligned: bool = False
+    """Whether the fake shows that video's frames pixel for pixel, but for what was changed."""
 
 
 @dataclass(frozen=True)

@@ -227,3 +227,15 @@ def test_selection_that_leaves_nothing_says_what_there_is():
         ManifestError, match=r"splits test; the manifest has splits train; .* compressions c23"
     ):
         select([_row(), REAL], Selection(splits=("test",)))
+
+
+def test_original_of_a_fake_survives_and_older_manifests_tell_none(tmp_path):
+    fake = _row(original="youtube/c23/519", is_aligned=True)
+    manifest = load_manifest(_folder(tmp_path, [REAL, fake]))
+    assert [(row.original, row.is_aligned) for row in manifest.rows] == [("", False), (fake.original, True)]
+    table = tmp_path / "manifest.csv"
+    with table.open(newline="") as file:
+        rows = list(csv.reader(file))
+    with table.open("w", newline="") as file:
+        csv.writer(file).writerows(row[:-2] for row in rows)
+    assert [row.original for row in load_manifest(tmp_path).rows] == ["", ""]

@@ -33,7 +33,7 @@ def choose_parts(detector: Detector, paths: Sequence[Path], selection: Selection
     parts = []
     for path in paths:
         manifest = load_manifest(path)
-        detector.contract.require_same(
+        detector.contract.require_readable(
             manifest.contract, ours=f"checkpoint {detector.path}", theirs=f"manifest {manifest.root}"
         )
         try:

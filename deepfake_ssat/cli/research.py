@@ -59,6 +59,13 @@ def preprocess(
     split_by_identity: Annotated[
         bool, typer.Option("--split-by-identity", help="Make splits that share nobody, where none are given.")
     ] = False,
+    crops: Annotated[
+        bool,
+        typer.Option("--crops", help="The pictures are faces already: take them as --margin says they are."),
+    ] = False,
+    keep_guesses: Annotated[
+        bool, typer.Option("--keep-guesses", help="Take rows of a CSV whose certainty is guess.")
+    ] = False,
     frames: Annotated[int | None, typer.Option(min=1, help="Frames of a clip; default 16.")] = None,
     frame_stride: Annotated[
         int | None, typer.Option(min=1, help="Take every which frame; default 1.")
@@ -89,12 +96,21 @@ def preprocess(
         "margin": margin,
         "detect_every": detect_every,
         "min_face_size": min_face_size,
+        "already_cut": crops or None,
     }
     with one_line_errors():
         from deepfake_ssat.commands.preprocess import run
         from deepfake_ssat.config import parse_contract
         from deepfake_ssat.corpora import CorpusOptions
+        from deepfake_ssat.errors import ConfigError
 
+        if crops and margin is None:
+            raise ConfigError(
+                "--crops needs --margin, how far they reach beyond the face box: 0 where they end at it, 0.3 "
+                "where they are 1.3 times as wide"
+            )
+        if crops and clips is not None:
+            raise ConfigError("--clips is for videos: with --crops every picture is taken")
         raise typer.Exit(
             run(
                 corpus,
@@ -109,6 +125,7 @@ def preprocess(
                     splits=tuple(split or ()),
                     validation_parts=None if validation_part is None else tuple(validation_part),
                     split_by_identity=split_by_identity,
+                    keep_guesses=keep_guesses,
                 ),
                 workers=workers,
                 limit=limit,

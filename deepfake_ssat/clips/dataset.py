@@ -15,15 +15,21 @@ from torch.utils.data import Dataset
 
 from deepfake_ssat.clips.augment import ClipAugmentation
 from deepfake_ssat.clips.forging import FaceFrames, Forger, read_face
-from deepfake_ssat.clips.items import Example, SharedEpoch, item_generator
-from deepfake_ssat.clips.resize import resize_clip
+from deepfake_ssat.clips.items import (
+    CAMERA_STREAM,
+    CHOICE_STREAM,
+    FORGER_STREAM,
+    Example,
+    SharedEpoch,
+    item_generator,
+)
+from deepfake_ssat.clips.resize import cut_down, resize_clip
 from deepfake_ssat.clips.storage import read_frames
 from deepfake_ssat.config import PseudoFakes
 from deepfake_ssat.errors import ManifestError
 from deepfake_ssat.manifest import Manifest
 from deepfake_ssat.records import FAKE, REAL, ManifestRow
 
-CAMERA_STREAM, FORGER_STREAM, CHOICE_STREAM = 1, 2, 3
 STAND_INS = 20
 """Faces tried in place of one that no manipulation shows on."""
 
@@ -60,7 +66,9 @@ class FaceClipDataset(Dataset[Example]):
         seed: int,
         training: bool,
         pseudo_fakes: PseudoFakes | None = None,
+        part: float = 1.0,
     ) -> None:
+        """``part`` of the stored clips' sides is shown, their centre."""
         _require_frames(rows, frames)
         self._root = manifest.root
         self._rows = tuple(rows)
@@ -69,6 +77,7 @@ class FaceClipDataset(Dataset[Example]):
         self._training = training
         self._augmentation = augmentation if training else None
         self._seed = seed
+        self._part = part
         self._epoch = SharedEpoch()
         self._items: list[_Item] = []
         self._face_of_row: dict[int, int] = {}
@@ -121,14 +130,23 @@ class FaceClipDataset(Dataset[Example]):
     def __len__(self) -> int:
         return len(self._items) + self._num_fakes
 
+    @property
+    def is_paired(self) -> bool:
+        """Whether some items belong together, as ``pairs`` tells."""
+        return self._forger is not None
+
     def __getitem__(self, index: int) -> Example:
+        return self.example(index, self._epoch.get() if self._training else 0)
+
+    def example(self, index: int, epoch: int) -> Example:
+        """An item as an epoch shows it."""
         is_fake = index >= len(self._items)
-        epoch = self._epoch.get() if self._training else 0
         source = self._sources(epoch)[index - len(self._items)] if is_fake else index
         # The pair's common draws: the window, then the augmentation.
         generator = item_generator(self._seed, epoch, source)
         row, start = self._window(source, generator)
         pixels = (self._forged if is_fake else self._read)(source, row, start, epoch)
+        pixels = cut_down(pixels, self._part)
         if self._augmentation is not None:
             pixels = self._augmentation(pixels, generator)
         pixels = resize_clip(pixels, self._image_size)
@@ -147,7 +165,7 @@ class FaceClipDataset(Dataset[Example]):
         self._num_fakes = max(round(settings.share * len(self._genuine)), 1)
         real_rows = [index for index, row in enumerate(self._rows) if row.label == REAL]
         self._genuine_row = {row: position for position, row in enumerate(real_rows)}
-        size = self._image_size if settings.at_model_size else None
+        size = round(self._image_size / self._part) if settings.at_model_size else None
         rows = [self._rows[index] for index in real_rows]
         self._forger = Forger(self._root, rows, self._frames, settings, size)
 

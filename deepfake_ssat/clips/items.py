@@ -11,6 +11,9 @@ from torch import Tensor
 
 from deepfake_ssat.errors import DeepfakeError
 
+CAMERA_STREAM, FORGER_STREAM, CHOICE_STREAM = 1, 2, 3
+"""Random streams of an item beside its first: how a still moves, its pseudo-fake, which fakes come."""
+
 
 class Example(TypedDict):
     """One item of any data set here."""

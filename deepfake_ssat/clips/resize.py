@@ -18,6 +18,15 @@ def resize_clip(pixels: np.ndarray, size: int) -> np.ndarray:
     return resized
 
 
+def cut_down(pixels: np.ndarray, part: float) -> np.ndarray:
+    """(T, H, W, C) -> the centre, so much of both sides."""
+    if part == 1.0:
+        return pixels
+    height, width = (max(round(side * part), 1) for side in pixels.shape[1:3])
+    top, left = (pixels.shape[1] - height) // 2, (pixels.shape[2] - width) // 2
+    return pixels[:, top : top + height, left : left + width]
+
+
 def resize_and_crop(picture: np.ndarray, size: int, crop_pct: float = 1.0) -> np.ndarray:
     """(H, W, C) uint8 -> (size, size, C): the shorter side to ``size / crop_pct``, then the centre.
 

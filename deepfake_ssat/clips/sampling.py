@@ -10,6 +10,34 @@ from deepfake_ssat.errors import ManifestError
 from deepfake_ssat.records import FAKE, REAL
 
 
+def epoch_order(
+    labels: Sequence[int],
+    seed: int,
+    epoch: int,
+    balanced: bool = False,
+    pairs: Sequence[tuple[int, int]] | None = None,
+) -> np.ndarray:
+    """All items in random order, or as many that are balanced; those of ``pairs`` follow each other.
+
+    Balanced sampling draws them singly.
+    """
+    if balanced:
+        return np.array(balanced_indices(labels, seed, epoch))
+    generator = np.random.default_rng(np.random.SeedSequence([seed, epoch]))
+    if pairs is None:
+        return generator.permutation(len(labels))
+    return _in_pairs(len(labels), pairs, generator)
+
+
+def _in_pairs(num_items: int, pairs: Sequence[tuple[int, int]], generator: np.random.Generator) -> np.ndarray:
+    """Pairs together; the others are coupled at random, an odd one comes last."""
+    together = np.array(pairs, dtype=int).reshape(-1, 2)
+    singles = generator.permutation(np.setdiff1d(np.arange(num_items), together.ravel()))
+    odd = len(singles) % 2
+    couples = np.concatenate([together, singles[: len(singles) - odd].reshape(-1, 2)])
+    return np.concatenate([generator.permutation(couples).ravel(), singles[len(singles) - odd :]])
+
+
 def balanced_indices(labels: Sequence[int], seed: int, epoch: int) -> list[int]:
     """``len(labels)`` item indices in random order, every class equally often (to within one).
 

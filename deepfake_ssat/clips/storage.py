@@ -1,5 +1,7 @@
 """Writes and reads one clip file: lossless RGB H.264 in MP4, small, seekable, opened by ordinary players.
 
+A picture is read as a clip of one frame: face crops that came as such stay what they are.
+
 T frames, H W pixels. Lossless, because compression would add traces of its own; a key frame every 16 frames
 and no B-frames, so that any 16 frames cost at most 31 decoded ones. `tools/benchmarks/storage.py`
 compares the candidates.
@@ -14,12 +16,14 @@ from pathlib import Path
 from types import TracebackType
 
 import av
+import cv2
 import numpy as np
 from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from deepfake_ssat.errors import ManifestError
+from deepfake_ssat.video.frame_folder import PICTURE_SUFFIXES
 
 try:
     import decord
@@ -104,13 +108,16 @@ def read_frames(path: str | os.PathLike[str], indices: Sequence[int]) -> np.ndar
     Raises ManifestError, one line, when the file is missing, damaged or too short.
     """
     path = Path(path)
-    num_frames = count_frames(path)
+    is_picture = path.suffix.lower() in PICTURE_SUFFIXES
+    num_frames = 1 if is_picture else count_frames(path)
     if len(indices) == 0 or min(indices) < 0:
         raise ValueError(f"frame indices {list(indices)[:3]} must be one or more numbers from 0 on")
     if max(indices) >= num_frames:
         raise ManifestError(
             f"{path} has {num_frames} frames, frame {max(indices)} was asked for; run preprocess again"
         )
+    if is_picture:
+        return np.stack([_read_picture(path)] * len(indices))
     if decord is not None:
         try:
             return _read_with_decord(path, indices)
@@ -129,6 +136,19 @@ def count_frames(path: str | os.PathLike[str]) -> int:
             return container.streams.video[0].frames
     except (FFmpegError, IndexError) as error:
         raise _damaged(path, error) from None
+
+
+def _read_picture(path: Path) -> np.ndarray:
+    """(H, W, 3) uint8 RGB of a face crop that was taken as it came."""
+    if not path.is_file():
+        raise ManifestError(f"{path} does not exist; run preprocess again without it, or restore it")
+    try:
+        pixels = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    except (OSError, cv2.error) as error:
+        raise _damaged(path, error) from None
+    if pixels is None:
+        raise _damaged(path, ValueError("no picture"))
+    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
 
 
 def _read_with_decord(path: Path, indices: Sequence[int]) -> np.ndarray:

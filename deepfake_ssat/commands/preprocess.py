@@ -49,7 +49,7 @@ def run(
     except KeyboardInterrupt:
         console.print("interrupted; the same command goes on from here")
         raise
-    _show(report, settings.frames, console, errors)
+    _show(report, 1 if settings.already_cut else settings.frames, console, errors)
     return SOME_FAILED if report.account.failed else ALL_DONE
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from deepfake_ssat.errors import ConfigError, ContractError
 
@@ -40,10 +40,43 @@ class ExtractionSettings(BaseModel):
     smoothing_frames: float = Field(8.0, ge=0.0)
     """Standard deviation, in frames, of the Gaussian that smooths a track's boxes; 0 switches it off."""
 
+    already_cut: bool = False
+    """The pictures were faces when they came: taken as they are, ``margin`` says how they frame the face.
+
+    The other settings are those by which ``detect`` cuts out faces to be judged like them.
+    """
+
+    @model_serializer(mode="wrap")
+    def _leave_out_what_older_contracts_lack(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """So that the hash of a contract without crops is what it was."""
+        values = dump(self)
+        return (
+            values if self.already_cut else {name: values[name] for name in values if name != "already_cut"}
+        )
+
     def hash(self) -> str:
         """16 hexadecimal digits of the SHA-256 of the settings in a canonical form."""
         canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+    def part_of(self, clips: ExtractionSettings) -> float:
+        """The part of the sides of clips cut under other settings that shows what these settings show."""
+        return (1.0 + self.margin) / (1.0 + clips.margin)
+
+    def require_readable(self, clips: ExtractionSettings, *, ours: str, theirs: str) -> None:
+        """Raises ContractError where clips cut under other settings cannot be shown as under these.
+
+        More loosely cut ones are cut down; of crops that came as they are, the margin alone is known.
+        """
+        if clips.margin < self.margin:
+            raise ContractError(
+                f"extraction contracts differ: margin is {self.margin:g} in {ours} and {clips.margin:g} in "
+                f"{theirs}, and what was cut away cannot be shown; preprocess again with --margin "
+                f"{self.margin:g}"
+            )
+        unknown = set(type(self).model_fields) if self.already_cut or clips.already_cut else {"margin"}
+        clips = clips.model_copy(update={name: getattr(self, name) for name in unknown - {"version"}})
+        self.require_same(clips, ours=ours, theirs=theirs)
 
     def require_same(self, other: ExtractionSettings, *, ours: str, theirs: str) -> None:
         """Raises ContractError naming each field in which ``other`` differs."""

@@ -11,8 +11,16 @@ from deepfake_ssat.corpora.deeperforensics import index_deeperforensics
 from deepfake_ssat.corpora.dfdc import index_dfdc
 from deepfake_ssat.corpora.dfdc_preview import index_dfdc_preview
 from deepfake_ssat.corpora.ffpp import index_ffpp
+from deepfake_ssat.corpora.files import is_video, relative_name
 from deepfake_ssat.corpora.folder import index_folder
-from deepfake_ssat.corpora.index import ORIGINAL, CorpusIndex, CorpusOptions, LeftOut, unrecognised
+from deepfake_ssat.corpora.index import (
+    ORIGINAL,
+    WHERE_CROPS_ARE_TAKEN,
+    CorpusIndex,
+    CorpusOptions,
+    LeftOut,
+    unrecognised,
+)
 from deepfake_ssat.corpora.table import index_csv
 from deepfake_ssat.errors import CorpusError
 from deepfake_ssat.manifest import COMPRESSION_ALIASES
@@ -48,10 +56,26 @@ def index_corpus(name: str, root: Path, options: CorpusOptions | None = None) ->
         raise CorpusError(f"corpus {name} has no training parts to hold out; leave out validation parts")
     if options.split_by_identity and name != "celebdf":
         raise CorpusError(f"splits by identity are a choice of celebdf only; leave it out for {name}")
-    index = CORPORA[name](root, options)
-    others = unrecognised(root, index) if root.is_dir() else []
+    if options.keep_guesses and name != "csv":
+        raise CorpusError(f"corpus {name} has no column certainty; leave out keep guesses")
+    index = _crops_only(CORPORA[name](root, options), root) if options.crops else CORPORA[name](root, options)
+    others = unrecognised(root, index, options.crops) if root.is_dir() else []
     ordered = sorted(index.videos, key=lambda video: (video.corpus, video.video_id))
     return _select(CorpusIndex(tuple(ordered), (*index.left_out, *others)), options)
+
+
+def _crops_only(index: CorpusIndex, root: Path) -> CorpusIndex:
+    """Without what is neither a picture nor a folder of pictures; refuses to have nothing else."""
+    base = root.parent if root.is_file() else root
+    videos = [
+        LeftOut(relative_name(video.path, base), WHERE_CROPS_ARE_TAKEN)
+        for video in index.videos
+        if is_video(video.path)
+    ]
+    crops = tuple(video for video in index.videos if not is_video(video.path))
+    if not crops:
+        raise CorpusError(f"{root}: has {len(videos)} videos and no picture; leave out --crops")
+    return CorpusIndex(crops, (*index.left_out, *videos))
 
 
 def _select(index: CorpusIndex, options: CorpusOptions) -> CorpusIndex:

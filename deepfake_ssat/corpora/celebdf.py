@@ -16,7 +16,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepfake_ssat.corpora.files import find, list_folders, list_frame_folders, list_videos, relative_name
+from deepfake_ssat.corpora.files import (
+    find,
+    list_folders,
+    list_frame_folders,
+    list_videos,
+    preferred,
+    relative_name,
+)
 from deepfake_ssat.corpora.index import ORIGINAL, CorpusIndex, CorpusOptions, LeftOut
 from deepfake_ssat.corpora.splits import split_by_size
 from deepfake_ssat.errors import CorpusError, TextError
@@ -54,7 +61,7 @@ def index_celebdf(root: Path, options: CorpusOptions) -> CorpusIndex:
     left_out: list[LeftOut] = []
     for folder in _folders(root):
         videos_here = [*list_videos(folder.path), *list_videos(find(folder.path, "videos"))]
-        for path in videos_here or list_frame_folders(folder.path):
+        for path in preferred(videos_here, list_frame_folders(folder.path), options.crops):
             video = _source_video(path, folder, listed)
             if video is None:
                 left_out.append(LeftOut(relative_name(path, root), "not a Celeb-DF file name"))
@@ -126,6 +133,7 @@ def _source_video(path: Path, folder: _Folder, listed: Mapping[str, int]) -> Sou
         identities=identities,
         group=identities[0] if identities else f"youtube{stem}",
         original_id=original,
+        is_aligned=False,  # Talking faces move anew; of swaps, no source says that frames are kept.
     )
 
 

@@ -14,7 +14,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from deepfake_ssat.corpora.files import find, list_folders, list_frame_folders, list_videos, relative_name
+from deepfake_ssat.corpora.files import (
+    find,
+    list_folders,
+    list_frame_folders,
+    list_videos,
+    preferred,
+    relative_name,
+)
 from deepfake_ssat.corpora.index import ORIGINAL, CorpusIndex, CorpusOptions, LeftOut
 from deepfake_ssat.errors import CorpusError
 from deepfake_ssat.records import FAKE, REAL, SPLITS, SourceVideo
@@ -50,7 +57,7 @@ def index_ffpp(root: Path, options: CorpusOptions) -> CorpusIndex:
         raise CorpusError(f"compression {min(unknown)!r} is none of raw (c0), c23, c40")
     videos: dict[tuple[str, str], SourceVideo] = {}
     left_out: list[LeftOut] = []
-    for folder in [*_official_folders(root), *_flat_folders(root)]:
+    for folder in [*_official_folders(root, options), *_flat_folders(root)]:
         for path in folder.sources:
             video = _source_video(path, folder, split_of)
             if isinstance(video, str):
@@ -78,7 +85,7 @@ def _with_original(video: SourceVideo, videos: Mapping[tuple[str, str], SourceVi
     return replace(video, original_path=original.path)
 
 
-def _official_folders(root: Path) -> Iterator[_Folder]:
+def _official_folders(root: Path, options: CorpusOptions) -> Iterator[_Folder]:
     """``original_sequences`` and every method of ``manipulated_sequences``, official or not."""
     originals = find(root, "original_sequences")
     methods = [(name, find(originals, name)) for name in ("youtube", "actors")]
@@ -90,8 +97,9 @@ def _official_folders(root: Path) -> Iterator[_Folder]:
     for method, path in methods:
         for name, compression in COMPRESSION_FOLDERS.items():
             place = find(path, name)
+            videos = list_videos(find(place, "videos"))
             yield _Folder(
-                sources=tuple(list_videos(find(place, "videos")) or list_frame_folders(place)),
+                sources=tuple(preferred(videos, list_frame_folders(place), options.crops)),
                 method=method,
                 compression=compression,
                 masks=find(path, "masks", "videos"),
@@ -173,4 +181,5 @@ def _source_video(path: Path, folder: _Folder, split_of: Mapping[str, str]) -> S
         compression=folder.compression,
         mask_path=mask if mask and mask.is_file() else None,
         original_id="" if genuine else f"{'actors' if is_dfd else 'youtube'}/{folder.compression}/{target}",
+        is_aligned=not is_dfd,
     )

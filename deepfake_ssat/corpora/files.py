@@ -90,6 +90,11 @@ def list_frame_folders(folder: Path) -> list[Path]:
     ]
 
 
+def preferred(videos: list[Path], frame_folders: list[Path], crops: bool) -> list[Path]:
+    """A video's file rather than its frames; where crops are taken, the other way round."""
+    return (frame_folders or videos) if crops else (videos or frame_folders)
+
+
 def is_video(path: Path) -> bool:
     """Whether the name is a video's; hidden files (such as macOS's ``._x.mp4``) are none."""
     return has_suffix(path.name, VIDEO_SUFFIXES) and path.is_file()

@@ -22,6 +22,7 @@ from deepfake_ssat.records import SPLITS, SourceVideo
 
 ORIGINAL = "original"
 """The manipulation of genuine videos."""
+WHERE_CROPS_ARE_TAKEN = "a video, where pictures of faces are taken"
 MASK_FOLDER = "masks"
 ARCHIVE_SUFFIXES = frozenset({".7z", ".gz", ".rar", ".tar", ".tgz", ".zip"})
 
@@ -39,6 +40,10 @@ class CorpusOptions:
     """DFDC only: the numbers of the training parts that are held out, in place of the last tenth."""
     split_by_identity: bool = False
     """Celeb-DF only: splits of our own, without a common identity, in place of the official test list."""
+    crops: bool = False
+    """Take the pictures, which are faces already: videos are left out, and a video may have several."""
+    keep_guesses: bool = False
+    """Of a CSV: also what its column ``certainty`` calls a guess."""
 
     def __post_init__(self) -> None:
         unknown = [split for split in self.splits if split not in SPLITS]
@@ -63,17 +68,24 @@ class CorpusIndex:
     left_out: tuple[LeftOut, ...] = ()
 
 
-def unrecognised(root: Path, index: CorpusIndex) -> list[LeftOut]:
+def unrecognised(root: Path, index: CorpusIndex, crops: bool = False) -> list[LeftOut]:
     """Videos, pictures and archives anywhere below the root of which the index says nothing, by name."""
     paths = [*(video.path for video in index.videos), *(root / item.name for item in index.left_out)]
     real = {folder: os.path.realpath(folder) for folder in {path.parent for path in paths}}
     known = {(real[path.parent], path.name) for path in paths}
-    return sorted(set(_unrecognised(root, known)), key=lambda item: item.name)
+    of_videos = WHERE_CROPS_ARE_TAKEN if crops else "where this corpus has no videos"
+    return sorted(set(_unrecognised(root, known, of_videos)), key=lambda item: item.name)
+
+
+def safe_id(name: str) -> str:
+    """A relative path that stays inside the folder it is written to."""
+    parts = [part for part in re.split(r"[/\\]", name) if part not in ("", ".", "..")]
+    return "/".join(re.sub(r"[:*?\"<>|\x00-\x1f]", "_", part) for part in parts)
 
 
 def unique_ids(paths: list[Path], root: Path) -> list[str]:
     """One id for each file: its relative name without suffix, with it where two files share the stem."""
-    stems = [_safe_id(relative_name(path.with_suffix(""), root)) for path in paths]
+    stems = [safe_id(relative_name(path.with_suffix(""), root)) for path in paths]
     times = Counter(stems)
     ids = [
         stem if times[stem] == 1 else f"{stem}{path.suffix}" for stem, path in zip(stems, paths, strict=True)
@@ -84,7 +96,7 @@ def unique_ids(paths: list[Path], root: Path) -> list[str]:
     return ids
 
 
-def _unrecognised(root: Path, known: set[tuple[str, str]]) -> Iterator[LeftOut]:
+def _unrecognised(root: Path, known: set[tuple[str, str]], of_videos: str) -> Iterator[LeftOut]:
     for folder in walk(root):
         parts = folder.path.relative_to(root).parts
         real = os.path.realpath(folder.path)
@@ -95,7 +107,7 @@ def _unrecognised(root: Path, known: set[tuple[str, str]]) -> Iterator[LeftOut]:
             if (real, name) in known:
                 continue
             if has_suffix(name, VIDEO_SUFFIXES):
-                yield LeftOut(relative_name(folder.path / name, root), "where this corpus has no videos")
+                yield LeftOut(relative_name(folder.path / name, root), of_videos)
             elif has_suffix(name, ARCHIVE_SUFFIXES):
                 yield LeftOut(relative_name(folder.path / name, root), "an archive: unpack it")
             elif has_suffix(name, PICTURE_SUFFIXES):
@@ -107,9 +119,3 @@ def _frame_folder(folder: Path, root: Path) -> str:
     above = [path for path in (folder, *folder.parents) if path != root and path.is_relative_to(root)]
     named = [path for path in above if path.name.lower() in FRAME_FOLDERS]
     return relative_name(named[-1] if named else folder, root)
-
-
-def _safe_id(name: str) -> str:
-    """A relative path that stays inside the folder it is written to."""
-    parts = [part for part in re.split(r"[/\\]", name) if part not in ("", ".", "..")]
-    return "/".join(re.sub(r"[:*?\"<>|\x00-\x1f]", "_", part) for part in parts)

@@ -50,7 +50,7 @@ class Evaluation:
     progress: Progress = silent
 
     def __post_init__(self) -> None:
-        self.detector.contract.require_same(
+        self.detector.contract.require_readable(
             self.manifest.contract,
             ours=f"checkpoint {self.detector.path}",
             theirs=f"manifest {self.manifest.root}",
@@ -112,7 +112,9 @@ class Evaluation:
     ) -> None:
         """Scores clips, changed first where ``change`` is given, and keeps each batch as it comes."""
         size, score = self.detector.checkpoint.settings.image_size, self.detector.score
-        for part, probabilities in score_clips(clips, self.manifest.root, size, score, self.batch, change):
+        shown = self.detector.contract.part_of(self.manifest.contract)
+        batches = score_clips(clips, self.manifest.root, size, score, self.batch, change, shown)
+        for part, probabilities in batches:
             scores.append(part, probabilities.tolist())
             advance(len(part), note)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deepfake_ssat.clips.resize import resize_clip
+from deepfake_ssat.clips.resize import cut_down, resize_clip
 from deepfake_ssat.clips.storage import read_frames
 from deepfake_ssat.errors import ManifestError
 from deepfake_ssat.records import ClipScore, ManifestRow
@@ -81,19 +81,20 @@ def score_clips(
     score: Callable[[np.ndarray], np.ndarray],
     batch: int,
     change: ChangePixels | None = None,
+    shown: float = 1.0,
 ) -> Iterator[tuple[Sequence[StoredClip], np.ndarray]]:
     """Batches of clips with their probabilities (B,), in the order given.
 
     ``score`` maps (B, T, H, W, C) uint8 to (B,), as ``Detector.score`` does; the next batches are read, and
-    changed by ``change`` at their stored size, meanwhile. A damaged file raises ManifestError naming it: no
-    clip is left out.
+    changed by ``change`` at their stored size, meanwhile; of their sides the part ``shown`` is scored, the
+    centre. A damaged file raises ManifestError naming it: no clip is left out.
     """
     batches = (clips[start : start + batch] for start in range(0, len(clips), batch))
     readers = min(MAX_READERS, os.cpu_count() or 1)
     with ThreadPoolExecutor(readers, thread_name_prefix="clip-reader") as pool:
 
         def begin(part: Sequence[StoredClip]) -> tuple[Sequence[StoredClip], Future[np.ndarray]]:
-            return part, pool.submit(_read, root, part, image_size, change)
+            return part, pool.submit(_read, root, part, image_size, change, shown)
 
         waiting = deque(begin(part) for part in islice(batches, readers + 1))
         try:
@@ -106,7 +107,11 @@ def score_clips(
 
 
 def _read(
-    root: Path, clips: Sequence[StoredClip], image_size: int, change: ChangePixels | None
+    root: Path,
+    clips: Sequence[StoredClip],
+    image_size: int,
+    change: ChangePixels | None,
+    shown: float,
 ) -> np.ndarray:
     """The pixels of clips (B, T, H, W, C), opening each file once."""
     parts = []
@@ -117,7 +122,7 @@ def _read(
         if change is not None:
             by_clip = pixels.reshape(len(segments), -1, *pixels.shape[1:])
             pixels = np.concatenate([change(*pair) for pair in zip(segments, by_clip, strict=True)])
-        pixels = resize_clip(pixels, image_size)
+        pixels = resize_clip(cut_down(pixels, shown), image_size)
         parts.append(pixels.reshape(len(segments), -1, *pixels.shape[1:]))
     return np.concatenate(parts)
 

@@ -82,7 +82,7 @@ class Entry:
 
     def manifest_rows(self, contract: ExtractionSettings) -> Iterator[ManifestRow]:
         """One row for each clip file."""
-        video = self.video
+        video, contract_hash = self.video, contract.hash()
         for clip in self.extraction.clips:
             yield ManifestRow(
                 corpus=video.corpus,
@@ -103,7 +103,9 @@ class Entry:
                 end_seconds=clip.end_seconds,
                 box=clip.box,
                 face_size=clip.face_size,
-                contract_hash=contract.hash(),
+                contract_hash=contract_hash,
+                original=video.original_id,
+                is_aligned=bool(video.original_id) and video.is_aligned,
             )
 
     def dropped(self) -> DroppedVideo | None:

@@ -8,7 +8,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -19,6 +19,7 @@ from deepfake_ssat.corpora.files import relative_name
 from deepfake_ssat.errors import CorpusError, ManifestError
 from deepfake_ssat.extraction.account import Account, make_account
 from deepfake_ssat.extraction.agreement import agreed
+from deepfake_ssat.extraction.crops import take_crops
 from deepfake_ssat.extraction.journal import Entry, Extraction, Journal, fingerprint
 from deepfake_ssat.extraction.video import PrepareExtraction, Task
 from deepfake_ssat.manifest import (
@@ -94,12 +95,14 @@ def preprocess(
     ``limit`` takes at most so many videos of each corpus, split and manipulation; ``clips`` stores so many
     clips spread over each video in place of all, which saves most of the disk and of the time; ``workers`` is
     the number of processes, by default one a CPU core. Several corpora may go into one folder: its manifest
-    lists all of them. Raises DeepfakeError for what the user can correct.
+    lists all of them. Settings with ``already_cut`` take pictures that are faces as they are, from any corpus
+    that has pictures, into a folder of their own. Raises DeepfakeError for what the user can correct.
     """
     settings = settings or ExtractionSettings()  # pyright: ignore[reportCallIssue]
     base = root.parent if root.is_file() else root
     job = _Job(base, out, settings, workers or _cpu_count(), device, clips, progress)
-    index = _labelled(index_corpus(corpus, root, options or CorpusOptions()), job.base)
+    options = replace(options or CorpusOptions(), crops=settings.already_cut)
+    index = _labelled(index_corpus(corpus, root, options), job.base)
     check_leaks(index.videos)
     videos = _limited(index.videos, limit)
     _check_folder(out, settings)
@@ -109,11 +112,19 @@ def preprocess(
             _check_folder(out, settings)  # Again: another run may have begun and ended meanwhile.
             write_contract(out, settings)
             _write_left_out(out, corpus, index.left_out)
-            return _process(videos, index.left_out, job)
+            do = _take if settings.already_cut else _process
+            return do(videos, index.left_out, job)
     except Timeout as error:
         raise ManifestError(
             f"{out}: another preprocess is writing there; wait for it, or give another folder"
         ) from error
+
+
+def _take(videos: Sequence[SourceVideo], left_out: tuple[LeftOut, ...], job: _Job) -> PreprocessReport:
+    """Lists pictures that are faces already: these, and nothing that the folder's manifest listed before."""
+    taken = take_crops(videos, job.base, job.out, job.settings, job.workers, job.progress)
+    write_manifest(job.out, taken.rows, taken.dropped, job.settings, taken.warnings)
+    return PreprocessReport(job.out / MANIFEST_FILE, taken.account, left_out, (), 0)
 
 
 def _process(videos: Sequence[SourceVideo], left_out: tuple[LeftOut, ...], job: _Job) -> PreprocessReport:

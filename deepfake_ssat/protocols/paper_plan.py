@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from pathlib import Path
 
-from deepfake_ssat.config import Experiment, FaceClips, load_experiment
+from deepfake_ssat.config import Experiment, FaceClips, Mixture, load_experiment
 from deepfake_ssat.config.paper import PaperTable, Stage, TableRow
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.training.run_folder import RunFolder
@@ -144,7 +144,7 @@ def _load(
     if not is_last:
         length.append(f"trainer.validate_every_epochs={max(epochs // VALIDATIONS_BEFORE, 1)}")
     experiment = load_experiment(config, [*settings, *length, *changes], smoke=smoke)
-    if isinstance(experiment.data, FaceClips):
+    if isinstance(experiment.data, FaceClips | Mixture):
         raise ConfigError(f"{config}: is of face clips; cross-manipulation and evaluate measure those")
     return experiment
 

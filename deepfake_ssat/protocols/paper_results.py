@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deepfake_ssat.config import ArrayFile, Experiment, FaceClips, load_experiment
+from deepfake_ssat.config import ArrayFile, Experiment, FaceClips, Mixture, load_experiment
 from deepfake_ssat.config.paper import PaperTable, TableRow
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.protocols.costs import Cost, read_cost
@@ -116,7 +116,7 @@ def _watches_test(experiment: Experiment) -> bool:
 
 def _source(places: Mapping[str, Path], experiment: Experiment, data: Path | None) -> PictureSource:
     source = experiment.data
-    if isinstance(source, FaceClips):
+    if isinstance(source, FaceClips | Mixture):
         raise ConfigError(f"data.kind {source.kind}: a table's rows are of pictures")
     if data is None:
         return source

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from deepfake_ssat.config import FaceClips
+from deepfake_ssat.config import FaceClips, Mixture
 from deepfake_ssat.config.paper import PaperTable, find_paper_table, load_paper_table
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.protocols.costs import metered
@@ -83,7 +83,7 @@ def plan_reproduction(
     for training in trainings:
         experiment = training.experiment
         training.folder.check(experiment, 1, None)
-        assert not isinstance(experiment.data, FaceClips)
+        assert not isinstance(experiment.data, FaceClips | Mixture)
         pictures_of_test(experiment.data, experiment.model.image_size)
     return Reproduction(Path(name).stem, table, choice, tuple(trainings))
 

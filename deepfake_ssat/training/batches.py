@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from torch.utils.data import Sampler
 
-from deepfake_ssat.clips.sampling import balanced_indices
+from deepfake_ssat.clips.sampling import epoch_order
 from deepfake_ssat.training.hardware import Processes
 
 
@@ -17,7 +17,7 @@ class EpochBatches(Sampler[list[int]]):
     Every process gets the same number of batches. Items that fill no whole batch are left out of an epoch, as
     in MAE's recipe (another epoch leaves out others), unless they are all there are.
 
-    ``pairs`` gives an epoch's genuine items with their pseudo-fakes: both come next to each other, on one
+    ``pairs`` gives an epoch's genuine items with the fakes made of them: both come next to each other, on one
     process and, where the batch size is even, in one batch, so that what is not the manipulation cancels in
     its gradient. Balanced sampling draws them singly.
     """
@@ -63,21 +63,8 @@ class EpochBatches(Sampler[list[int]]):
         return iter(batches[self._first_batch :])
 
     def _order(self) -> np.ndarray:
-        if self._balanced:
-            return np.array(balanced_indices(self._labels, self._seed, self._epoch))
-        generator = np.random.default_rng(np.random.SeedSequence([self._seed, self._epoch]))
-        if self._pairs is not None:
-            return _in_pairs(len(self._labels), self._pairs(self._epoch), generator)
-        return generator.permutation(len(self._labels))
-
-
-def _in_pairs(num_items: int, pairs: Sequence[tuple[int, int]], generator: np.random.Generator) -> np.ndarray:
-    """All items in random order, pairs together; the others are coupled at random, an odd one comes last."""
-    together = np.array(pairs).reshape(-1, 2)
-    singles = generator.permutation(np.setdiff1d(np.arange(num_items), together.ravel()))
-    odd = len(singles) % 2
-    couples = np.concatenate([together, singles[: len(singles) - odd].reshape(-1, 2)])
-    return np.concatenate([generator.permutation(couples).ravel(), singles[len(singles) - odd :]])
+        pairs = None if self._pairs is None else self._pairs(self._epoch)
+        return epoch_order(self._labels, self._seed, self._epoch, self._balanced, pairs)
 
 
 def _dealt(order: np.ndarray, processes: Processes, block: int) -> np.ndarray:

@@ -13,7 +13,8 @@ from deepfake_ssat.models.checkpoint import load_checkpoint
 from deepfake_ssat.models.kinds import build_network, load_initial
 from deepfake_ssat.models.precision import bf16_products
 from deepfake_ssat.provenance import typed_command
-from deepfake_ssat.training.data import Examples, load_examples
+from deepfake_ssat.training.data import load_examples
+from deepfake_ssat.training.examples import Examples
 from deepfake_ssat.training.hardware import (
     Processes,
     choose_precision,
@@ -92,6 +93,7 @@ def _start_lines(
         f"run folder {folder.root}{begun}",
         f"objective {experiment.objective.name}; {processes.count} process(es) on {hardware}; "
         f"{len(examples.train)} training and {len(examples.val)} validation {unit}",
+        *examples.notes,
     ]
 
 

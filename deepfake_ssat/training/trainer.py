@@ -14,12 +14,13 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EMAWeightAveraging
 from lightning.pytorch.strategies import DDPStrategy
 
-from deepfake_ssat.config import Experiment, FaceClips
+from deepfake_ssat.config import Experiment, FaceClips, Mixture
 from deepfake_ssat.models.network import Network
 from deepfake_ssat.training.batches import own_share
 from deepfake_ssat.training.callbacks import EpochStarts, ResumeState, TrainingRows
 from deepfake_ssat.training.checkpoints import Outlet, Validations
-from deepfake_ssat.training.data import Examples, Loaders, class_weights
+from deepfake_ssat.training.data import Loaders, class_weights
+from deepfake_ssat.training.examples import Examples
 from deepfake_ssat.training.hardware import Precision, Processes
 from deepfake_ssat.training.metrics_log import MetricsLog, columns_for
 from deepfake_ssat.training.module import TrainingModule
@@ -72,7 +73,7 @@ def train_model(
     outlet = None
     if processes.rank == 0:
         columns = columns_for(
-            experiment.objective, isinstance(experiment.data, FaceClips), model.settings.num_classes
+            experiment.objective, isinstance(experiment.data, FaceClips | Mixture), model.settings.num_classes
         )
         log = MetricsLog(folder.metrics, folder.root / "tensorboard", columns, position.step)
         outlet = Outlet(folder, log, reporter)

@@ -14,10 +14,12 @@ import torch.distributed
 
 from deepfake_ssat.clips.dataset import FaceClipDataset
 from deepfake_ssat.clips.images import ImageDataset
+from deepfake_ssat.clips.mixture import JoinedClips
 from deepfake_ssat.metrics import accuracy, auc
 from deepfake_ssat.models.decision import AggregationPolicy, Decision
 from deepfake_ssat.records import ClipScore
 from deepfake_ssat.training.decision import choose_decision
+from deepfake_ssat.training.examples import ValidationSet
 from deepfake_ssat.training.module import BatchScores
 
 POLICY = AggregationPolicy()
@@ -56,7 +58,7 @@ def mean_losses(batches: Iterable[BatchScores]) -> dict[str, float]:
     return {f"val_{name}": value / num_items for name, value in sums.items()}
 
 
-def measure(batches: list[BatchScores], examples: FaceClipDataset | ImageDataset) -> ValidationResult:
+def measure(batches: list[BatchScores], examples: ValidationSet) -> ValidationResult:
     """Losses and metrics; the rank is by video AUC, accuracy of pictures, or, without classes, the loss."""
     losses = mean_losses(batches)
     probabilities = {
@@ -87,7 +89,7 @@ def _of_images(losses: dict[str, float], labels: np.ndarray, scores: np.ndarray)
 
 def _of_faces(
     losses: dict[str, float],
-    examples: FaceClipDataset,
+    examples: FaceClipDataset | JoinedClips,
     items: list[int],
     labels: np.ndarray,
     probabilities: np.ndarray,

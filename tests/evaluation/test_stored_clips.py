@@ -131,3 +131,16 @@ def test_files_with_other_sizes_may_share_a_batch(tmp_path):
         writer.write(np.full((16, 48, 48, 3), 7, np.uint8))
     scored = _score_all(plan_clips(manifest.rows, 16), manifest, lambda pixels: pixels[:, 0, 0, 0, 0])
     assert scored[0][1] == 7
+
+
+def test_looser_clips_are_scored_by_their_middle(manifest):
+    (clip, *_) = plan_clips(manifest.rows, 1)
+    seen = []
+
+    def score(batch):
+        seen.append(batch)
+        return np.zeros(len(batch))
+
+    list(score_clips([clip], manifest.root, 20, score, 1, shown=20 / 32))
+    stored = read_frames(manifest.root / clip.row.clip_file, [clip.start])
+    np.testing.assert_array_equal(seen[0], stored[None, :, 6:26, 6:26])
