@@ -1,6 +1,7 @@
 # make demo: set up, then train a small model on face videos made here and judge two fresh ones.
 # make test: set up, then lint, types, layers and the tests.
 # make test-oldest, make test-newest: the tests with other versions than those of constraints.txt.
+# make package: the wheel and the source archive, checked.
 # make reproduce-smoke: every table of the paper, small and on made-up data.
 # make constraints: the newest versions become those of constraints.txt, if the tests pass with them.
 PYTHON ?= python3
@@ -10,7 +11,7 @@ STAMP := $(VENV)/.installed
 OLDEST := $(VENV)-oldest
 NEWEST := $(VENV)-newest
 
-.PHONY: demo test test-quick test-oldest test-newest reproduce-smoke constraints lint format setup
+.PHONY: demo test test-quick test-oldest test-newest package reproduce-smoke constraints lint format setup
 
 demo: setup
 	$(BIN)/python tools/demo.py
@@ -33,6 +34,12 @@ test-newest:
 	$(NEWEST)/bin/python -m pip install -qq --upgrade pip setuptools
 	$(NEWEST)/bin/python -m pip install -qq --editable ".[dev]"
 	$(NEWEST)/bin/python -m pytest -n 2
+
+package: setup
+	$(BIN)/python -m pip install -qq build twine
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/twine check --strict dist/*
 
 constraints: test-newest
 	$(NEWEST)/bin/python tools/freeze_constraints.py

@@ -13,7 +13,6 @@ app = typer.Typer(
     name="deepfake-ssat",
     help="Tells genuine face videos from manipulated ones, and trains the detector.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -54,3 +53,4 @@ app.command()(protocols.reproduce)
 app.command()(judging.serve)
 app.command()(judging.model)
 app.command()(judging.export)
+app.command()(judging.doctor)

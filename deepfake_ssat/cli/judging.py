@@ -144,3 +144,13 @@ def export(
         from deepfake_ssat.commands.export import run
 
         raise typer.Exit(run(checkpoint, out, format_.value))
+
+
+def doctor() -> None:
+    """Look whether everything that a verdict needs is here and works.
+
+    Versions, device and precision, codecs, the default weights' self-test, and which extras are installed.
+    """
+    from deepfake_ssat.commands.doctor import run
+
+    raise typer.Exit(run())

@@ -1,12 +1,13 @@
 """``python -m deepfake_ssat.serving.analyse FOLDER NAME CHECKPOINT DEVICE CLIPS``: one job.
 
-Reads FOLDER/video; writes FOLDER/progress while it works, then report.html and result.json. The path in the
+Reads FOLDER/video; writes FOLDER/progress while it works, then everything that is found. The path in the
 results is the name that the video was uploaded under.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 import time
 from dataclasses import replace
@@ -18,11 +19,12 @@ from deepfake_ssat.inference.detector import load_detector
 from deepfake_ssat.models.checkpoint import file_hash
 from deepfake_ssat.outputs import write_file
 from deepfake_ssat.records import ClipScore, FaceClip
-from deepfake_ssat.reporting.detection_report import results_document
+from deepfake_ssat.reporting.detection_report import results_csv, results_document
 from deepfake_ssat.reporting.documents import json_text
 from deepfake_ssat.reporting.page import FileFacts, render_report
 from deepfake_ssat.serving.sandbox import NO_ROOM
-from deepfake_ssat.serving.storage import PROGRESS, REPORT, RESULT, VIDEO
+from deepfake_ssat.serving.storage import CSV, PROGRESS, REPORT, RESULT, TIMELINE, VIDEO
+from deepfake_ssat.serving.timeline import Timeline
 from deepfake_ssat.video import open_video
 
 PROGRESS_SECONDS = 0.3
@@ -35,7 +37,13 @@ def analyse(folder: Path, name: str, checkpoint: Path | None, device: str, clips
     video = folder / VIDEO
     detector = load_detector(checkpoint, device, decoder=True)
     progress = _Progress(folder / PROGRESS, video)
-    explanation = detector.explain(video, clips, on_clip=progress.note)
+    timeline = Timeline()
+
+    def note(clip: FaceClip, score: ClipScore) -> None:
+        timeline.note(clip, score)
+        progress.note(score)
+
+    explanation = detector.explain(video, clips, on_clip=note)
     # Messages name the file as its sender knows it.
     warnings = tuple(warning.replace(str(video), name) for warning in explanation.verdict.warnings)
     explanation = replace(explanation, verdict=replace(explanation.verdict, path=name, warnings=warnings))
@@ -47,6 +55,10 @@ def analyse(folder: Path, name: str, checkpoint: Path | None, device: str, clips
     command = f"deepfake-ssat detect VIDEO --checkpoint {detector.path} --clips {shown} --report report.html"
     page = render_report(document, explanation, facts, detector.contract, command=command)
     write_file(folder / REPORT, page)
+    write_file(folder / CSV, results_csv([explanation.verdict]))
+    if metadata := explanation.verdict.metadata:
+        drawn = timeline.document(metadata, detector.checkpoint.decision)
+        write_file(folder / TIMELINE, json.dumps(drawn, separators=(",", ":"), allow_nan=False).encode())
     write_file(folder / RESULT, json_text(document))
 
 
@@ -62,7 +74,7 @@ class _Progress:
         except DeepfakeError:
             self._seconds = None
 
-    def note(self, clip: FaceClip, score: ClipScore) -> None:
+    def note(self, score: ClipScore) -> None:
         """One more clip was scored."""
         if self._seconds and time.monotonic() - self._written > PROGRESS_SECONDS:
             self._written = time.monotonic()

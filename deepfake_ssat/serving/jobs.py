@@ -22,6 +22,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     reason TEXT NOT NULL DEFAULT '',
     attempts INTEGER NOT NULL DEFAULT 0,
     created REAL NOT NULL,
+    started REAL,
     finished REAL
 );
 CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, created);
@@ -56,6 +57,8 @@ class Job:
     attempts: int
     created: float
     """Seconds since 1970."""
+    started: float | None
+    """When its last attempt began."""
     finished: float | None
 
 
@@ -72,6 +75,9 @@ class JobStore:
         with self._connection() as connection:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.executescript(SCHEMA)
+            # A service of version 0.1 did not note when a job was begun.
+            if "started" not in {row["name"] for row in connection.execute("PRAGMA table_info(jobs)")}:
+                connection.execute("ALTER TABLE jobs ADD COLUMN started REAL")
 
     def add(self, job_id: str, name: str, size: int, sha256: str) -> Job:
         """Puts a job at the end of the queue; on disk before this returns."""
@@ -86,9 +92,9 @@ class JobStore:
         """Marks the job that waited longest as running and returns it; None where none waits."""
         with self._connection() as connection:
             row = connection.execute(
-                "UPDATE jobs SET state = ?, progress = 0, attempts = attempts + 1 WHERE id = "
+                "UPDATE jobs SET state = ?, progress = 0, attempts = attempts + 1, started = ? WHERE id = "
                 "(SELECT id FROM jobs WHERE state = ? ORDER BY created, rowid LIMIT 1) RETURNING *",
-                (JobState.RUNNING.value, JobState.QUEUED.value),
+                (JobState.RUNNING.value, time.time(), JobState.QUEUED.value),
             ).fetchone()
         return _job(row) if row else None
 

@@ -68,7 +68,7 @@ def run_child(
             if time.monotonic() - started > limits.seconds:
                 failure = f"stopped after {limits.seconds:g} seconds, the limit for one analysis"
             elif stop is not None and stop():
-                failure = "stopped with the service"
+                failure = "stopped"
             elif on_poll:
                 on_poll()
             time.sleep(POLL_SECONDS)

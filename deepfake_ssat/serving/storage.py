@@ -1,6 +1,6 @@
 """The private folder of the service: one sub-folder a job, every file name our own.
 
-FOLDER/jobs.sqlite, FOLDER/jobs/<id>/{video, progress, result.json, report.html}
+FOLDER/jobs.sqlite, FOLDER/jobs/<id>/{video, progress, result.json, result.csv, timeline.json, report.html}
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from filelock import FileLock, Timeout
 
 from deepfake_ssat.errors import ConfigError, OutputError
 
-VIDEO, PROGRESS, RESULT, REPORT = "video", "progress", "result.json", "report.html"
+VIDEO, PROGRESS = "video", "progress"
+RESULT, CSV, TIMELINE, REPORT = "result.json", "result.csv", "timeline.json", "report.html"
 
 
 class JobFolders:

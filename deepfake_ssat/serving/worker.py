@@ -87,6 +87,9 @@ class Workers:
         except Exception as error:
             LOGGER.exception("job %s", job.id)
             failure = f"the service failed at it ({type(error).__name__}); send the video again"
+        if not self._is_wanted(job):
+            self._folders.remove(job.id)
+            return
         if self._stopping.is_set() and failure:
             return  # Still "running" in the database: the next start puts it back into the queue.
         # While the disk is full the end of a job cannot be noted: it is not forgotten over the next one.
@@ -108,13 +111,20 @@ class Workers:
             limits,
             folder,
             on_poll=lambda: self._note_progress(job, folder),
-            stop=self._stopping.is_set,
+            stop=lambda: self._stopping.is_set() or not self._is_wanted(job),
         )
         if outcome.code == NO_ROOM:
             return "the service has no room on its disk for the result; send the video again later"
         if outcome.failure is None and not (folder / RESULT).is_file():
             return "the analysis ended without a result"
         return outcome.failure
+
+    def _is_wanted(self, job: Job) -> bool:
+        """Whether nobody cancelled it meanwhile; a database that does not answer cancels nothing."""
+        try:
+            return self._store.find(job.id) is not None
+        except sqlite3.Error:
+            return True
 
     def _note_progress(self, job: Job, folder: Path) -> None:
         # A courtesy: a full disk or a busy database must not end the analysis.

@@ -18,4 +18,5 @@ if __name__ == "__main__":
         time.sleep((float(sys.argv[3]) if len(sys.argv) > 3 else 0.0) / 5)
     video = {"path": name, "status": "scored", "probability": 0.25, "verdict": "real"}
     (folder / "report.html").write_text("<p>report</p>")
+    (folder / "result.csv").write_text(f"path\n{name}\n")
     (folder / "result.json").write_text(json.dumps({"videos": [video]}))

@@ -11,8 +11,10 @@ from starlette.testclient import TestClient
 
 from deepfake_ssat.config.service import ServiceLimits
 from deepfake_ssat.errors import CheckpointError
-from deepfake_ssat.serving import app, sandbox, uploads, worker
-from deepfake_ssat.serving.app import ServiceSettings, create_app
+from deepfake_ssat.serving import app, sandbox, service, uploads, worker
+from deepfake_ssat.serving.app import create_app
+from deepfake_ssat.serving.jobs import JobStore
+from deepfake_ssat.serving.service import ServiceSettings
 from tests.videos import write_video
 
 PROBED = set()
@@ -49,8 +51,8 @@ def _quick(monkeypatch):
             real_check(path, limits)
             PROBED.add(upload)
 
-    real_check = app.check
-    monkeypatch.setattr(app, "check", check)
+    real_check = service.check
+    monkeypatch.setattr(service, "check", check)
     monkeypatch.setattr(worker, "IDLE_SECONDS", 0.02)
     monkeypatch.setattr(sandbox, "POLL_SECONDS", 0.02)
 
@@ -66,13 +68,18 @@ def submit(client, body, name="a.mp4", headers=BYTES):
 
 
 def wait(client, job_id):
+    def ended():
+        return client.get(f"/api/v1/jobs/{job_id}").json()["state"] in ("done", "failed")
+
+    until(ended)
+    return client.get(f"/api/v1/jobs/{job_id}").json()
+
+
+def until(condition):
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        job = client.get(f"/api/v1/jobs/{job_id}").json()
-        if job["state"] in ("done", "failed"):
-            return job
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.05)
-    raise AssertionError("the job did not end")
 
 
 def test_video_becomes_a_result_and_a_report(client, video):
@@ -83,6 +90,54 @@ def test_video_becomes_a_result_and_a_report(client, video):
     assert client.get(job["result"]).json()["videos"][0]["probability"] == 0.25
     report = client.get(job["report"])
     assert "sandbox" in report.headers["content-security-policy"]
+
+
+def test_result_is_offered_in_every_form_that_was_written(client, video):
+    job = wait(client, submit(client, video).json()["id"])
+    assert client.get(job["csv"]).text == "path\na.mp4\n"
+    assert job["timeline"] is None
+    answer = client.get(f"/api/v1/jobs/{job['id']}/timeline")
+    assert answer.status_code == 409
+
+
+def test_form_is_taken_as_well_as_a_raw_body(client, video):
+    answer = client.post("/api/v1/jobs", data={"note": "x"}, files={"file": ("../of form.mp4", video)})
+    assert (answer.status_code, answer.json()["name"]) == (202, "of form.mp4")
+    assert answer.json()["size_bytes"] == len(video)
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ({"files": {"a": b"x" * 10, "b": ("b.mp4", b"y")}}, "more than one file"),
+        ({"data": {"note": "x"}, "files": {"note": (None, b"no file")}}, "no file"),
+    ],
+)
+def test_form_without_exactly_one_file_is_refused(client, tmp_path, form, words):
+    answer = client.post("/api/v1/jobs", **form)
+    assert (answer.status_code, words in answer.json()["error"]) == (400, True)
+    assert list((tmp_path / "service" / "jobs").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"no form at all" * 9000, "broken"),
+        (b'--x\r\nContent-Disposition: form-data; name="a"; filename="a"\r\n\r\nabc', "within its file"),
+    ],
+)
+def test_broken_form_is_refused(client, tmp_path, body, words):
+    answer = client.post(
+        "/api/v1/jobs", content=body, headers={"Content-Type": "multipart/form-data; boundary=x"}
+    )
+    assert (answer.status_code, words in answer.json()["error"]) == (400, True)
+    assert list((tmp_path / "service" / "jobs").iterdir()) == []
+
+
+def test_form_is_held_to_the_limits(tmp_path, video):
+    with TestClient(create_app(settings(tmp_path, upload_megabytes=0.001))) as client:
+        answer = client.post("/api/v1/jobs", files={"file": ("a.mp4", b"x" * 5000)})
+        assert answer.status_code == 413
 
 
 def test_video_is_deleted_when_its_job_ends(client, video, tmp_path):
@@ -239,14 +294,14 @@ def test_full_disk_is_answered_with_507_and_takes_no_upload_slot(tmp_path, video
         raise sqlite3.OperationalError("database or disk is full")
 
     with TestClient(create_app(settings(tmp_path, concurrent_uploads=1))) as client:
-        service = client.app.state.service
+        running = client.app.state.service
         with monkeypatch.context() as patch:
             if where == "folder":
-                patch.setattr(service.folders, "make", full)
+                patch.setattr(running.folders, "make", full)
             elif where == "writing":
                 patch.setattr(uploads.os, "fsync", full)
             else:
-                patch.setattr(service.store, "add", database_full)
+                patch.setattr(running.store, "add", database_full)
             for _ in range(2):
                 answer = submit(client, video)
                 assert (answer.status_code, "disk is full" in answer.json()["error"]) == (507, True)
@@ -309,16 +364,59 @@ def test_results_are_deleted_after_a_while(tmp_path, video):
         assert not (tmp_path / "jobs" / job["id"]).exists()
 
 
-def test_ended_job_can_be_deleted_and_a_waiting_one_cannot(client, video):
+def test_ended_job_can_be_deleted(client, video, tmp_path):
     job = wait(client, submit(client, video).json()["id"])
     assert client.delete(f"/api/v1/jobs/{job['id']}").status_code == 204
     assert client.get(f"/api/v1/jobs/{job['id']}").status_code == 404
+    assert list((tmp_path / "service" / "jobs").iterdir()) == []
+
+
+def test_running_and_waiting_jobs_are_cancelled_and_leave_nothing(tmp_path, video):
+    with TestClient(create_app(settings(tmp_path, seconds=60, concurrent_jobs=1))) as client:
+        ids = [submit(client, video).json()["id"] for _ in range(2)]
+        until(lambda: client.get(f"/api/v1/jobs/{ids[0]}").json()["state"] == "running")
+        for job_id in reversed(ids):
+            assert client.delete(f"/api/v1/jobs/{job_id}").status_code == 204
+            assert client.get(f"/api/v1/jobs/{job_id}").status_code == 404
+        until(lambda: not list((tmp_path / "jobs").iterdir()))
+        assert client.get("/health").json() | {"version": ""} == {
+            "status": "ok", "version": "", "queued": 0, "running": 0
+        }  # fmt: skip
+
+
+def test_running_job_tells_how_long_it_will_take(tmp_path, video):
+    with TestClient(create_app(settings(tmp_path, seconds=60))) as client:
+        job_id = submit(client, video).json()["id"]
+        assert client.get(f"/api/v1/jobs/{job_id}").json()["seconds_left"] is None
+        running = client.app.state.service
+        until(lambda: running.store.find(job_id).started is not None)
+        begun = running.store.find(job_id)
+        # A quarter done in ten seconds: three more quarters take thirty.
+        quarter = replace(begun, progress=0.25, started=time.time() - 10)
+        running.store.find = lambda _: quarter
+        assert client.get(f"/api/v1/jobs/{job_id}").json()["seconds_left"] == pytest.approx(30, abs=3)
+
+
+def test_database_of_the_version_before_is_opened(tmp_path):
+    with sqlite3.connect(tmp_path / "jobs.sqlite") as connection:
+        connection.execute(
+            "CREATE TABLE jobs (id TEXT PRIMARY KEY, name TEXT NOT NULL, size INTEGER NOT NULL, "
+            "sha256 TEXT NOT NULL, state TEXT NOT NULL, progress REAL NOT NULL DEFAULT 0, "
+            "reason TEXT NOT NULL DEFAULT '', attempts INTEGER NOT NULL DEFAULT 0, created REAL NOT NULL, "
+            "finished REAL)"
+        )
+        connection.execute(
+            "INSERT INTO jobs (id, name, size, sha256, state, created) VALUES ('a', 'n', 1, 'h', 'queued', 0)"
+        )
+    claimed = JobStore(tmp_path / "jobs.sqlite").claim_next()
+    assert claimed is not None
+    assert (claimed.id, claimed.started is not None) == ("a", True)
 
 
 def test_page_allows_no_script_but_its_own(client):
     page = client.get("/")
     assert "script-src 'self'" in page.headers["content-security-policy"]
-    assert "Drop a video here" in page.text
+    assert "Drop videos here" in page.text
 
 
 def test_description_names_every_route(client):

@@ -6,11 +6,15 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 
 import pytest
+import uvicorn
 
+from deepfake_ssat.serving.app import create_app
+from deepfake_ssat.serving.service import ServiceSettings
 from tests.inference.scripted import CONTRACT, write_checkpoint
 from tests.portraits import portrait_frames
 from tests.videos import write_video
@@ -71,30 +75,142 @@ def test_service_checks_its_weights_and_judges_a_real_face(address, tmp_path):
     assert ask(f"{address}/health")["status"] == "ok"
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(BROWSER is None, reason="no chromium: apt-get install chromium")
-def test_dropped_video_shows_its_progress_and_its_report(address, tmp_path):
+@pytest.fixture(scope="module")
+def pretending_address(tmp_path_factory):
+    """A service whose analysis only pretends, and takes no time."""
+    settings = ServiceSettings(
+        tmp_path_factory.mktemp("pretending"),
+        analysis_options=["0"],
+        analysis_module="tests.serving.fake_analysis",
+    )
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="warning"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Headless Chromium that asks nobody for anything."""
+    if BROWSER is None:
+        pytest.skip("no chromium: apt-get install chromium")
     sync = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    video = write_video(tmp_path / "face.mp4", portrait_frames(60))
-    text = tmp_path / "notes.mp4"
-    text.write_text("no video")
     with sync.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=BROWSER, args=OFFLINE.split())
-        page = browser.new_page()
-        problems = []
-        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-        page.goto(address)
-        dropped = page.evaluate_handle(PUT_INTO_HAND, base64.b64encode(video.read_bytes()).decode())
-        page.dispatch_event("#drop", "drop", {"dataTransfer": dropped})
-        job = page.locator(".job").first
-        sync.expect(job.locator(".state")).to_contain_text("probability of a fake", timeout=90_000)
-        with page.context.expect_page() as opened:
-            job.get_by_text("Open the report").click()
-        report = opened.value
-        report.wait_for_load_state()
-        sync.expect(report.locator("h1")).to_have_text("face.mp4")
-        sync.expect(report.locator("figure svg")).to_be_visible()
-        assert problems == []
-        page.set_input_files("#file", str(text))
-        sync.expect(page.locator(".job").first.locator(".state")).to_contain_text("Not accepted")
+        yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    return write_video(tmp_path_factory.mktemp("faces") / "face.mp4", portrait_frames(60))
+
+
+@pytest.fixture
+def tab(browser):
+    """One tab of a browser that has no jobs yet; nothing may be written to its console."""
+    context = browser.new_context()
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    problems = []
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    yield page
+    context.close()
+    assert problems == []
+
+
+def drop(page, place, video):
+    text = base64.b64encode(video.read_bytes()).decode()
+    page.dispatch_event(place, "drop", {"dataTransfer": page.evaluate_handle(PUT_INTO_HAND, text)})
+
+
+def judged(page):
+    """The newest job's element, once it has a verdict."""
+    job = page.locator(".job").first
+    job.locator(".state").filter(has_text="Probability of a fake").wait_for(timeout=90_000)
+    return job
+
+
+@pytest.mark.slow
+def test_dropped_video_is_judged_reported_and_played_with_its_boxes(tab, address, video):
+    tab.goto(address)
+    # Beside the drop zone: a page that navigates to the dropped file loses everything.
+    drop(tab, "footer", video)
+    job = judged(tab)
+    assert job.get_attribute("data-look") in ("real", "fake", "uncertain")
+    with tab.context.expect_page() as opened:
+        job.get_by_text("Open the report").click()
+    report = opened.value
+    report.wait_for_load_state()
+    assert report.locator("h1").inner_text() == "face.mp4"
+    job.get_by_text("Play with boxes").click()
+    line = job.locator(".line")
+    line.locator(".score").first.wait_for()
+    line.click(position={"x": line.bounding_box()["width"] / 2, "y": 5})
+    tab.wait_for_function("document.querySelector('video').currentTime > 0.5")
+    tab.wait_for_function(
+        """() => {
+          const canvas = document.querySelector("canvas");
+          return canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean);
+        }"""
+    )
+    assert "face" in job.locator(".now").inner_text()
+    before = tab.evaluate("document.querySelector('video').currentTime")
+    line.press("ArrowLeft")
+    tab.wait_for_function("before => document.querySelector('video').currentTime < before", arg=before)
+    job.get_by_text("Close the player").click()
+    assert tab.locator("video").count() == 0
+
+
+@pytest.mark.slow
+def test_list_survives_a_refresh_is_shared_by_tabs_and_loses_what_is_deleted(tab, pretending_address, video):
+    tab.goto(pretending_address)
+    tab.set_input_files("#files", [str(video), str(video)])
+    tab.locator(".job").nth(1).wait_for()
+    judged(tab)
+    tab.set_input_files("#files", str(video))
+    tab.locator(".job").nth(2).wait_for()
+    judged(tab)
+    tab.reload()
+    judged(tab)
+    assert tab.locator(".job").count() == 3
+    other = tab.context.new_page()
+    other.goto(tab.url)
+    judged(other)
+    other.locator(".job").first.get_by_text("Delete").click()
+    tab.wait_for_function("document.querySelectorAll('.job').length === 2")
+    job = judged(tab)
+    job.get_by_text("Copy link").click()
+    link = tab.evaluate("navigator.clipboard.readText()")
+    job.get_by_text("Delete").click()
+    tab.wait_for_function("document.querySelectorAll('.job').length === 1")
+    tab.locator(".job").first.get_by_text("Copy link").click()
+    shared = tab.evaluate("navigator.clipboard.readText()")
+    assert link != shared
+    tab.evaluate("localStorage.clear()")
+    tab.goto(shared)
+    tab.reload()
+    judged(tab)
+
+
+@pytest.mark.slow
+def test_refused_file_says_why_and_the_page_goes_on_asking_a_silent_service(
+    browser, pretending_address, tmp_path
+):
+    text = tmp_path / "notes.mp4"
+    text.write_text("no video")
+    page = browser.new_page()
+    page.goto(pretending_address)
+    page.set_input_files("#files", str(text))
+    page.locator(".job .state").filter(has_text="Not accepted").wait_for()
+    page.route("**/api/v1/jobs*", lambda route: route.abort())
+    page.evaluate('localStorage.setItem(\'deepfake-ssat-jobs\', \'[{"id": "0123", "name": "old.mp4"}]\')')
+    page.reload()
+    page.get_by_text("does not answer").wait_for()
+    page.unroute("**/api/v1/jobs*")
+    page.locator(".job .state").filter(has_text="expired").wait_for(timeout=30_000)
+    page.locator("#problem").wait_for(state="hidden")
+    page.close()

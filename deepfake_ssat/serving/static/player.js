@@ -1,0 +1,166 @@
+// Plays a video that the browser holds, with its faces boxed and its scores running along.
+
+const COLOURS = ["#0b6bcb", "#c2410c", "#7c3aed", "#047857", "#be185d", "#a16207", "#0e7490", "#4d7c0f"];
+const DASHES = ["", "12 6", "3 5"];
+const HEIGHT = 120;
+const WIDTH = 1000;
+const FOLLOWED_SECONDS = 0.5;
+const KEY_SECONDS = { ArrowLeft: -1, ArrowRight: 1, PageDown: -10, PageUp: 10, Home: -Infinity, End: Infinity };
+
+export const clock = (seconds) =>
+  `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
+const percent = (part) => `${Math.round(100 * part)} %`;
+
+/** Builds the player into `stage`; `timeline` is what the service found. Returns a way to take it away. */
+export function openPlayer(stage, file, timeline) {
+  const root = document.getElementById("player").content.firstElementChild.cloneNode(true);
+  const [video, canvas, line] = ["video", "canvas", ".line"].map((selector) => root.querySelector(selector));
+  const address = URL.createObjectURL(file);
+  let running = true;
+  root.querySelector(".legend").replaceChildren(...legend(timeline));
+  video.addEventListener("loadedmetadata", () => {
+    drawLine(line, timeline, video.duration);
+    root.querySelector(".last").textContent = clock(video.duration);
+  });
+  video.addEventListener("error", () => {
+    const message = document.createElement("p");
+    message.textContent = "This browser cannot play the file; the report shows its faces and scores.";
+    root.querySelector(".picture").replaceWith(message);
+  });
+  const seek = (seconds) => { video.currentTime = Math.min(Math.max(seconds, 0), video.duration || 0); };
+  line.addEventListener("click", (event) => {
+    const area = line.getBoundingClientRect();
+    seek(((event.clientX - area.left) / area.width) * video.duration);
+  });
+  line.addEventListener("keydown", (event) => {
+    if (!(event.key in KEY_SECONDS)) return;
+    event.preventDefault();
+    seek(video.currentTime + KEY_SECONDS[event.key]);
+  });
+  const follow = () => {
+    if (!running) return;
+    drawBoxes(canvas, video, timeline);
+    showMoment(root, line, video, timeline);
+    requestAnimationFrame(follow);
+  };
+  video.src = address;
+  stage.replaceChildren(root);
+  stage.hidden = false;
+  requestAnimationFrame(follow);
+  return () => {
+    running = false;
+    video.removeAttribute("src");
+    URL.revokeObjectURL(address);
+    stage.replaceChildren();
+    stage.hidden = true;
+  };
+}
+
+const colour = (number) => COLOURS[number % COLOURS.length];
+const dash = (number) => DASHES[Math.floor(number / COLOURS.length) % DASHES.length];
+
+function legend(timeline) {
+  return timeline.faces.map((face, number) => {
+    const item = document.createElement("li");
+    const sample = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    sample.setAttribute("viewBox", "0 0 40 8");
+    sample.append(shape("line", { x1: 0, y1: 4, x2: 40, y2: 4, stroke: colour(number), "stroke-width": 4,
+      "stroke-dasharray": dash(number) }));
+    item.append(sample, ` face ${face.track_id}`);
+    return item;
+  });
+}
+
+function shape(name, attributes) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [attribute, value] of Object.entries(attributes)) element.setAttribute(attribute, value);
+  return element;
+}
+
+function drawLine(line, timeline, duration) {
+  const x = (seconds) => (seconds / duration) * WIDTH;
+  const y = (probability) => HEIGHT * (1 - probability);
+  const { uncertain_low: low, threshold: high } = timeline;
+  line.replaceChildren(
+    shape("rect", { class: "fake", x: 0, y: 0, width: WIDTH, height: y(high) }),
+    shape("rect", { class: "uncertain", x: 0, y: y(high), width: WIDTH, height: y(low) - y(high) }),
+    shape("rect", { class: "real", x: 0, y: y(low), width: WIDTH, height: HEIGHT - y(low) }),
+    ...timeline.faces.map((face, number) => shape("path", {
+      d: face.clips.map(([start, end, value]) => `M${x(start)},${y(value)}H${x(end)}`).join(""),
+      stroke: colour(number), "stroke-dasharray": dash(number), class: "score",
+    })),
+    shape("line", { class: "cursor", x1: 0, x2: 0, y1: 0, y2: HEIGHT }),
+  );
+  line.setAttribute("aria-valuemin", 0);
+  line.setAttribute("aria-valuemax", duration.toFixed(1));
+}
+
+function showMoment(root, line, video, timeline) {
+  const seconds = video.currentTime;
+  const cursor = line.querySelector(".cursor");
+  if (!cursor) return;
+  const place = (seconds / video.duration) * WIDTH;
+  cursor.setAttribute("x1", place);
+  cursor.setAttribute("x2", place);
+  const scores = timeline.faces.flatMap((face) => {
+    const clip = clipAt(face, seconds);
+    return clip ? [`face ${face.track_id} ${percent(clip[2])}`] : [];
+  });
+  const text = `${clock(seconds)} ${scores.join(", ") || "nothing was scored here"}`;
+  const now = root.querySelector(".now");
+  if (now.textContent === text) return;
+  now.textContent = text;
+  line.setAttribute("aria-valuenow", seconds.toFixed(1));
+  line.setAttribute("aria-valuetext", text);
+}
+
+function clipAt(face, seconds) {
+  return face.clips.find(([start, end]) => start <= seconds && seconds <= end);
+}
+
+function drawBoxes(canvas, video, timeline) {
+  const [width, height] = [video.clientWidth, video.clientHeight];
+  const scale = window.devicePixelRatio || 1;
+  if (canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) {
+    canvas.width = Math.round(width * scale);
+    canvas.height = Math.round(height * scale);
+  }
+  const pen = canvas.getContext("2d");
+  pen.setTransform(scale, 0, 0, scale, 0, 0);
+  pen.clearRect(0, 0, width, height);
+  if (!video.videoWidth) return;
+  // The picture is centred in the element, as object-fit: contain lays it.
+  const zoom = Math.min(width / video.videoWidth, height / video.videoHeight);
+  const [shownWidth, shownHeight] = [video.videoWidth * zoom, video.videoHeight * zoom];
+  const [left, top] = [(width - shownWidth) / 2, (height - shownHeight) / 2];
+  timeline.faces.forEach((face, number) => {
+    const box = boxAt(face.boxes, video.currentTime);
+    if (!box) return;
+    const clip = clipAt(face, video.currentTime);
+    const [x, y] = [left + box[0] * shownWidth, top + box[1] * shownHeight];
+    pen.strokeStyle = pen.fillStyle = colour(number);
+    pen.lineWidth = 3;
+    pen.setLineDash(clip ? [] : [6, 6]);
+    pen.strokeRect(x, y, (box[2] - box[0]) * shownWidth, (box[3] - box[1]) * shownHeight);
+    const text = ` face ${face.track_id}${clip ? `: ${percent(clip[2])}` : ""} `;
+    pen.font = "600 14px system-ui, sans-serif";
+    const textTop = Math.max(y - 20, 0);
+    pen.fillRect(x - 1.5, textTop, pen.measureText(text).width, 20);
+    pen.fillStyle = "#fff";
+    pen.fillText(text, x - 1.5, textTop + 15);
+  });
+}
+
+/** Between the two known boxes around a moment; null where the face was not looked at. */
+export function boxAt(boxes, seconds) {
+  const after = boxes.findIndex((box) => box[0] > seconds);
+  const index = after < 0 ? boxes.length - 1 : after - 1;
+  const before = boxes[index];
+  if (!before) return null;
+  const next = after < 0 ? undefined : boxes[after];
+  if (!next || next[0] - before[0] > FOLLOWED_SECONDS) {
+    return seconds - before[0] <= FOLLOWED_SECONDS / 2 ? before.slice(1) : null;
+  }
+  const part = (seconds - before[0]) / (next[0] - before[0]);
+  return before.slice(1).map((value, side) => value + part * (next[side + 1] - value));
+}
