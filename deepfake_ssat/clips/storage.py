@@ -109,16 +109,14 @@ def read_frames(path: str | os.PathLike[str], indices: Sequence[int]) -> np.ndar
     """
     path = Path(path)
     is_picture = path.suffix.lower() in PICTURE_SUFFIXES
-    num_frames = 1 if is_picture else count_frames(path)
     if len(indices) == 0 or min(indices) < 0:
         raise ValueError(f"frame indices {list(indices)[:3]} must be one or more numbers from 0 on")
-    if max(indices) >= num_frames:
-        raise ManifestError(
-            f"{path} has {num_frames} frames, frame {max(indices)} was asked for; run preprocess again"
-        )
     if is_picture:
+        _require_frames(path, 1, indices)
         return np.stack([_read_picture(path)] * len(indices))
-    if decord is not None:
+    # One frame is faster by PyAV: the file is opened once, decord needs the count of frames beforehand.
+    if decord is not None and len(indices) > 1:
+        _require_frames(path, count_frames(path), indices)
         try:
             return _read_with_decord(path, indices)
         except (decord.DECORDError, RuntimeError):
@@ -129,8 +127,7 @@ def read_frames(path: str | os.PathLike[str], indices: Sequence[int]) -> np.ndar
 def count_frames(path: str | os.PathLike[str]) -> int:
     """How many frames a clip file holds; raises ManifestError when it is missing or damaged."""
     path = Path(path)
-    if not path.is_file():
-        raise ManifestError(f"{path} does not exist; run preprocess again to restore it")
+    _require_file(path)
     try:
         with av.open(str(path)) as container:
             return container.streams.video[0].frames
@@ -140,8 +137,7 @@ def count_frames(path: str | os.PathLike[str]) -> int:
 
 def _read_picture(path: Path) -> np.ndarray:
     """(H, W, 3) uint8 RGB of a face crop that was taken as it came."""
-    if not path.is_file():
-        raise ManifestError(f"{path} does not exist; run preprocess again without it, or restore it")
+    _require_file(path)
     try:
         pixels = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
     except (OSError, cv2.error) as error:
@@ -160,9 +156,11 @@ def _read_with_decord(path: Path, indices: Sequence[int]) -> np.ndarray:
 
 def _read_with_pyav(path: Path, indices: Sequence[int]) -> np.ndarray:
     """The same by PyAV: seek to the key frame before each run of frames, decode up to it."""
+    _require_file(path)
     try:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
+            _require_frames(path, stream.frames, indices)
             pictures = _decode_indices(container, stream, sorted(set(indices)))
     except (FFmpegError, IndexError) as error:
         raise _damaged(path, error) from None
@@ -190,6 +188,18 @@ def _decode_indices(
                 pictures[position] = frame.to_ndarray(format="rgb24")
                 break
     return pictures
+
+
+def _require_file(path: Path) -> None:
+    if not path.is_file():
+        raise ManifestError(f"{path} does not exist; run preprocess again to restore it")
+
+
+def _require_frames(path: Path, num_frames: int, indices: Sequence[int]) -> None:
+    if max(indices) >= num_frames:
+        raise ManifestError(
+            f"{path} has {num_frames} frames, frame {max(indices)} was asked for; run preprocess again"
+        )
 
 
 def _damaged(path: Path, error: Exception) -> ManifestError:
