@@ -61,7 +61,9 @@ def preprocess(
     ] = False,
     crops: Annotated[
         bool,
-        typer.Option("--crops", help="The pictures are faces already: take them as --margin says they are."),
+        typer.Option(
+            "--crops", help="The pictures are faces already, taken as they are; say their --margin."
+        ),
     ] = False,
     keep_guesses: Annotated[
         bool, typer.Option("--keep-guesses", help="Take rows of a CSV whose certainty is guess.")

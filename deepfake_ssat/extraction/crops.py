@@ -2,8 +2,8 @@
 
 A copy would double the files of corpora with hundreds of thousands of them; stored anew they would be larger
 or lose something; and packing them would save little: of reading a crop of DFDC (224 px, 4.7 kB) opening the
-file is 3 %, decoding its JPEG the rest. So ``clip_file`` leads from the manifest's folder to the picture
-itself. A run needs no journal: it reads each picture once, a thousand in seconds.
+file is 3 % and decoding its JPEG the rest (3,000 of them). So ``clip_file`` leads from the manifest's folder
+to the picture itself. A run needs no journal: it reads each picture once, in 1.3 CPU-milliseconds.
 """
 
 from __future__ import annotations
