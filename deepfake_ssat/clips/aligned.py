@@ -143,9 +143,10 @@ class AlignedPairs(Dataset[Example]):
         row, first = (stretch.fake, stretch.fake_start) if is_fake else (stretch.real, stretch.real_start)
         shown = range(first + start, first + start + self._frames)
         pixels = read_frames(self._root / row.clip_file, shown)
-        whole = pixels = resize_clip(self._framing(stretch)[is_fake].cut(pixels), self._image_size)
+        whole = pixels = self._framing(stretch)[is_fake].cut(pixels)
         if self._augmentation is not None:
             pixels = self._augmentation(pixels, generator)
+        pixels = resize_clip(pixels, self._image_size)
         item: Example = {
             "pixels": torch.from_numpy(np.ascontiguousarray(pixels)),
             "label": FAKE if is_fake else REAL,

@@ -1,7 +1,8 @@
-"""What is done to a training example, by name: none, flip, the DFDC winner's set, or RandAugment; and H.264.
+"""What is done to a training example, by name: none, flip, the DFDC winner's set, RandAugment, platforms.
 
-An augmentation is a function of (T, H, W, C) uint8 pixels and a numpy generator that returns the same shape
-and type, with the same parameters on all frames, and draws from that generator only.
+An augmentation is a function of (T, H, W, C) uint8 pixels of any size and a numpy generator that returns a
+clip of the network's size, with the same parameters on all frames, and draws from that generator only. How
+much it draws does not depend on the pixels: a pair that is given equal generators is changed alike.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ import numpy as np
 from torch import Tensor
 
 from deepfake_ssat.clips.flip import random_flip
+from deepfake_ssat.clips.framing import RandomFraming
 from deepfake_ssat.clips.random_erasing import RandomErasing
 from deepfake_ssat.clips.random_resized_crop import RandomResizedCrop
+from deepfake_ssat.clips.resize import resize_clip
 from deepfake_ssat.config import Augmentation, Views
 from deepfake_ssat.errors import ConfigError
 
@@ -27,20 +30,21 @@ MakeViews = Callable[[np.ndarray, np.random.Generator], Tensor]
 
 
 def build_augmentation(settings: Augmentation, image_size: int) -> ClipAugmentation | None:
-    """The augmentation of the settings, without mixup (that works on batches); None where there is none.
-
-    It expects clips of ``image_size``; with a random resized crop, of any size.
-    """
+    """The augmentation of the settings, without mixup (that works on batches); None where there is none."""
     steps = AUGMENTATIONS[settings.name](image_size)
     if settings.h264 is not None:
         # Opened only where it is asked for: PyAV is not needed to train on pictures.
         from deepfake_ssat.clips.h264 import H264Compression
 
         steps.insert(0, partial(on_rgb, H264Compression(settings.h264)))
-    if settings.random_resized_crop is not None:
-        steps.insert(0, RandomResizedCrop(settings.random_resized_crop, image_size))
     if settings.random_erasing:
         steps.append(RandomErasing(settings.random_erasing))
+    if settings.random_resized_crop is not None:
+        steps.insert(0, RandomResizedCrop(settings.random_resized_crop, image_size))
+    elif settings.framing is not None:
+        steps.insert(0, RandomFraming(settings.framing, image_size))
+    elif steps:
+        steps.insert(0, partial(_whole, image_size))
     return partial(_apply_all, steps) if steps else None
 
 
@@ -66,6 +70,11 @@ def _apply_all(
     return pixels
 
 
+def _whole(image_size: int, pixels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """The clip at the network's size; nothing is drawn."""
+    return resize_clip(pixels, image_size)
+
+
 # Albumentations and timm take seconds to import, and an experiment needs at most one of them.
 def _dfdc(image_size: int) -> list[ClipAugmentation]:
     from deepfake_ssat.clips.dfdc_augment import DfdcAugmentation
@@ -77,6 +86,13 @@ def _rand_augment(image_size: int) -> list[ClipAugmentation]:
     from deepfake_ssat.clips.rand_augment import RandAugmentation
 
     return [random_flip, partial(on_rgb, RandAugmentation(image_size))]
+
+
+def _platforms(image_size: int) -> list[ClipAugmentation]:
+    # PyAV, which H.264 needs, is not needed to train on pictures.
+    from deepfake_ssat.clips.platforms import PlatformDegradations
+
+    return [random_flip, partial(on_rgb, PlatformDegradations(image_size))]
 
 
 def build_views(settings: Views, image_size: int) -> MakeViews:
@@ -91,5 +107,6 @@ AUGMENTATIONS: dict[str, Callable[[int], list[ClipAugmentation]]] = {
     "flip": lambda image_size: [random_flip],
     "dfdc": _dfdc,
     "rand_augment": _rand_augment,
+    "platforms": _platforms,
 }
 """Steps by name, for pictures of a given side."""

@@ -151,9 +151,10 @@ class FaceClipDataset(Dataset[Example]):
         generator = item_generator(self._seed, epoch, source)
         row, start = self._window(source, generator)
         pixels = (self._forged if is_fake else self._read)(source, row, start, epoch)
-        whole = pixels = resize_clip(cut_down(pixels, self._part), self._image_size)
+        whole = pixels = cut_down(pixels, self._part)
         if self._augmentation is not None:
             pixels = self._augmentation(pixels, generator)
+        pixels = resize_clip(pixels, self._image_size)
         videos = self._forged_video_of_row if is_fake else self._video_of_row
         item: Example = {
             "pixels": torch.from_numpy(np.ascontiguousarray(pixels)),

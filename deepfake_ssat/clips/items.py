@@ -13,7 +13,7 @@ from deepfake_ssat.errors import DeepfakeError
 from deepfake_ssat.interruption import leave_signals_to_parent
 
 CAMERA_STREAM, FORGER_STREAM, CHOICE_STREAM, VIEW_STREAM = 1, 2, 3, 4
-"""Random streams of an item beside its first: how a still moves, its pseudo-fake, which fakes come, its views."""
+"""Random streams of an item beside its first: how a still moves, its pseudo-fake, which fakes come, views."""
 
 
 class _Always(TypedDict):

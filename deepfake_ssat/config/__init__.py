@@ -20,6 +20,7 @@ from deepfake_ssat.config.data import (
     Augmentation,
     DataSource,
     FaceClips,
+    Framing,
     Mixture,
     MixtureSource,
     PseudoFakes,
@@ -27,6 +28,7 @@ from deepfake_ssat.config.data import (
     Views,
 )
 from deepfake_ssat.config.extraction import ExtractionSettings, parse_contract
+from deepfake_ssat.config.frame_model import FrameModelSettings
 from deepfake_ssat.config.hierarchical import CvtSettings, PatchSettings, SwinSettings
 from deepfake_ssat.config.layers import RUNS_FOLDER, experiment_name
 from deepfake_ssat.config.loading import dump_experiment, load_experiment
@@ -68,6 +70,8 @@ __all__ = [
     "FaceClips",
     "Flowers102",
     "FrameClassifierSettings",
+    "FrameModelSettings",
+    "Framing",
     "GuidanceSettings",
     "ImageFolder",
     "Mixture",

@@ -2,42 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from deepfake_ssat.config.frame_model import FrameModelSettings, FrameNetworkSettings
 from deepfake_ssat.config.hierarchical import PatchSettings
 from deepfake_ssat.config.light_cnn import LightCnnSettings
-from deepfake_ssat.config.model import check_statistics
 
 
-class _FrameNetwork(BaseModel):
-    """What every network of frames has: which clips it reads, and which of their frames."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    frames: int = Field(16, ge=1)
-    """Frames of a clip."""
-    frames_used: int = Field(4, ge=1)
-    """So many of them, spread evenly, are judged; the clip's logits are their mean."""
-    image_size: int = Field(224, ge=1)
-    channels: int = Field(3, ge=1)
-    num_classes: int = Field(2, ge=2)
-    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
-    """Per channel, of pixels in [0, 1]; one value serves all channels."""
-    std: tuple[float, ...] = (0.229, 0.224, 0.225)
-    pixels_per_patch: ClassVar[int | None] = None
-    """None: nothing is hidden and reconstructed."""
-
-    @model_validator(mode="after")
-    def _check_pixels(self) -> _FrameNetwork:
-        if self.frames_used > self.frames:
-            raise ValueError(f"frames_used {self.frames_used} is more than the clip's frames {self.frames}")
-        check_statistics(self.mean, self.std, self.channels)
-        return self
-
-
-class FrameClassifierSettings(_FrameNetwork):
+class FrameClassifierSettings(FrameNetworkSettings):
     """One network of timm on single frames, such as the DFDC winner's EfficientNet-B7."""
 
     kind: Literal["frame_classifier"] = "frame_classifier"
@@ -71,7 +45,7 @@ class BranchSettings(BaseModel):
         return self
 
 
-class CrossEfficientVitSettings(_FrameNetwork):
+class CrossEfficientVitSettings(FrameNetworkSettings):
     """Two branches over an EfficientNet's maps whose class tokens look at each other's patches.
 
     The defaults are those of the authors' published configuration.
@@ -111,5 +85,11 @@ class CrossEfficientVitSettings(_FrameNetwork):
         return (self.image_size // (branch.stride * branch.patch)) ** 2
 
 
-NetworkSettings = PatchSettings | FrameClassifierSettings | CrossEfficientVitSettings | LightCnnSettings
+NetworkSettings = (
+    PatchSettings
+    | FrameModelSettings
+    | FrameClassifierSettings
+    | CrossEfficientVitSettings
+    | LightCnnSettings
+)
 """The settings of any network that the trainer trains, told apart by their ``kind``."""

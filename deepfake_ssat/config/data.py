@@ -165,11 +165,33 @@ class Views(_Frozen):
         return self
 
 
+class Framing(_Frozen):
+    """A part of the crop, somewhere in it, as if the face had been found elsewhere or cut more tightly."""
+
+    part: tuple[CropScale, CropScale] = (0.85, 1.0)
+    """Of the crop's side, from this range."""
+    stretch: CropScale = 0.78
+    """Smallest ratio of the part's sides, for 60 % of the clips: a box that was made square; 1 is none."""
+    turn_degrees: float = Field(6.0, ge=0.0)
+    """Standard deviation of a turn, for 30 % of the clips."""
+
+    @model_validator(mode="after")
+    def _check_part(self) -> Framing:
+        if self.part[0] > self.part[1]:
+            raise ValueError(f"part {list(self.part)} must be [smallest, largest] part of the crop's side")
+        return self
+
+
 class Augmentation(_Frozen):
     """What is done to a training example; every frame of a clip gets the same parameters."""
 
-    name: Literal["none", "flip", "dfdc", "rand_augment"] = "dfdc"
-    """``dfdc``: the set of the DFDC winner. ``rand_augment``: table 14's rand-m9-mstd0.5-inc1."""
+    name: Literal["none", "flip", "dfdc", "rand_augment", "platforms"] = "dfdc"
+    """``dfdc``: the set of the DFDC winner. ``rand_augment``: table 14's rand-m9-mstd0.5-inc1.
+
+    ``platforms``: a flip, and light, resolution, blur, noise, JPEG and H.264 in any order and strength.
+    """
+    framing: Framing | None = None
+    """Before all other steps."""
     random_resized_crop: tuple[CropScale, CropScale] | None = None
     """Smallest and largest part of the area that is cut out and enlarged to the whole size."""
     h264: H264 | None = None
@@ -186,4 +208,6 @@ class Augmentation(_Frozen):
         crop = self.random_resized_crop
         if crop is not None and crop[0] > crop[1]:
             raise ValueError(f"random_resized_crop {list(crop)} must be [smallest, largest] part of the area")
+        if crop is not None and self.framing is not None:
+            raise ValueError("framing and random_resized_crop both choose a part of the frame: leave one out")
         return self

@@ -20,6 +20,8 @@ STEM_CHANNELS = 320
 """Of those features."""
 SHIFTED_COPIES = 5
 """A picture and its four shifts."""
+STEM_BLOCKS = 16
+"""Of inverted residuals, behind a first convolution."""
 
 
 class EncoderSettings(BaseModel):
@@ -95,7 +97,8 @@ class ModelSettings(BaseModel):
     """What turns pixels into tokens: VideoMAE's linear map of each patch, or convolutions over each frame.
 
     The convolutions (a hybrid ViT: Dosovitskiy et al., ICLR 2021, section 3.1) see a clip whose hidden
-    patches are blank, so that nothing of them reaches the decoder; 32 x 32 pixels become one patch.
+    patches are blank, so that nothing of them reaches the decoder; 32 x 32 pixels become one patch. They
+    have no batch norms (published ones are folded into them): those would count the blank patches as pixels.
     """
     num_classes: int = Field(2, ge=2)
     pooling: Literal["mean", "class_token", "patch_mean"] = "mean"

@@ -42,6 +42,11 @@ class PseudoFakeSettings(BaseModel):
     """Slow movement of the pasted face over a clip."""
     flicker: Annotated[float, Field(ge=0.0, le=1.0)] = 0.3
     """Share of the clips whose pasted face also trembles from frame to frame."""
+    surroundings: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    """Share of the fakes whose face stays and whose surroundings are changed instead.
+
+    The seam is the same; that the face is the changed side cannot be learnt then.
+    """
 
     @model_validator(mode="after")
     def _check(self) -> PseudoFakeSettings:

@@ -16,7 +16,7 @@ from deepfake_ssat.config.auxiliary import (
 )
 from deepfake_ssat.config.baselines import NetworkSettings
 from deepfake_ssat.config.data import Augmentation, DataSource, FaceClips, Mixture
-from deepfake_ssat.config.model import ModelSettings
+from deepfake_ssat.config.model import STEM_BLOCKS, ModelSettings
 
 
 class _Frozen(BaseModel):
@@ -94,7 +94,7 @@ class ObjectiveSettings(_Frozen):
 
 
 class OptimizerSettings(_Frozen):
-    """AdamW with layer decay, warm-up and cosine, exponential moving average and clipping."""
+    """AdamW with layer decay, warm-up, flat part and cosine, exponential moving average and clipping."""
 
     base_learning_rate: float = Field(1e-3, gt=0)
     """Absolute rate = base × effective batch / 256."""
@@ -108,18 +108,48 @@ class OptimizerSettings(_Frozen):
     warmup_epochs: float = Field(5.0, ge=0)
     warmup_learning_rate: float = Field(1e-6, ge=0)
     final_learning_rate: float = Field(1e-6, ge=0)
+    flat_part: float = Field(0.0, ge=0, le=1)
+    """Of the steps after the warm-up, so many at the full rate; the cosine has the rest."""
     clip_gradient_norm: float | None = Field(None, gt=0)
+    stem_rate: float = Field(1.0, gt=0)
+    """Of a convolutional stem, as a part of the rate that its layer has; below 1 it forgets less."""
+    frozen_stem_blocks: int = Field(0, ge=0, le=STEM_BLOCKS)
+    """So many first blocks of a convolutional stem, and what is before them, stay as ``init`` brought them.
+
+    No gradient enters them, which saves the time of the largest pictures.
+    """
     freeze_stem: bool = False
     """Leave a convolutional stem as ``init`` brought it: half the time of a step, and no forgetting."""
     ema_decay: float | None = Field(None, gt=0, lt=1)
+    """Validated and kept are then the moving averages of the weights."""
+
+    @model_validator(mode="after")
+    def _check_stem(self) -> OptimizerSettings:
+        if self.freeze_stem and (self.stem_rate != 1 or self.frozen_stem_blocks):
+            raise ValueError(
+                "freeze_stem freezes the whole stem: leave stem_rate and frozen_stem_blocks out, or set it "
+                "to false"
+            )
+        return self
+
+    @property
+    def names_stem(self) -> str | None:
+        """The first setting that only a convolutional stem can serve; None where there is none."""
+        given = {
+            "freeze_stem": self.freeze_stem,
+            "frozen_stem_blocks": self.frozen_stem_blocks,
+            "stem_rate": self.stem_rate != 1,
+        }
+        return next((name for name, value in given.items() if value), None)
 
 
 class TrainerSettings(_Frozen):
     """How long, on what, and how often results are written."""
 
     epochs: int = Field(100, ge=1)
-    precision: Literal["fp32", "bf16"] = "bf16"
-    """Autocast of the network; the losses are always computed in fp32."""
+    precision: Literal["fp32", "bf16", "bf16_products"] = "bf16"
+    """bf16: autocast of the network. bf16_products: on a CPU, fp32 whose products alone are in bf16, which is
+    twice as fast for a convolutional stem; on a GPU the same as bf16. The losses are always in fp32."""
     workers: int = Field(8, ge=0)
     """Data-loading processes; as many keep one GPU busy with face clips."""
     threads: int | None = Field(None, ge=1)

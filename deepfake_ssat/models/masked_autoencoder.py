@@ -275,7 +275,7 @@ class MaskedAutoencoder(Network):
         blocks = cast(tuple[Block, ...], tuple(self.encoder.blocks))
         return TokenBlocks(blocks, settings.grid, settings.tubelet, settings.patch)
 
-    def convolutional_stem(self) -> nn.Module | None:
+    def convolutional_stem(self) -> EfficientNetLite | None:
         """The hybrid ViT's."""
         return self.encoder.stem
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from deepfake_ssat.config.baselines import NetworkSettings
 from deepfake_ssat.config.hierarchical import PatchSettings
 from deepfake_ssat.models.blocks import TokenBlocks
+from deepfake_ssat.models.efficientnet_lite import EfficientNetLite
 
 
 class Network(nn.Module, ABC):
@@ -57,8 +58,11 @@ class Network(nn.Module, ABC):
         """Its transformer blocks where all of them read one grid of tokens; None for any other build."""
         return None
 
-    def convolutional_stem(self) -> nn.Module | None:
-        """What ``optimizer.freeze_stem`` takes out of training; None where there is none."""
+    def convolutional_stem(self) -> EfficientNetLite | None:
+        """What ``optimizer.stem_rate`` slows down and ``optimizer.frozen_stem_blocks`` takes out of training.
+
+        None where there is none.
+        """
         return None
 
     def autoencoder(self) -> Autoencoder | None:

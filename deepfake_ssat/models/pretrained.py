@@ -6,6 +6,7 @@ C channels, D encoder width, t frames of a tubelet, p side of a patch, P values 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from einops import rearrange, reduce, repeat
@@ -13,9 +14,9 @@ from torch import Tensor
 
 from deepfake_ssat.config.model import ModelSettings
 from deepfake_ssat.errors import CheckpointError
-from deepfake_ssat.models.efficientnet_lite import EfficientNetLite, folded_weights
 from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
 from deepfake_ssat.models.positions import position_table, resized_positions
+from deepfake_ssat.models.stem_weights import load_stem
 from deepfake_ssat.models.weight_files import read_weights, readable, weights_file
 from deepfake_ssat.models.weight_names import our_weights
 
@@ -28,13 +29,15 @@ def load_initial_weights(model: MaskedAutoencoder, path: Path | str) -> list[str
 
     Position tables are computed for the model's own size. A patch embedding of images is inflated over the
     tubelet's frames. A head for other classes, and a decoder of another size, stay as initialised. An encoder
-    of another size, and a file with nothing that fits, raise CheckpointError.
+    of another size, and a file with nothing that fits, raise CheckpointError. A convolutional stem alone is
+    started from a frame model, or from EfficientNet-Lite0 as published.
     """
     path = weights_file(Path(path))
-    raw, source = _read(path)
+    raw, header = read_weights(path)
     stem = model.encoder.stem
-    if stem is not None and source is None:
-        return [_load_stem(stem, raw, path)]
+    if stem is not None and (header is None or header.get("kind") == "frame_model"):
+        return [load_stem(stem, raw, header, path)]
+    source = _settings(header, path)
     weights = our_weights(raw)
     if "encoder.patch_embed.weight" not in weights:
         raise CheckpointError(
@@ -61,28 +64,16 @@ def load_initial_weights(model: MaskedAutoencoder, path: Path | str) -> list[str
     return [f"{len(fitting)} of {len(model.state_dict())} weights come from {path}", *report]
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], ModelSettings | None]:
-    """Weights by their names in the file, and the settings where the file is a checkpoint of ours."""
-    weights, header = read_weights(path)
+def _settings(header: dict[str, Any] | None, path: Path) -> ModelSettings | None:
+    """Of a checkpoint of ours; None for another file."""
     if header is None:
-        return weights, None
+        return None
     if header.get("kind") != "masked_autoencoder":
         raise CheckpointError(
             f"{path}: holds a model of kind {header.get('kind')}, the configuration's is masked_autoencoder"
         )
     with readable(path):
-        return weights, ModelSettings(**header["settings"])
-
-
-def _load_stem(stem: EfficientNetLite, published: dict[str, Tensor], path: Path) -> str:
-    """Published EfficientNet-Lite0 weights into the convolutions; the rest stays as initialised."""
-    try:
-        stem.load_state_dict(folded_weights(published, stem))
-    except (ValueError, RuntimeError) as error:
-        raise CheckpointError(
-            f"{path}: is no EfficientNet-Lite0, as model.stem efficientnet_lite0 needs ({error})"
-        ) from error
-    return f"the stem's {len(stem.state_dict())} weights come from {path}"
+        return ModelSettings(**header["settings"])
 
 
 def _convolution(weight: Tensor, source: ModelSettings | None, path: Path) -> Tensor:

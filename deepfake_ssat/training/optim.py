@@ -19,19 +19,23 @@ REFERENCE_BATCH = 256
 
 @dataclass(frozen=True)
 class Schedule:
-    """Linear warm-up, then half a cosine; all rates are absolute, of the layers next to the head."""
+    """Linear warm-up, a flat part, half a cosine; all rates are absolute, of the layers next to the head."""
 
     peak: float
     warmup_start: float
     final: float
     warmup_steps: int
     total_steps: int
+    flat_part: float = 0.0
+    """Of the steps after the warm-up."""
 
     def rate(self, step: int) -> float:
         """The learning rate of the optimiser's step (0, 1, ...)."""
         if step < self.warmup_steps:
             return self.warmup_start + (self.peak - self.warmup_start) * step / self.warmup_steps
-        passed = (step - self.warmup_steps) / max(self.total_steps - self.warmup_steps, 1)
+        rest = self.total_steps - self.warmup_steps
+        flat = round(self.flat_part * rest)
+        passed = max(step - self.warmup_steps - flat, 0) / max(rest - flat, 1)
         return self.final + (self.peak - self.final) * (1.0 + math.cos(math.pi * min(passed, 1.0))) / 2.0
 
 
@@ -45,12 +49,15 @@ def make_schedule(
         final=settings.final_learning_rate,
         warmup_steps=round(settings.warmup_epochs * steps_per_epoch),
         total_steps=steps_per_epoch * epochs,
+        flat_part=settings.flat_part,
     )
 
 
 def adamw(model: Network, settings: OptimizerSettings, peak_rate: float) -> AdamW:
     """AdamW over the trainable parameters, each group at its own part of the peak rate."""
-    groups = parameter_groups(model, settings.weight_decay, settings.layer_decay, peak_rate)
+    groups = parameter_groups(
+        model, settings.weight_decay, settings.layer_decay, peak_rate, settings.stem_rate
+    )
     return AdamW(groups, lr=peak_rate, betas=settings.betas, eps=settings.eps)
 
 
@@ -59,25 +66,31 @@ def per_step(optimizer: AdamW, schedule: Schedule) -> LambdaLR:
     return LambdaLR(optimizer, lambda step: schedule.rate(step) / schedule.peak)
 
 
-def parameter_groups(model: Network, weight_decay: float, layer_decay: float, peak_rate: float) -> list[dict]:
+def parameter_groups(
+    model: Network, weight_decay: float, layer_decay: float, peak_rate: float, stem_rate: float = 1.0
+) -> list[dict]:
     """Trainable parameters by layer and by whether they decay.
 
     Norms, biases, the mask token, class tokens and learned positions do not decay. The rate of a layer is the
-    peak's times ``layer_decay`` for every layer between it and the head (BEiT's layer-wise decay).
+    peak's times ``layer_decay`` for every layer between it and the head (BEiT's layer-wise decay), and in a
+    convolutional stem times ``stem_rate``.
     """
     numbers = model.layer_numbers()
     depth = max(numbers.values())
-    groups: dict[tuple[int, bool], dict] = {}
+    stem = model.convolutional_stem()
+    of_stem = set() if stem is None else {id(parameter) for parameter in stem.parameters()}
+    groups: dict[tuple[int, bool, bool], dict] = {}
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
         layer = numbers.get(name, depth + 1)
         decays = parameter.ndim > 1 and not name.endswith(UNDECAYED_TOKENS)
+        in_stem = id(parameter) in of_stem
         group = groups.setdefault(
-            (layer, decays),
+            (layer, decays, in_stem),
             {
                 "params": [],
-                "lr": peak_rate * layer_decay ** (depth + 1 - layer),
+                "lr": peak_rate * layer_decay ** (depth + 1 - layer) * (stem_rate if in_stem else 1.0),
                 "weight_decay": weight_decay if decays else 0.0,
             },
         )
@@ -113,11 +126,19 @@ def freeze_unused(model: Network, objective: ObjectiveSettings) -> None:
             parameter.requires_grad_(False)
 
 
-def freeze_stem(model: Network) -> None:
-    """Takes the convolutional stem out of training, as ``optimizer.freeze_stem`` asks."""
+def freeze_stem(model: Network, settings: OptimizerSettings) -> None:
+    """Takes out of training what the settings name of the convolutional stem: all, its first blocks, nothing.
+
+    Raises ConfigError where a setting is for such a stem and the model has none.
+    """
     stem = model.convolutional_stem()
     if stem is None:
-        raise ConfigError(
-            "optimizer.freeze_stem is true and the model has no convolutional stem; set it to false"
-        )
-    stem.requires_grad_(False)
+        if settings.names_stem is not None:
+            raise ConfigError(
+                f"optimizer.{settings.names_stem} is for a convolutional stem, the model has none; "
+                "leave it out"
+            )
+    elif settings.freeze_stem:
+        stem.requires_grad_(False)
+    elif settings.frozen_stem_blocks:
+        stem.freeze(settings.frozen_stem_blocks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -11,10 +12,16 @@ from deepfake_ssat.errors import CheckpointError
 from deepfake_ssat.models.checkpoint import load_checkpoint
 from deepfake_ssat.models.hub import local_weights
 from deepfake_ssat.models.kinds import build_network, load_initial
+from deepfake_ssat.models.precision import bf16_products
 from deepfake_ssat.provenance import typed_command
 from deepfake_ssat.training.data import load_examples
 from deepfake_ssat.training.examples import Examples
-from deepfake_ssat.training.hardware import Processes, choose_precision, training_device
+from deepfake_ssat.training.hardware import (
+    Processes,
+    choose_precision,
+    multiplies_in_bf16,
+    training_device,
+)
 from deepfake_ssat.training.reporter import Reporter
 from deepfake_ssat.training.run_folder import RunFolder
 from deepfake_ssat.training.trainer import train_model
@@ -47,10 +54,13 @@ def train(
     device = training_device()
     if device == "cuda":
         torch.set_float32_matmul_precision("high")
-    precision, warning = choose_precision(experiment.trainer.precision, device)
+    wanted = experiment.trainer.precision
+    precision, warning = choose_precision(wanted, device)
+    in_bf16 = multiplies_in_bf16(wanted, device)
     torch.manual_seed(experiment.seed)
     model = build_network(experiment.model)
-    lines = _start_lines(experiment, examples, folder, processes, f"{device}, {precision}")
+    hardware = f"{device}, {precision}{', products in bf16' * in_bf16}"
+    lines = _start_lines(experiment, examples, folder, processes, hardware)
     if warning:
         lines.append(f"warning: {warning}")
     state = folder.state()
@@ -64,9 +74,10 @@ def train(
         for line in lines:
             reporter.say(line)
     provenance = _provenance(experiment, examples, processes) | {"extensions": folder.extensions}
-    best = train_model(
-        model, experiment, examples, folder, processes, device, precision, provenance, reporter
-    )
+    with bf16_products() if in_bf16 else nullcontext():
+        best = train_model(
+            model, experiment, examples, folder, processes, device, precision, provenance, reporter
+        )
     if is_first:
         folder.finish()
         numbers = ", ".join(f"{name} {value:.4g}" for name, value in best.items())

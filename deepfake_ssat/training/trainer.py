@@ -63,8 +63,7 @@ def train_model(
     loaders = Loaders(examples, experiment, processes)
     loaders.start(position.epoch, position.batch)
     freeze_unused(model, experiment.objective)
-    if experiment.optimizer.freeze_stem:
-        freeze_stem(model)
+    freeze_stem(model, experiment.optimizer)
     settings = experiment.trainer
     effective_batch = (
         experiment.optimizer.batch_size * experiment.optimizer.accumulate_batches * processes.count

@@ -22,7 +22,7 @@ CHAINS = sorted(
     if path.stem.startswith(("video_dfdc_", "video_ffpp_ssat", "video_ffpp_fine"))
 )
 """Stages of table 8: recipes that have a file of their own, on other data or from other weights."""
-DEFAULT_WEIGHTS = ["default_weights", "default_weights_image"]
+DEFAULT_WEIGHTS = ["default_weights", "default_weights_image", "frame_model"]
 """Stages of tools/train_default_weights.py, small as they are."""
 WITH_SMOKE = sorted(path.stem for path in CONFIGS if path.stem not in DEFAULT_WEIGHTS)
 
@@ -180,3 +180,20 @@ def test_baselines_train_and_judge_as_the_rows_beside_them():
         assert baseline.augmentation == ours.augmentation
         assert baseline.objective.class_weight == ours.objective.class_weight
         assert baseline.model.frames == ours.model.frames
+
+
+def test_stages_of_the_default_weights_follow_each_other():
+    frame, image, video = (
+        experiment(name) for name in ("frame_model", "default_weights_image", "default_weights")
+    )
+    assert str(image.init) == "runs/frame_model/checkpoints/best.safetensors"
+    assert str(video.init) == "runs/default_weights_image/checkpoints/best.safetensors"
+    assert frame.model.kind == "frame_model"
+    assert image.model.stem == video.model.stem == "efficientnet_lite0"
+    assert (frame.model.mean, frame.model.std) == (image.model.mean, image.model.std)
+    assert frame.model.image_size == image.model.image_size == video.model.image_size
+    # Of the later stages the convolutions learn too, slowly.
+    for stage in (image, video):
+        assert 0 < stage.optimizer.stem_rate < 1
+        assert not stage.optimizer.freeze_stem
+        assert (stage.objective.name, stage.objective.classification_weight) == ("ssat", 0.1)

@@ -146,7 +146,7 @@ def test_exponent_without_a_point_is_a_number(file):
         ("data.train.splits=train", r"data\.train\.splits: must be a list"),
         (
             "data.kind=videos",
-            r"data\.kind videos is not known \(valid: face_clips, mixture, npz, cifar, svhn, .*image_folder\)",
+            r"data\.kind videos is not known \(valid: face_clips, mixture, npz, .*image_folder\)",
         ),
         (
             "objective.name=ssta",

@@ -1,120 +1,117 @@
-"""The stages of the default weights' training, in miniature."""
+"""The calls that make the default weights: which data, which stages, one after the other."""
 
 import csv
-from dataclasses import replace
+from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 import train_default_weights as pipeline
-import weights_stem
-from safetensors.torch import load_file
-from weights_crops import Crops, genuine_files, validates, write_table
 
-from deepfake_ssat.clips.pseudo_fakes.outline import CANONICAL_LANDMARKS
-from deepfake_ssat.models.checkpoint import load_checkpoint
-from deepfake_ssat.models.efficientnet_lite import EfficientNetLite, _published_names
+from deepfake_ssat.config import load_experiment
 
 
 @pytest.fixture
-def crops():
-    """Clips of noise with a face's landmarks; a dozen people, some of whom validate."""
-    generator = np.random.default_rng(0)
-    people = [f"person {number}" for number in range(24)]
-    assert {validates(person) for person in people} == {True, False}
-    frames = generator.integers(0, 255, (len(people), 2, 160, 160, 3)).astype(np.uint8)
-    landmarks = np.tile(CANONICAL_LANDMARKS * 60 + (80, 60), (len(people), 2, 1, 1))
-    return Crops(frames, landmarks + generator.normal(0, 1, landmarks.shape), people)
-
-
-@pytest.fixture
-def published(tmp_path):
-    """A file with the names of the published weights."""
-    net = EfficientNetLite()
-    own, weights = net.state_dict(), {}
-    for name, convolution, norm in _published_names(net):
-        weight = own[f"{name}.weight"]
-        weights[f"{convolution}.weight"] = weight
-        for part, value in (("weight", 1.0), ("bias", 0.0), ("running_mean", 0.0), ("running_var", 1.0)):
-            weights[f"{norm}.{part}"] = torch.full((len(weight),), value)
-    path = tmp_path / "lite0.pth"
-    torch.save(weights, path)
-    return path
-
-
-@pytest.fixture
-def phases(monkeypatch):
-    for name, value in {"PAIRS": 2, "VALIDATION_PAIRS": 4, "VALIDATE_EVERY": 1}.items():
-        monkeypatch.setattr(weights_stem, name, value)
-    return (
-        weights_stem.Phase("coarse", 64, 80, 1, 1e-3, 1, 0.5, 1),
-        weights_stem.Phase("fine", 96, 112, 2, 1e-3, 1, 0.5, 3),
+def calls(monkeypatch):
+    """The verbs that would run."""
+    noted = []
+    monkeypatch.setattr(
+        pipeline, "run_verb", lambda *words, launcher=None: noted.append((list(map(str, words)), launcher))
     )
+    return noted
 
 
-def test_stem_is_trained_resumed_and_not_trained_twice(crops, published, tmp_path, phases, capsys):
-    path = tmp_path / "stem_average.safetensors"
-    weights_stem.train_stem(crops, crops, published, path, (phases[0], replace(phases[1], steps=1)))
-    first = load_file(path)
-    (tmp_path / "stem_fine.safetensors").unlink()
-    weights_stem.train_stem(crops, crops, published, path, phases)
-    second = load_file(path)
-    assert "stem_coarse.safetensors: this phase is finished" in capsys.readouterr().out
-    assert torch.load(tmp_path / "stem_fine.resume.pt", weights_only=True)["step"] == 2
-    assert not torch.equal(first["head.weight"], second["head.weight"])
-    # The first blocks stay as published.
-    torch.testing.assert_close(first["stem.stem.0.weight"], second["stem.stem.0.weight"])
+@pytest.fixture
+def clips(tmp_path):
+    """Folders as ``preprocess`` leaves them, by source."""
+    folders = {}
+    for name in ("genuine", "ffpp", "dfdc", "dfdc_videos"):
+        folders[name] = tmp_path / "clips" / name
+        folders[name].mkdir(parents=True)
+        table = "video_id,split,num_frames\na,train,90\nb,train,1\n"
+        (folders[name] / "manifest.csv").write_text(table)
+    return folders
 
 
-def test_pairs_are_the_same_draw_but_for_the_manipulation(crops, phases):
-    first, second = (
-        next(iter(weights_stem.Pairs(crops, crops, phases[0], validation=False, seed=3))) for _ in range(2)
-    )
-    assert torch.equal(first, second)
-    real, fake = first.numpy().astype(int)
-    difference = np.abs(real - fake).max(axis=-1)
-    # Light and noise are common to both; the picture's corner is outside every mask.
-    assert difference[:4, :4].max() <= 12
-    assert difference[20:45, 15:50].mean() > difference[:4, :4].mean()
+def changes(words):
+    return [words[place + 1] for place, word in enumerate(words) if word == "--set"]
+
+
+def test_every_stage_starts_from_the_one_before_and_reads_its_sources(calls, clips, tmp_path):
+    final = pipeline.train_all(clips, tmp_path / "start.safetensors", tmp_path / "out", processes=1)
+    assert [words[0] for words, _ in calls] == ["train"] * 4
+    assert [launcher for _, launcher in calls] == [[]] * 4
+    stages = [load_experiment(Path(words[1]), changes(words)) for words, _ in calls]
+    outs = [words[words.index("--out") + 1] for words, _ in calls]
+    starts = [str(tmp_path / "start.safetensors"), *(f"{out}/checkpoints/best.safetensors" for out in outs)]
+    assert [str(stage.init) for stage in stages] == starts[:-1]
+    assert str(final) == starts[-1]
+    assert [stage.model.kind for stage in stages] == ["frame_model"] * 2 + ["masked_autoencoder"] * 2
+    assert [stage.model.image_size for stage in stages] == [192, 224, 224, 224]
+    assert [stage.optimizer.flat_part for stage in stages] == [1.0, 0.0, 0.0, 0.0]
+    assert [sorted(stage.data.sources) for stage in stages] == [["dfdc", "ffpp", "genuine"]] * 3 + [
+        ["ffpp", "genuine"]
+    ]
+    for stage in stages:
+        for name, source in stage.data.sources.items():
+            manifest = (
+                clips[name] / "clips.csv" if stage.model.frames > 1 and name == "genuine" else clips[name]
+            )
+            assert source.manifest == manifest
+
+
+def test_processes_share_the_batch(calls, clips, tmp_path):
+    pipeline.train_all(clips, tmp_path / "start.safetensors", tmp_path / "out", processes=2)
+    for words, launcher in calls:
+        whole = load_experiment(Path(words[1])).optimizer.batch_size
+        assert load_experiment(Path(words[1]), changes(words)).optimizer.batch_size == whole // 2
+        assert launcher[-2:] == ["--nproc-per-node", 2]
+
+
+def test_data_of_several_folders_are_one(calls, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    for root, name in ((first, "183"), (second, "033")):
+        folder = root / "FaceForensics++/original_sequences/youtube/c23/videos"
+        folder.mkdir(parents=True)
+        (folder / f"{name}.mp4").write_bytes(b"x")
+    (first / "manifest.csv").write_text("path,label,identity\nreal_videos/a.mp4,real,somebody\n")
+    (second / "fetched.csv").write_text("path,label\n")
+    (second / "real_videos/eamm").mkdir(parents=True)
+    (second / "real_videos/eamm/anger.mp4").write_bytes(b"x")
+    (first / "dfdc").mkdir()
+    clips = pipeline.preprocess_all([first, second], tmp_path / "clips")
+    assert sorted(clips) == ["dfdc", "dfdc_videos", "ffpp", "genuine"]
+    linked = sorted(path.name for path in (tmp_path / "clips/ffpp_videos").rglob("*.mp4"))
+    assert linked == ["033.mp4", "183.mp4"]
+    with (tmp_path / "clips/genuine.csv").open() as file:
+        assert [row["identity"] for row in csv.DictReader(file)] == ["somebody", "eamm_"]
+    crops = next(words for words, _ in calls if "--crops" in words)
+    assert crops[:3] == ["preprocess", "csv", str(second / "fetched.csv")]
+    assert crops[crops.index("--margin") + 1] == "0"
 
 
 def test_nobody_is_on_both_sides(tmp_path):
     (tmp_path / "manifest.csv").write_text(
         "path,label,identity\n"
-        + "".join(f"real_videos/{n}.mp4,real,person {n % 9}\n" for n in range(40))
+        + "".join(f"real_videos/{n}.mp4,real,person {n % 19}\n" for n in range(40))
         + "real_photos/a.jpg,real,\nreal_photos/b.jpg,real,\nFaceForensics++/x.mp4,fake,x\n"
     )
-    assert len(genuine_files(tmp_path)) == 42
-    write_table(tmp_path, tmp_path / "genuine.csv")
+    assert len(list(pipeline.genuine_files(tmp_path))) == 42
+    pipeline.write_table([tmp_path], tmp_path / "genuine.csv")
     with (tmp_path / "genuine.csv").open() as file:
         rows = list(csv.DictReader(file))
     sides = {(row["identity"], row["split"]) for row in rows}
-    assert len(sides) == len({row["identity"] for row in rows}) == 10
+    assert len(sides) == len({row["identity"] for row in rows})
+    assert {split for _, split in sides} == {"train", "val"}
     assert all(row["label"] == "real" and "FaceForensics" not in row["path"] for row in rows)
 
 
-def test_stem_becomes_a_checkpoint_that_the_next_stage_starts_from(
-    crops, published, phases, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(pipeline, "PHASES", phases[:1])
-    (tmp_path / "manifest.csv").write_text("path,label,identity\nreal_videos/a.mp4,real,somebody\n")
-    monkeypatch.setattr(pipeline, "load_crops", lambda data, folder: (crops, crops))
-    path = pipeline.make_stem(tmp_path, tmp_path, published)
-    loaded = load_checkpoint(path)
-    average = load_file(tmp_path / "stem_average.safetensors")
-    stem = loaded.model.state_dict()
-    torch.testing.assert_close(stem["encoder.stem.stem.0.weight"], average["stem.stem.0.weight"])
-    assert loaded.provenance["people"] == {"train": ["somebody"], "val": []} or validates("somebody")
-
-
-def test_manifests_are_relabelled_and_photos_left_out(tmp_path):
-    header, rows = "video_id,split,num_frames\n", "a,train,40\nb,train,1\n"
-    (tmp_path / "manifest.csv").write_text(header + rows)
-    assert pipeline.rewrite(tmp_path, "v.csv", pipeline.as_validation).read_text().split()[1:] == [
-        "a,val,40",
-        "b,val,1",
-    ]
-    assert len(pipeline.rewrite(tmp_path, "o.csv", pipeline.only_videos).read_text().split()) == 2
+def test_calibration_reads_videos_of_people_not_trained_on(calls, clips, tmp_path):
+    final = pipeline.calibrate(tmp_path / "best.safetensors", clips, tmp_path)
+    ((words, _),) = calls
+    manifests = [clips[name] / "judged.csv" for name in ("genuine", "ffpp", "dfdc_videos")]
+    assert words[:5] == ["calibrate", str(tmp_path / "best.safetensors"), *map(str, manifests)]
+    assert words[words.index("--out") + 1] == str(final)
+    assert manifests[0].read_text().split()[1:] == ["a,train,64"]
+    assert manifests[2].read_text().split()[1:] == ["a,val,64", "b,val,1"]
 
 
 def test_a_stage_that_fails_ends_the_program(monkeypatch):

@@ -1,7 +1,13 @@
+import pytest
 import torch
 
 from deepfake_ssat.training import hardware
-from deepfake_ssat.training.hardware import Processes, choose_precision, torchrun_processes
+from deepfake_ssat.training.hardware import (
+    Processes,
+    choose_precision,
+    multiplies_in_bf16,
+    torchrun_processes,
+)
 
 
 def test_one_process_without_torchrun(monkeypatch):
@@ -26,9 +32,20 @@ def test_bf16_is_kept_where_the_device_has_it(monkeypatch):
     assert choose_precision("bf16", "cpu") == ("bf16-mixed", None)
 
 
-def test_emulated_bf16_becomes_fp32_with_a_warning(monkeypatch):
+def test_products_alone_are_in_bf16_on_a_cpu_and_autocast_serves_a_gpu(monkeypatch):
+    monkeypatch.setattr(hardware, "inference_dtype", lambda device: torch.bfloat16)
+    assert choose_precision("bf16_products", "cpu") == ("32-true", None)
+    assert choose_precision("bf16_products", "cuda") == ("bf16-mixed", None)
+    assert multiplies_in_bf16("bf16_products", "cpu")
+    assert not multiplies_in_bf16("bf16_products", "cuda")
+    assert not multiplies_in_bf16("bf16", "cpu")
+
+
+@pytest.mark.parametrize("wanted", ["bf16", "bf16_products"])
+def test_emulated_bf16_becomes_fp32_with_a_warning(wanted, monkeypatch):
     monkeypatch.setattr(hardware, "inference_dtype", lambda device: torch.float32)
-    precision, warning = choose_precision("bf16", "cpu")
+    precision, warning = choose_precision(wanted, "cpu")
+    assert not multiplies_in_bf16(wanted, "cpu")
     assert precision == "32-true"
     assert warning is not None
     assert "fp32 instead" in warning

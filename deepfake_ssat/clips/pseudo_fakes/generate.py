@@ -98,6 +98,8 @@ def pseudo_fake_pair(
         weight = float(mask.sum())
         change = np.abs(fake.astype(np.int16) - frames).mean(axis=-1)
         if weight > 0 and float((change * mask).sum()) / weight >= LEAST_CHANGE:
+            if settings.surroundings and generator.random() < settings.surroundings:
+                fake, mask = _change_surroundings(frames, mask, draw_mismatch(generator, fits[0].width))
             return PseudoFakePair(frames, fake, mask, kind)
     return None
 
@@ -153,6 +155,14 @@ def _manipulate(
         fakes.append(_blend(pasted, frame, mask))
         masks.append(mask)
     return np.stack(fakes), np.stack(masks)
+
+
+def _change_surroundings(
+    frames: np.ndarray, mask: np.ndarray, change: Change
+) -> tuple[np.ndarray, np.ndarray]:
+    """The frames with their face as it is and the rest changed, and the mask of what was."""
+    around = 1.0 - mask
+    return np.stack([_blend(change(f), f, m) for f, m in zip(frames, around, strict=True)]), around
 
 
 def _draw_region(kind: str, generator: np.random.Generator) -> str:

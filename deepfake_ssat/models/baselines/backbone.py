@@ -14,7 +14,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from deepfake_ssat.config.baselines import CrossEfficientVitSettings, FrameClassifierSettings
+from deepfake_ssat.config.frame_model import FrameNetworkSettings
 from deepfake_ssat.errors import CheckpointError, ConfigError
 from deepfake_ssat.models.evidence import activation_times_gradient
 from deepfake_ssat.models.timm_library import require_timm
@@ -66,7 +66,7 @@ def cut_backbone(name: str, channels: int, stride: int) -> tuple[nn.Module, int]
     return backbone, stages[stage][1]
 
 
-def spread_frames(clips: Tensor, settings: FrameClassifierSettings | CrossEfficientVitSettings) -> Tensor:
+def spread_frames(clips: Tensor, settings: FrameNetworkSettings) -> Tensor:
     """(B, C, T, H, W) -> (B frames_used, C, H, W): frames from the middles of equal parts of each clip."""
     needed = (settings.channels, settings.frames, settings.image_size, settings.image_size)
     if clips.ndim != 5 or tuple(clips.shape[1:]) != needed:
@@ -79,7 +79,7 @@ def spread_frames(clips: Tensor, settings: FrameClassifierSettings | CrossEffici
 
 def frame_evidence(
     clips: Tensor,
-    settings: FrameClassifierSettings | CrossEfficientVitSettings,
+    settings: FrameNetworkSettings,
     maps_of: Callable[[Tensor], tuple[Tensor, ...]],
     logits_of: Callable[[tuple[Tensor, ...]], Tensor],
     classes: Tensor | None = None,
@@ -93,7 +93,7 @@ def frame_evidence(
     def features_of(clips: Tensor) -> tuple[Tensor, ...]:
         maps = maps_of(spread_frames(clips, settings))
         if maps[0].ndim != 4:
-            raise CheckpointError(f"backbone {settings.backbone} has no maps of features to explain by")
+            raise CheckpointError("the checkpoint's backbone has no maps of features to explain by")
         return maps
 
     if classes is not None:
