@@ -85,6 +85,8 @@ def exportable(checkpoint: Checkpoint) -> MaskedAutoencoder:
         raise _refusal(checkpoint, "it was trained without labels", "fine-tune it first")
     if settings.stem != "linear":
         raise _refusal(checkpoint, f"its stem {settings.stem} stands before the tokens", "export it to ONNX")
+    if settings.encoder.shifted_patches or settings.encoder.locality_attention:
+        raise _refusal(checkpoint, "it is an SL-ViT", "export it to ONNX")
     if settings.pooling == "class_token" and settings.frames > 1:
         raise _refusal(
             checkpoint, f"it reads {settings.frames} frames by a class token", "train with model.pooling=mean"

@@ -49,7 +49,7 @@ class SelfAttention(nn.Module):
         """
         query, key, _ = self._query_key_value(tokens)
         if self.scale is not None:
-            return weights_of_others(query, key, self.scale)
+            return weights_to_others(query, key, self.scale)
         return (query * query.shape[-1] ** -0.5 @ key.transpose(-1, -2)).softmax(dim=-1)
 
     def _query_key_value(self, tokens: Tensor) -> Tensor:
@@ -77,12 +77,12 @@ def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
 def attend_to_others(query: Tensor, key: Tensor, value: Tensor, scale: Tensor) -> Tensor:
     """(B, h, N, E) each, (h,) -> (B, N, h E): SL-ViT's locality self-attention (Lee et al. 2021)."""
-    weights = weights_of_others(query, key, scale)
+    weights = weights_to_others(query, key, scale)
     return rearrange(weights.to(value.dtype) @ value, "b h n e -> b n (h e)")
 
 
-def weights_of_others(query: Tensor, key: Tensor, scale: Tensor) -> Tensor:
-    """(B, h, N, E) each, (h,) -> (B, h, N, N): locality self-attention's weights, of which rows sum to 1.
+def weights_to_others(query: Tensor, key: Tensor, scale: Tensor) -> Tensor:
+    """(B, h, N, E) each, (h,) -> (B, h, N, N).
 
     Scores are multiplied by their head's scale, and those of a token with itself do not count.
     """

@@ -133,12 +133,13 @@ class Cvt(Network):
         maps, tokens = self.encoder(self._pictures(clips), ~mask)
         return self._logits(tokens), self._predictions(maps, tokens, mask)
 
-    def evidence_map(self, clips: Tensor) -> Tensor:
+    def evidence_map(self, clips: Tensor, classes: Tensor | None = None) -> Tensor:
         """(B, C, 1, H, W) -> (B, 1, h, w) >= 0: Grad-CAM at the last block's input."""
         evidence = activation_times_gradient(
             clips,
             lambda clips: (self.encoder.before_last_block(self._pictures(clips))[1],),
             lambda tokens: self._logits(self.encoder.last_block(tokens)),
+            classes,
         )
         cells = evidence.sum(dim=-1)[:, 1:].clamp_min(0.0)
         return rearrange(cells, "b (h w) -> b 1 h w", h=self.settings.grid[1])

@@ -52,10 +52,10 @@ class LightCnn(Network):
         """(B, C, 1, H, W) -> logits (B, K)."""
         return self._logits(self.stage_maps(clips[:, :, 0])[-1])
 
-    def evidence_map(self, clips: Tensor) -> Tensor:
+    def evidence_map(self, clips: Tensor, classes: Tensor | None = None) -> Tensor:
         """(B, C, 1, H, W) -> (B, 1, h, w) >= 0: Grad-CAM at the last stage."""
         evidence = activation_times_gradient(
-            clips, lambda clips: (self.stage_maps(clips[:, :, 0])[-1],), self._logits
+            clips, lambda clips: (self.stage_maps(clips[:, :, 0])[-1],), self._logits, classes
         )
         return evidence.sum(dim=1, keepdim=True).clamp_min(0.0)
 

@@ -108,12 +108,13 @@ class Swin(Network):
         cells = self.encoder.norm(self._last_map(clips, mask))
         return self._logits(cells), decoder(cells, mask)
 
-    def evidence_map(self, clips: Tensor) -> Tensor:
+    def evidence_map(self, clips: Tensor, classes: Tensor | None = None) -> Tensor:
         """(B, C, 1, H, W) -> (B, 1, h, w) >= 0: Grad-CAM on the last map, before its norm."""
         evidence = activation_times_gradient(
             clips,
             lambda clips: (self._last_map(clips),),
             lambda cells: self._logits(self.encoder.norm(cells)),
+            classes,
         )
         return evidence.sum(dim=-1).clamp_min(0.0).unsqueeze(1)
 

@@ -111,3 +111,13 @@ def test_looking_changes_nothing_and_ends(settings):
     assert [number for number, _ in tokens] == [0, 1, 2]
     for _, weights in seen:
         torch.testing.assert_close(weights.sum(dim=-1), torch.ones(1, 4, size))
+
+
+def test_locality_attention_is_read_as_it_is_used():
+    torch.manual_seed(3)
+    attention = SelfAttention(12, heads=2, qkv_bias="qkv", locality=True)
+    tokens = torch.randn(1, 6, 12)
+    weights = attention.weights(tokens)
+    assert weights.diagonal(dim1=-2, dim2=-1).max() == 0.0
+    mixed = (weights @ attention._query_key_value(tokens)[2]).transpose(1, 2).flatten(2)
+    torch.testing.assert_close(attention.projection(mixed), attention(tokens))
