@@ -12,16 +12,24 @@ from torch import Tensor
 from deepfake_ssat.errors import DeepfakeError
 from deepfake_ssat.interruption import leave_signals_to_parent
 
+VIEW_STREAM = 4
+"""Of what the views of an item are drawn from."""
 
-class Example(TypedDict):
-    """One item of any data set here."""
 
+class _Always(TypedDict):
     pixels: Tensor
     """(T, H, W, C) uint8."""
     label: int
     """-1 where the data has none."""
     video: int
     """Index into the data set's ``videos``."""
+
+
+class Example(_Always, total=False):
+    """One item of any data set here."""
+
+    views: Tensor
+    """(2, T, H, W, C) uint8: two other augmentations of the same, for the objectives that compare them."""
 
 
 class SharedEpoch:

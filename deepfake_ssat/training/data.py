@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
-from deepfake_ssat.clips.augment import build_augmentation
+from deepfake_ssat.clips.augment import build_augmentation, build_views
 from deepfake_ssat.clips.dataset import FaceClipDataset
 from deepfake_ssat.clips.images import ImageDataset, image_dataset
 from deepfake_ssat.clips.items import prepare_worker
@@ -87,6 +87,9 @@ def load_examples(experiment: Experiment) -> Examples:
     """The data sets of an experiment; raises DeepfakeError in one line where data and model do not fit."""
     data, model = experiment.data, experiment.model
     augmentation = build_augmentation(experiment.augmentation, model.image_size)
+    views = None
+    if experiment.objective.view_task is not None:
+        views = build_views(experiment.augmentation.views, model.image_size)
     if isinstance(data, FaceClips):
         manifest = load_manifest(data.manifest)
         _require_clips_for(model, manifest.contract)
@@ -95,6 +98,7 @@ def load_examples(experiment: Experiment) -> Examples:
             "image_size": model.image_size,
             "seed": experiment.seed,
             "pseudo_fakes": data.pseudo_fakes,
+            "views": views,
         }
         train_rows, val_rows = select(manifest.rows, data.train), select(manifest.rows, data.val)
         train = FaceClipDataset(
@@ -120,7 +124,14 @@ def load_examples(experiment: Experiment) -> Examples:
     crops = experiment.augmentation.random_resized_crop is not None
     train, val = (
         image_dataset(
-            data, split, model.image_size, augmentation, experiment.seed, model.channels, crops=crops
+            data,
+            split,
+            model.image_size,
+            augmentation,
+            experiment.seed,
+            model.channels,
+            crops=crops,
+            views=views,
         )
         for split in ("train", "val")
     )
