@@ -22,6 +22,7 @@ def detect(
     backend: str = "torch",
     fps: float | None = None,
     seconds: Iterable[float] | None = None,
+    rotate: int = 0,
 ) -> VideoVerdict: ...
 
 
@@ -34,6 +35,7 @@ def detect(
     device: str = "auto",
     backend: str = "torch",
     progress: Progress = silent,
+    rotate: int = 0,
 ) -> list[VideoVerdict]: ...
 
 

@@ -25,6 +25,7 @@ from deepfake_ssat.reporting.tables import Table, csv_table, folded, show_tables
 SCHEMA_VERSION = "1.3"
 COLOURS = {Verdict.REAL: "green", Verdict.FAKE: "red", Verdict.UNCERTAIN: "yellow", None: "magenta"}
 MOST_SHOWN = 1000
+HEADINGS = ("video", "verdict", "P(fake)", "faces", "clips")
 FIGURES_WIDTH, NARROWEST_PATH = 27, 8
 """Columns of the terminal: of probability, counts and gaps together; and of paths, at least."""
 CSV_COLUMNS = ("path", "status", "verdict", "probability", "faces", "clips", "warnings")
@@ -50,7 +51,7 @@ def show(console: Console, verdicts: Sequence[VideoVerdict], *, details: bool = 
 def tables(verdicts: Sequence[VideoVerdict], width: int) -> list[Table]:
     """A row for each video, in colour; paths that are too long for ``width`` columns break between words."""
     said = [_said(verdict) for verdict in verdicts]
-    room = max(width - max(map(len, said), default=0) - FIGURES_WIDTH, NARROWEST_PATH)
+    room = max(width - max(map(len, (HEADINGS[1], *said))) - FIGURES_WIDTH, NARROWEST_PATH)
     rows = [
         (
             folded(_printable(verdict.path), room),
@@ -61,7 +62,7 @@ def tables(verdicts: Sequence[VideoVerdict], width: int) -> list[Table]:
         )
         for verdict, words in zip(verdicts, said, strict=True)
     ]
-    return [Table("", ("video", "verdict", "P(fake)", "faces", "clips"), rows, names=2)]
+    return [Table("", HEADINGS, rows, names=2)]
 
 
 def _said(verdict: VideoVerdict) -> str:

@@ -94,7 +94,7 @@ def _first_facts(
     facts = (
         ("Do next", words.next_step(document, video)),
         ("How often such a verdict was wrong", words.how_often_wrong(document, video)),
-        ("Known misses", words.known_misses(document)),
+        ("Known misses", words.known_misses(document) if video["verdict"] else ""),
         ("Looked at", words.looked_at(video, contract.frames)),
     )
     return [(name, text) for name, text in facts if text]

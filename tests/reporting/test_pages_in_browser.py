@@ -1,0 +1,50 @@
+"""The index of reports in a real browser, from a file, where one is installed (Debian's chromium)."""
+
+import shutil
+
+import pytest
+
+from deepfake_ssat.reporting.index_page import IndexRow, render_index
+
+BROWSER = shutil.which("chromium")
+OFFLINE = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+
+
+def row(name, verdict, probability):
+    record = {
+        "path": f"/case/{name}",
+        "status": "scored" if verdict else "no_face",
+        "verdict": verdict,
+        "probability": probability,
+        "faces": [],
+        "warnings": [],
+    }
+    return IndexRow(record, f"{name}.html", "")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="no chromium: apt-get install chromium")
+def test_index_sorts_filters_and_fits_a_phone(tmp_path):
+    sync = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    rows = [
+        row("b_" + "long_" * 20 + ".mp4", "real", 0.002),
+        row("a.mp4", "fake", 0.9991),
+        row("c.mp4", None, None),
+        row("d.mp4", "fake", 0.7),
+    ]
+    (tmp_path / "index.html").write_bytes(render_index(rows, 0, "deepfake-ssat detect ..."))
+    with sync.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=OFFLINE.split())
+        page = browser.new_page(viewport={"width": 375, "height": 800})
+        page.goto((tmp_path / "index.html").as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= 375
+        probabilities = page.locator("tbody tr:visible td:nth-child(4)")
+        page.get_by_role("button", name="Probability of a fake").click()
+        assert probabilities.all_inner_texts() == ["", "<0.01", "0.70", ">0.99"]
+        page.get_by_role("button", name="Probability of a fake").click()
+        assert probabilities.all_inner_texts() == [">0.99", "0.70", "<0.01", ""]
+        page.get_by_label("Looks manipulated (2)").check()
+        assert probabilities.all_inner_texts() == [">0.99", "0.70"]
+        page.get_by_label("all 4").check()
+        assert probabilities.count() == 4
+        browser.close()
