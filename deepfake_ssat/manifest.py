@@ -93,8 +93,9 @@ def load_manifest(path: Path) -> Manifest:
     dropped = _parse(_read_bytes(dropped_file), dropped_file, FIRST_DROPPED_COLUMNS, _dropped)
     _check_rows(rows, contract, file)
     check_leaks(rows)
-    digest = hashlib.sha256(data + contract_data).hexdigest()
-    return Manifest(root, rows, contract, tuple(dropped), digest)
+    digest = hashlib.sha256(data)
+    digest.update(contract_data)
+    return Manifest(root, rows, contract, tuple(dropped), digest.hexdigest())
 
 
 def write_manifest(
