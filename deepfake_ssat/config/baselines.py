@@ -7,7 +7,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from deepfake_ssat.config.frame_model import FrameModelSettings, FrameNetworkSettings
-from deepfake_ssat.config.model import ModelSettings
+from deepfake_ssat.config.hierarchical import PatchSettings
+from deepfake_ssat.config.light_cnn import LightCnnSettings
 
 
 class FrameClassifierSettings(FrameNetworkSettings):
@@ -84,5 +85,11 @@ class CrossEfficientVitSettings(FrameNetworkSettings):
         return (self.image_size // (branch.stride * branch.patch)) ** 2
 
 
-NetworkSettings = ModelSettings | FrameModelSettings | FrameClassifierSettings | CrossEfficientVitSettings
+NetworkSettings = (
+    PatchSettings
+    | FrameModelSettings
+    | FrameClassifierSettings
+    | CrossEfficientVitSettings
+    | LightCnnSettings
+)
 """The settings of any network that the trainer trains, told apart by their ``kind``."""

@@ -6,6 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from deepfake_ssat.config.model import check_statistics
+
 
 class FrameNetworkSettings(BaseModel):
     """Which clips a network of frames reads, and which of their frames."""
@@ -29,11 +31,7 @@ class FrameNetworkSettings(BaseModel):
     def _check_pixels(self) -> FrameNetworkSettings:
         if self.frames_used > self.frames:
             raise ValueError(f"frames_used {self.frames_used} is more than the clip's frames {self.frames}")
-        for name in ("mean", "std"):
-            if len(getattr(self, name)) not in (1, self.channels):
-                raise ValueError(f"{name} has {len(getattr(self, name))} values, channels is {self.channels}")
-        if min(self.std) <= 0:
-            raise ValueError(f"std {self.std} must be positive")
+        check_statistics(self.mean, self.std, self.channels)
         return self
 
 

@@ -13,15 +13,20 @@ from deepfake_ssat.config.baselines import (
     NetworkSettings,
 )
 from deepfake_ssat.config.frame_model import FrameModelSettings
+from deepfake_ssat.config.hierarchical import CvtSettings, SwinSettings
+from deepfake_ssat.config.light_cnn import LightCnnSettings
 from deepfake_ssat.config.model import ModelSettings
 from deepfake_ssat.models.baselines.cross_efficient_vit import CrossEfficientVit
 from deepfake_ssat.models.baselines.frame_classifier import FrameClassifier
-from deepfake_ssat.models.baselines.initial import load_backbone_weights
+from deepfake_ssat.models.baselines.initial import load_backbone_weights, load_own_weights
+from deepfake_ssat.models.cvt import Cvt, load_cvt_weights
 from deepfake_ssat.models.frame_model import FrameModel
+from deepfake_ssat.models.light_cnn import LightCnn
 from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
 from deepfake_ssat.models.network import Network
 from deepfake_ssat.models.pretrained import load_initial_weights
 from deepfake_ssat.models.stem_weights import load_frame_model
+from deepfake_ssat.models.swin import Swin, load_swin_weights
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,10 @@ KINDS: dict[str, Kind] = {
     "masked_autoencoder": Kind(ModelSettings, MaskedAutoencoder, load_initial_weights),
     "frame_model": Kind(FrameModelSettings, FrameModel, load_frame_model),
     "frame_classifier": Kind(FrameClassifierSettings, FrameClassifier, load_backbone_weights),
+    "swin": Kind(SwinSettings, Swin, load_swin_weights),
+    "cvt": Kind(CvtSettings, Cvt, load_cvt_weights),
     "cross_efficient_vit": Kind(CrossEfficientVitSettings, CrossEfficientVit, load_backbone_weights),
+    "light_cnn": Kind(LightCnnSettings, LightCnn, load_own_weights),
 }
 
 
