@@ -162,6 +162,7 @@ class FaceClipDataset(Dataset[Example]):
             "video": videos[row],
         }
         if self._views is not None:
+            whole = resize_clip(whole, self._image_size)
             item["views"] = self._views(whole, item_generator(self._seed, epoch, index, VIEW_STREAM))
         return item
 

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from deepfake_ssat.clips.images import ImageDataset, image_dataset
 from deepfake_ssat.clips.perspective import RandomPerspective
-from deepfake_ssat.config import DataSource, FaceClips, PictureSource, moved
+from deepfake_ssat.config import DataSource, FaceClips, Mixture, PictureSource, moved
 from deepfake_ssat.errors import CheckpointError, ConfigError
 from deepfake_ssat.evaluation.account import checkpoint_facts
 from deepfake_ssat.inference.device import resolve_device
@@ -123,7 +123,7 @@ def trained_on(checkpoint: Checkpoint) -> PictureSource:
         raise CheckpointError(
             f"{checkpoint.path}: does not say what pictures it was trained on; give one that train wrote"
         ) from error
-    if isinstance(source, FaceClips):
+    if isinstance(source, FaceClips | Mixture):
         raise CheckpointError(f"{checkpoint.path}: was trained on face clips; give the folder of preprocess")
     return source
 
