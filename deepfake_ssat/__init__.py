@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from deepfake_ssat.corpora import CorpusOptions
     from deepfake_ssat.errors import DeepfakeError
     from deepfake_ssat.evaluation.evaluate import evaluate
+    from deepfake_ssat.evaluation.pictures import PictureReport, evaluate_pictures
     from deepfake_ssat.extraction.preprocess import PreprocessReport, preprocess
     from deepfake_ssat.inference.detect import detect
     from deepfake_ssat.inference.detector import Detector, load_detector
@@ -47,6 +48,7 @@ __all__ = [
     "Explanation",
     "ExtractionSettings",
     "FaceVerdict",
+    "PictureReport",
     "PreprocessReport",
     "Progress",
     "RunFolder",
@@ -59,6 +61,7 @@ __all__ = [
     "calibrate",
     "detect",
     "evaluate",
+    "evaluate_pictures",
     "load_detector",
     "preprocess",
     "train",
@@ -71,6 +74,7 @@ _HOMES = {
     "corpora": ("CorpusOptions",),
     "errors": ("DeepfakeError",),
     "evaluation.evaluate": ("evaluate",),
+    "evaluation.pictures": ("PictureReport", "evaluate_pictures"),
     "extraction.preprocess": ("PreprocessReport", "preprocess"),
     "inference.detect": ("detect",),
     "inference.detector": ("Detector", "load_detector"),

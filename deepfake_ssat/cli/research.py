@@ -175,7 +175,12 @@ def train(
 
 def evaluate(
     checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A file that train wrote.")],
-    manifest: Annotated[Path, typer.Argument(metavar="MANIFEST", help="The folder that preprocess wrote.")],
+    manifest: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MANIFEST", help="The folder that preprocess wrote; or where a model's pictures lie."
+        ),
+    ],
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Where tables and pictures go; run again to go on.")
     ],
@@ -209,11 +214,16 @@ def evaluate(
             metavar="[CORPUS=]DIR", help="For --perturb-on videos: the folder preprocess read; repeatable."
         ),
     ] = None,
+    perspective: Annotated[
+        float | None,
+        typer.Option(metavar="D", help="Of pictures: move their corners at random; table 2's sets: 0.5."),
+    ] = None,
 ) -> None:
-    """Measure a checkpoint on labelled videos.
+    """Measure a checkpoint on labelled videos or pictures.
 
-    AUC, error rates and calibration with intervals, overall and by manipulation; with --perturb, how they
-    hold when the picture gets worse.
+    Videos: AUC, error rates and calibration with intervals, overall and by manipulation; with --perturb, how
+    they hold when the picture gets worse. Pictures (CIFAR, ImageNet, …): top-1 and top-5, overall and by
+    class; with --perspective, as seen from other places.
     """
     with one_line_errors():
         from deepfake_ssat.commands.evaluate import run
@@ -238,6 +248,7 @@ def evaluate(
                 threads=threads,
                 seed=seed,
                 perturbing=perturb_options(perturb or [], perturb_on.value, videos_root or []),
+                perspective=perspective,
             )
         )
 

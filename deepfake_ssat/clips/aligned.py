@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from deepfake_ssat.clips.augment import ClipAugmentation
-from deepfake_ssat.clips.items import CHOICE_STREAM, Example, SharedEpoch, item_generator
+from deepfake_ssat.clips.augment import ClipAugmentation, MakeViews
+from deepfake_ssat.clips.items import CHOICE_STREAM, VIEW_STREAM, Example, SharedEpoch, item_generator
 from deepfake_ssat.clips.resize import resize_clip
 from deepfake_ssat.clips.storage import read_frames
 from deepfake_ssat.errors import ManifestError
@@ -92,6 +92,7 @@ class AlignedPairs(Dataset[Example]):
         clips_per_face: int,
         augmentation: ClipAugmentation | None,
         seed: int,
+        views: MakeViews | None = None,
         part: float = 1.0,
     ) -> None:
         """``part`` of the stored clips' sides is shown, their centre."""
@@ -100,6 +101,7 @@ class AlignedPairs(Dataset[Example]):
         self._image_size = image_size
         self._augmentation = augmentation
         self._seed = seed
+        self._views = views
         self._part = part
         self._epoch = SharedEpoch()
         contract = manifest.contract
@@ -141,14 +143,17 @@ class AlignedPairs(Dataset[Example]):
         row, first = (stretch.fake, stretch.fake_start) if is_fake else (stretch.real, stretch.real_start)
         shown = range(first + start, first + start + self._frames)
         pixels = read_frames(self._root / row.clip_file, shown)
-        pixels = resize_clip(self._framing(stretch)[is_fake].cut(pixels), self._image_size)
+        whole = pixels = resize_clip(self._framing(stretch)[is_fake].cut(pixels), self._image_size)
         if self._augmentation is not None:
             pixels = self._augmentation(pixels, generator)
-        return {
+        item: Example = {
             "pixels": torch.from_numpy(np.ascontiguousarray(pixels)),
             "label": FAKE if is_fake else REAL,
             "video": self._positions[_name(row)],
         }
+        if self._views is not None:
+            item["views"] = self._views(whole, item_generator(self._seed, epoch, index, VIEW_STREAM))
+        return item
 
     def _framing(self, stretch: _Stretch) -> tuple[_Part, _Part]:
         """Of the genuine and of the fake crop; crops that came as they are, are aligned as they came."""

@@ -13,32 +13,21 @@ from deepfake_ssat.errors import ConfigError, CorpusError
 
 
 def read_array_file(source: ArrayFile, split: str) -> Pictures:
-    """The pictures of a split; with ``train_on_val``, train is train and val together, and val is test.
+    """The pictures of a split.
 
     Raises ConfigError where the file is missing, CorpusError where it breaks the layout.
     """
-    parts = [split]
-    if source.train_on_val:
-        parts = {"train": ["train", "val"], "val": ["test"]}.get(split, parts)
     if not source.path.is_file():
         raise ConfigError(f"{source.path}: no such file; set data.path to a MedMNIST-style npz")
     try:
         with source.path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            read = [_read_part(archive, part, source.path) for part in parts]
+            images, labels = _read_part(archive, split, source.path)
             num_classes = 1 + max(
                 int(archive[key].max(initial=0)) for key in archive.files if key.endswith("_labels")
             )
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise CorpusError(f"{source.path}: is no readable npz of plain arrays ({error})") from error
-    shapes = {images.shape[1:] for images, _ in read}
-    if len(shapes) > 1:
-        raise CorpusError(f"{source.path}: {' and '.join(parts)} have pictures of different shapes {shapes}")
-    return pictures_of_arrays(
-        np.concatenate([images for images, _ in read]),
-        np.concatenate([labels for _, labels in read]),
-        tuple(str(label) for label in range(num_classes)),
-        "+".join(parts),
-    )
+    return pictures_of_arrays(images, labels, tuple(str(label) for label in range(num_classes)), split)
 
 
 def _read_part(archive: np.lib.npyio.NpzFile, part: str, path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -11,14 +11,19 @@ from functools import partial
 
 import cv2
 import numpy as np
+from torch import Tensor
 
 from deepfake_ssat.clips.flip import random_flip
 from deepfake_ssat.clips.random_erasing import RandomErasing
 from deepfake_ssat.clips.random_resized_crop import RandomResizedCrop
-from deepfake_ssat.config import Augmentation
+from deepfake_ssat.config import Augmentation, Views
 from deepfake_ssat.errors import ConfigError
 
 ClipAugmentation = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+
+
+MakeViews = Callable[[np.ndarray, np.random.Generator], Tensor]
+"""(T, H, W, C) uint8 of any size -> (2, T, size, size, C): two augmented views."""
 
 
 def build_augmentation(settings: Augmentation, image_size: int) -> ClipAugmentation | None:
@@ -72,6 +77,13 @@ def _rand_augment(image_size: int) -> list[ClipAugmentation]:
     from deepfake_ssat.clips.rand_augment import RandAugmentation
 
     return [random_flip, partial(on_rgb, RandAugmentation(image_size))]
+
+
+def build_views(settings: Views, image_size: int) -> MakeViews:
+    """What makes the two views of an item."""
+    from deepfake_ssat.clips.views import TwoViews
+
+    return TwoViews(settings, image_size)
 
 
 AUGMENTATIONS: dict[str, Callable[[int], list[ClipAugmentation]]] = {

@@ -13,12 +13,13 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from deepfake_ssat.clips.augment import ClipAugmentation
+from deepfake_ssat.clips.augment import ClipAugmentation, MakeViews
 from deepfake_ssat.clips.forging import FaceFrames, Forger, read_face
 from deepfake_ssat.clips.items import (
     CAMERA_STREAM,
     CHOICE_STREAM,
     FORGER_STREAM,
+    VIEW_STREAM,
     Example,
     SharedEpoch,
     item_generator,
@@ -53,6 +54,8 @@ class FaceClipDataset(Dataset[Example]):
 
     The pseudo-fakes are the last items. Each shows the frames of a genuine item, under the same augmentation;
     in validation all windows of a face are manipulated by one draw, as a manipulated video would be.
+
+    With ``views`` an item has two more versions of its frames, the same every time in validation.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class FaceClipDataset(Dataset[Example]):
         seed: int,
         training: bool,
         pseudo_fakes: PseudoFakes | None = None,
+        views: MakeViews | None = None,
         part: float = 1.0,
     ) -> None:
         """``part`` of the stored clips' sides is shown, their centre."""
@@ -76,6 +80,7 @@ class FaceClipDataset(Dataset[Example]):
         self._image_size = image_size
         self._training = training
         self._augmentation = augmentation if training else None
+        self._views = views
         self._seed = seed
         self._part = part
         self._epoch = SharedEpoch()
@@ -146,15 +151,18 @@ class FaceClipDataset(Dataset[Example]):
         generator = item_generator(self._seed, epoch, source)
         row, start = self._window(source, generator)
         pixels = (self._forged if is_fake else self._read)(source, row, start, epoch)
-        pixels = resize_clip(cut_down(pixels, self._part), self._image_size)
+        whole = pixels = resize_clip(cut_down(pixels, self._part), self._image_size)
         if self._augmentation is not None:
             pixels = self._augmentation(pixels, generator)
         videos = self._forged_video_of_row if is_fake else self._video_of_row
-        return {
+        item: Example = {
             "pixels": torch.from_numpy(np.ascontiguousarray(pixels)),
             "label": FAKE if is_fake else _label(self._rows[row]),
             "video": videos[row],
         }
+        if self._views is not None:
+            item["views"] = self._views(whole, item_generator(self._seed, epoch, index, VIEW_STREAM))
+        return item
 
     def _set_up_forger(self, settings: PseudoFakes) -> None:
         if not self._genuine:

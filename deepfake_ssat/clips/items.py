@@ -11,19 +11,24 @@ from torch import Tensor
 
 from deepfake_ssat.errors import DeepfakeError
 
-CAMERA_STREAM, FORGER_STREAM, CHOICE_STREAM = 1, 2, 3
-"""Random streams of an item beside its first: how a still moves, its pseudo-fake, which fakes come."""
+CAMERA_STREAM, FORGER_STREAM, CHOICE_STREAM, VIEW_STREAM = 1, 2, 3, 4
+"""Random streams of an item beside its first: movement of a still, pseudo-fake, which fakes come, views."""
 
 
-class Example(TypedDict):
-    """One item of any data set here."""
-
+class _Always(TypedDict):
     pixels: Tensor
     """(T, H, W, C) uint8."""
     label: int
     """-1 where the data has none."""
     video: int
     """Index into the data set's ``videos``."""
+
+
+class Example(_Always, total=False):
+    """One item of any data set here."""
+
+    views: Tensor
+    """(2, T, H, W, C) uint8: two other augmentations of the same, for the objectives that compare them."""
 
 
 class SharedEpoch:

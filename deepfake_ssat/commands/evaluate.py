@@ -1,7 +1,8 @@
-"""``deepfake-ssat evaluate``: a checkpoint and a manifest in, metrics with intervals and pictures out."""
+"""``deepfake-ssat evaluate``: a checkpoint and its data in, metrics with intervals and pictures out."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from rich.console import Console
 from deepfake_ssat.commands.progress import console_progress
 from deepfake_ssat.commands.rendering import show_and_write
 from deepfake_ssat.config import TEST_SPLIT, Selection
+from deepfake_ssat.errors import ConfigError
 
 if TYPE_CHECKING:
     from deepfake_ssat.evaluation.perturbing import PerturbOptions
@@ -27,13 +29,28 @@ def run(
     threads: int | None = None,
     seed: int = 0,
     perturbing: PerturbOptions | None = None,
+    perspective: float | None = None,
 ) -> int:
     """Scores every clip of the selected videos, measures, prints the table and fills ``out``.
 
     Run again after an interruption, it scores only what is missing. ``seed`` is the bootstrap's and the
-    perturbations'; with ``perturbing`` the same videos are then measured on spoilt pictures. Returns 0;
-    raises DeepfakeError for what the user can correct, such as clips cut otherwise than the checkpoint's.
+    perturbations'; with ``perturbing`` the same videos are then measured on spoilt pictures. Of a checkpoint
+    that was trained on pictures, ``manifest`` is where those lie, and ``perspective`` changes them. Returns
+    0; raises DeepfakeError for what the user can correct, such as clips cut otherwise than the checkpoint's.
     """
+    from deepfake_ssat.models.checkpoint import is_of_pictures
+
+    if checkpoint is not None and is_of_pictures(checkpoint):
+        of_videos = {"--perturb": perturbing, "--clip-rule": clip_rule, "--face-rule": face_rule}
+        of_videos |= {f"--{key.rstrip('s')}": value for key, value in selection if key != "splits"}
+        given = [option for option, value in of_videos.items() if value]
+        if given:
+            raise ConfigError(f"{checkpoint}: was trained on pictures, {given[0]} is of videos; leave it out")
+        return _on_pictures(
+            checkpoint, manifest, out, selection.splits, perspective, device, batch, threads, seed
+        )
+    if perspective is not None:
+        raise ConfigError(f"--perspective is of pictures, {checkpoint} of videos; --perturb spoils those")
     from deepfake_ssat.evaluation.clip_scores import CLIP_SCORES_FILE
     from deepfake_ssat.evaluation.evaluate import measure
     from deepfake_ssat.evaluation.evaluation import open_evaluation
@@ -62,4 +79,39 @@ def run(
         if plan is not None:
             robustness = measure_robustness(evaluation, plan, report, threads)
             show_and_write(console, robustness_report, robustness, out)
+    return 0
+
+
+def _on_pictures(
+    checkpoint: Path,
+    data: Path,
+    out: Path,
+    splits: Sequence[str],
+    perspective: float | None,
+    device: str,
+    batch: int | None,
+    threads: int | None,
+    seed: int,
+) -> int:
+    from deepfake_ssat.evaluation.pictures import evaluate_pictures
+    from deepfake_ssat.inference.device import use_threads
+    from deepfake_ssat.outputs import make_folder
+    from deepfake_ssat.reporting import picture_report
+
+    if len(splits) != 1:
+        raise ConfigError(f"--split {', '.join(splits)}: pictures are measured on one split; give one")
+    console = Console(highlight=False)
+    use_threads(threads)
+    report = evaluate_pictures(
+        checkpoint,
+        data,
+        split=splits[0],
+        perspective=perspective,
+        device=device,
+        batch=batch,
+        seed=seed,
+        progress=console_progress(console),
+    )
+    make_folder(out, [data])
+    show_and_write(console, picture_report, report, out)
     return 0

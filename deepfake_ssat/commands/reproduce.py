@@ -53,6 +53,8 @@ def run(
             smoke=smoke,
         )
         make_folder(out, [reproduction.choice.data])
+        for doubt in reproduction.doubts:
+            told.print(f"warning: {doubt}", markup=False)
         for number, training in enumerate(reproduction.trainings, start=1):
             told.print(f"{number} of {len(reproduction.trainings)}: {training.place}", markup=False)
             reproduction.run(training, Meter(country, cpu_watts), told)

@@ -1,5 +1,12 @@
 """Configuration: frozen pydantic models, one file per noun; only ``layers`` reads YAML."""
 
+from deepfake_ssat.config.auxiliary import (
+    DinoSettings,
+    GuidanceSettings,
+    RelativeLocalisationSettings,
+    SimclrSettings,
+    ViewTaskName,
+)
 from deepfake_ssat.config.baselines import (
     BranchSettings,
     CrossEfficientVitSettings,
@@ -10,21 +17,31 @@ from deepfake_ssat.config.data import (
     H264,
     TEST_SPLIT,
     VALIDATION_SPLIT,
-    ArrayFile,
     Augmentation,
-    Cifar,
     DataSource,
     FaceClips,
-    ImageFolder,
     Mixture,
     MixtureSource,
     PseudoFakes,
     Selection,
+    Views,
 )
 from deepfake_ssat.config.extraction import ExtractionSettings, parse_contract
+from deepfake_ssat.config.hierarchical import CvtSettings, PatchSettings, SwinSettings
 from deepfake_ssat.config.layers import RUNS_FOLDER, experiment_name
 from deepfake_ssat.config.loading import dump_experiment, load_experiment
 from deepfake_ssat.config.model import PRESETS, DecoderSettings, EncoderSettings, ModelSettings
+from deepfake_ssat.config.pictures import (
+    ArrayFile,
+    Chaoyang,
+    Cifar,
+    DomainNet,
+    Flowers102,
+    ImageFolder,
+    PictureSource,
+    Svhn,
+    moved,
+)
 from deepfake_ssat.config.pseudo_fakes import PseudoFakeSettings
 from deepfake_ssat.config.training import Experiment, ObjectiveSettings, OptimizerSettings, TrainerSettings
 
@@ -37,15 +54,21 @@ __all__ = [
     "ArrayFile",
     "Augmentation",
     "BranchSettings",
+    "Chaoyang",
     "Cifar",
     "CrossEfficientVitSettings",
+    "CvtSettings",
     "DataSource",
     "DecoderSettings",
+    "DinoSettings",
+    "DomainNet",
     "EncoderSettings",
     "Experiment",
     "ExtractionSettings",
     "FaceClips",
+    "Flowers102",
     "FrameClassifierSettings",
+    "GuidanceSettings",
     "ImageFolder",
     "Mixture",
     "MixtureSource",
@@ -53,12 +76,21 @@ __all__ = [
     "NetworkSettings",
     "ObjectiveSettings",
     "OptimizerSettings",
+    "PatchSettings",
+    "PictureSource",
     "PseudoFakeSettings",
     "PseudoFakes",
+    "RelativeLocalisationSettings",
     "Selection",
+    "SimclrSettings",
+    "Svhn",
+    "SwinSettings",
     "TrainerSettings",
+    "ViewTaskName",
+    "Views",
     "dump_experiment",
     "experiment_name",
     "load_experiment",
+    "moved",
     "parse_contract",
 ]

@@ -6,7 +6,9 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from deepfake_ssat.config.model import ModelSettings
+from deepfake_ssat.config.hierarchical import PatchSettings
+from deepfake_ssat.config.light_cnn import LightCnnSettings
+from deepfake_ssat.config.model import check_statistics
 
 
 class _FrameNetwork(BaseModel):
@@ -31,11 +33,7 @@ class _FrameNetwork(BaseModel):
     def _check_pixels(self) -> _FrameNetwork:
         if self.frames_used > self.frames:
             raise ValueError(f"frames_used {self.frames_used} is more than the clip's frames {self.frames}")
-        for name in ("mean", "std"):
-            if len(getattr(self, name)) not in (1, self.channels):
-                raise ValueError(f"{name} has {len(getattr(self, name))} values, channels is {self.channels}")
-        if min(self.std) <= 0:
-            raise ValueError(f"std {self.std} must be positive")
+        check_statistics(self.mean, self.std, self.channels)
         return self
 
 
@@ -113,5 +111,5 @@ class CrossEfficientVitSettings(_FrameNetwork):
         return (self.image_size // (branch.stride * branch.patch)) ** 2
 
 
-NetworkSettings = ModelSettings | FrameClassifierSettings | CrossEfficientVitSettings
+NetworkSettings = PatchSettings | FrameClassifierSettings | CrossEfficientVitSettings | LightCnnSettings
 """The settings of any network that the trainer trains, told apart by their ``kind``."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from deepfake_ssat.config.pictures import PictureSource
 from deepfake_ssat.config.pseudo_fakes import PseudoFakeSettings
 
 
@@ -111,36 +112,7 @@ class Mixture(_Frozen):
         return self
 
 
-class _Pictures(_Frozen):
-    crop_pct: float = Field(1.0, gt=0.0, le=1.0)
-    """Validation and test see the centre of a picture that is so much larger; 0.875 is MAE's and DeiT's."""
-
-
-class ArrayFile(_Pictures):
-    """A MedMNIST-style npz: ``{train,val,test}_{images,labels}``."""
-
-    kind: Literal["npz"] = "npz"
-    path: Path
-    train_on_val: bool = False
-    """The paper's table 5: train on train + val, watch test. Off: train on train, choose on val."""
-
-
-class Cifar(_Pictures):
-    """CIFAR-10 or CIFAR-100 in its official python layout; the last ``val_images`` of train are held out."""
-
-    kind: Literal["cifar"] = "cifar"
-    root: Path
-    val_images: int = Field(5000, ge=1)
-
-
-class ImageFolder(_Pictures):
-    """``root/{train,val}/<class>/*`` pictures."""
-
-    kind: Literal["image_folder"] = "image_folder"
-    root: Path
-
-
-DataSource = Annotated[FaceClips | Mixture | ArrayFile | Cifar | ImageFolder, Field(discriminator="kind")]
+DataSource = Annotated[FaceClips | Mixture | PictureSource, Field(discriminator="kind")]
 
 
 CropScale = Annotated[float, Field(gt=0.0, le=1.0)]
@@ -161,6 +133,38 @@ class H264(_Frozen):
         return self
 
 
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Views(_Frozen):
+    """The two augmented views that SimCLR and DINO compare; the defaults are SimCLR's for CIFAR.
+
+    Crop and enlarge, flip half of the time, colour (probability 0.8), grey, blur, solarise, in this order.
+    """
+
+    crop: tuple[CropScale, CropScale] = (0.08, 1.0)
+    """Smallest and largest part of the area."""
+    colour: tuple[Fraction, Fraction, Fraction, Annotated[float, Field(ge=0.0, le=0.5)]] = (
+        0.4,
+        0.4,
+        0.4,
+        0.1,
+    )
+    """Strongest change of brightness, contrast, saturation and hue."""
+    grey: Fraction = 0.2
+    """Probability."""
+    blur: tuple[Fraction, Fraction] = (0.0, 0.0)
+    """Probability in each of the two views, sigma 0.1 to 2."""
+    solarise: tuple[Fraction, Fraction] = (0.0, 0.0)
+    """Probability in each of the two views."""
+
+    @model_validator(mode="after")
+    def _check_crop(self) -> Views:
+        if self.crop[0] > self.crop[1]:
+            raise ValueError(f"crop {list(self.crop)} must be [smallest, largest] part of the area")
+        return self
+
+
 class Augmentation(_Frozen):
     """What is done to a training example; every frame of a clip gets the same parameters."""
 
@@ -174,6 +178,8 @@ class Augmentation(_Frozen):
     """Probability."""
     mixup: float = Field(0.0, ge=0.0)
     """The alpha of mixup's Beta distribution; 0 switches it off."""
+    views: Views = Views()  # pyright: ignore[reportCallIssue]
+    """For the objectives with SimCLR and DINO alone."""
 
     @model_validator(mode="after")
     def _check_crop(self) -> Augmentation:

@@ -90,6 +90,9 @@ class Layers:
             file.apply(values)
         if self.smoke:
             values["init"] = _of_smoke_run(values.get("init"))
+            guidance = (values.get("objective") or {}).get("guidance")
+            if isinstance(guidance, dict):
+                guidance["teacher"] = _of_smoke_run(guidance.get("teacher"))
         for change in self.changes:
             change.apply(values)
         return values

@@ -18,6 +18,8 @@ STEM_STRIDE = 32
 """Pixels per cell of a convolutional stem's features."""
 STEM_CHANNELS = 320
 """Of those features."""
+SHIFTED_COPIES = 5
+"""A picture and its four shifts."""
 
 
 class EncoderSettings(BaseModel):
@@ -33,6 +35,10 @@ class EncoderSettings(BaseModel):
     mlp_ratio: float = Field(4.0, gt=0)
     drop_path: float = Field(0.0, ge=0.0, lt=1.0)
     """Stochastic depth: the rate of the last block; the first has 0."""
+    shifted_patches: bool = False
+    """SL-ViT's tokenisation: a patch comes with those of four pictures moved by half a patch."""
+    locality_attention: bool = False
+    """SL-ViT's attention: no token attends to itself, and each head learns its temperature."""
 
     @model_validator(mode="before")
     @classmethod
@@ -92,10 +98,16 @@ class ModelSettings(BaseModel):
     patches are blank, so that nothing of them reaches the decoder; 32 x 32 pixels become one patch.
     """
     num_classes: int = Field(2, ge=2)
-    pooling: Literal["mean", "class_token"] = "mean"
-    """What the classifier reads: VideoMAE's mean of all tokens, or MAE's class token."""
-    positions: Literal["sincos_1d", "sincos_2d", "sincos_3d"] = "sincos_1d"
-    """Fixed table: VideoMAE's over the flat token index, MAE's over the grid, or one over time and grid."""
+    pooling: Literal["mean", "class_token", "patch_mean"] = "mean"
+    """What the classifier reads: VideoMAE's mean of all tokens, MAE's class token, or SupMAE's mean of the
+    patch tokens beside a class token that it does not read."""
+    head: Literal["linear", "mlp_batch_norm"] = "linear"
+    """The classifier: one linear map, or SupMAE's two layers with batch normalisation between them."""
+    positions: Literal["sincos_1d", "sincos_2d", "sincos_3d", "learned"] = "sincos_1d"
+    """Fixed table: VideoMAE's over the flat token index, MAE's over the grid, or one over time and grid.
+
+    Or learned ones, as the ViTs have that others trained to classify; the decoder then has MAE's table.
+    """
     position_grid: tuple[int, int, int] | None = None
     """Grid (time, rows, columns) that the table is computed on, and interpolated from to the model's own.
 
@@ -119,11 +131,7 @@ class ModelSettings(BaseModel):
             raise ValueError(f"frames {self.frames} is not a multiple of tubelet {self.tubelet}")
         if self.num_tokens // self.grid[0] < 2:
             raise ValueError(f"patch {self.patch} covers image_size {self.image_size}: take a smaller patch")
-        for name in ("mean", "std"):
-            if len(getattr(self, name)) not in (1, self.channels):
-                raise ValueError(f"{name} has {len(getattr(self, name))} values, channels is {self.channels}")
-        if min(self.std) <= 0:
-            raise ValueError(f"std {self.std} must be positive")
+        check_statistics(self.mean, self.std, self.channels)
         return self
 
     @model_validator(mode="after")
@@ -132,13 +140,21 @@ class ModelSettings(BaseModel):
             for name, needed in (("patch", STEM_STRIDE), ("channels", 3)):
                 if getattr(self, name) != needed:
                     raise ValueError(f"{name} is {getattr(self, name)}, stem {self.stem} needs {needed}")
+            if self.encoder.shifted_patches:
+                raise ValueError(
+                    f"encoder.shifted_patches is for pixels, stem {self.stem} has none: set it false"
+                )
+        if self.encoder.shifted_patches and self.patch < 2:
+            raise ValueError("encoder.shifted_patches shifts by half a patch, patch is 1: take a larger one")
         return self
 
     @model_validator(mode="after")
     def _check_positions(self) -> ModelSettings:
         if self.position_grid is not None and min(self.position_grid) < 1:
             raise ValueError(f"position_grid {self.position_grid} must hold positive numbers")
-        divisor = {"sincos_1d": 1, "sincos_2d": 4, "sincos_3d": 16}[self.positions]
+        if self.position_grid is not None and self.positions == "learned":
+            raise ValueError("position_grid is of a fixed table, positions are learned: leave it out")
+        divisor = {"sincos_1d": 1, "sincos_2d": 4, "sincos_3d": 16, "learned": 4}[self.positions]
         for name, width in (("encoder", self.encoder.width), ("decoder", self.decoder.width)):
             if width % divisor:
                 raise ValueError(
@@ -161,7 +177,9 @@ class ModelSettings(BaseModel):
     @property
     def embedded(self) -> tuple[int, int]:
         """Channels, and side of the square, of what is embedded per frame: pixels, or a cell of features."""
-        return (self.channels, self.patch) if self.stem == "linear" else (STEM_CHANNELS, 1)
+        if self.stem != "linear":
+            return STEM_CHANNELS, 1
+        return self.channels * (SHIFTED_COPIES if self.encoder.shifted_patches else 1), self.patch
 
     @property
     def pixels_per_patch(self) -> int:
@@ -172,3 +190,12 @@ class ModelSettings(BaseModel):
     def patch_values(self) -> int:
         """Pixel values under one token."""
         return self.pixels_per_patch * self.channels
+
+
+def check_statistics(mean: tuple[float, ...], std: tuple[float, ...], channels: int) -> None:
+    """Raises ValueError where pixels of so many channels cannot be normalised by them."""
+    for name, values in (("mean", mean), ("std", std)):
+        if len(values) not in (1, channels):
+            raise ValueError(f"{name} has {len(values)} values, channels is {channels}")
+    if min(std) <= 0:
+        raise ValueError(f"std {std} must be positive")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from deepfake_ssat.config.data import Selection
 from deepfake_ssat.config.layers import parse_change, read_sections
 from deepfake_ssat.errors import ConfigError
 
@@ -38,7 +39,7 @@ class _Frozen(BaseModel):
 
 
 class Stage(_Frozen):
-    """One training of a row; it starts from the last weights of the stage before it."""
+    """One training of a row; it is given the last weights of the stage before it."""
 
     name: Name
     """Of its run folder; rows that name the same stage with the same settings share its run."""
@@ -47,6 +48,12 @@ class Stage(_Frozen):
     set: Changes = ()
     epochs: Annotated[int, Field(ge=1)] | None = None
     """Out of the table's; all of them unless given."""
+    data: dict[str, Path] = {}
+    """In place of the row's."""
+    common: bool = False
+    """The same in all columns, so that it is run once: it has neither their prefix nor their settings."""
+    weights_as: Literal["init", "objective.guidance.teacher"] = "init"
+    """What the weights of the stage before are given as: where this one starts, or the CNN that guides it."""
 
 
 class TableRow(_Frozen):
@@ -59,10 +66,14 @@ class TableRow(_Frozen):
     at: float | None = None
     """Where a point of a figure lies, such as λ."""
     paper: float | None = None
-    """Top-1 in percent; None where the paper has no such row."""
+    """Top-1 in percent; None where the paper has no such row, or draws it in a figure alone."""
     paper_gflops: str = ""
+    perspective: float | None = None
+    """Test pictures are seen from other places, as ``evaluate --perspective`` makes them."""
+    judged: Selection | None = None
+    """Of face clips: the test videos, out of the manifest of the row's data."""
     data: dict[str, Path] = {}
-    """Where a column has data of its own; beside the table's, or in their place."""
+    """In place of the table's."""
     config: Path | None = None
     set: Changes = ()
     stages: tuple[Stage, ...] = ()
@@ -83,6 +94,48 @@ class TableRow(_Frozen):
     def trainings(self) -> tuple[Stage, ...]:
         """All that the row trains, the last of which is judged."""
         return self.stages or (Stage(name=self.name, config=self.config, set=self.set),)
+
+
+class Column(_Frozen):
+    """A data set of the paper's table; a row whose ``paper`` names columns is a row of each."""
+
+    prefix: Name
+    """Before the names of its rows and of their runs."""
+    perspective: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Its rows are those of the column with the same prefix, judged on such pictures."""
+    judged: Selection | None = None
+    data: dict[str, Path] = {}
+    config: Path | None = None
+    """Of rows and stages that name none."""
+    set: Changes = ()
+    """After the row's own: what every network needs to know of the data."""
+
+    def row(self, name: str, values: dict[str, Any]) -> dict[str, Any]:
+        """One row as this column has it."""
+        stages = values.get("stages") or [
+            {key: values[key] for key in ("name", "config", "set") if key in values}
+        ]
+        own = f"{self.prefix}_{values['name']}" + ("_p" if self.perspective else "")
+        return {
+            **{key: value for key, value in values.items() if key not in ("config", "set")},
+            "name": own,
+            "column": name,
+            "paper": values["paper"][name],
+            "perspective": self.perspective,
+            "judged": self.judged,
+            "data": {**self.data, **values.get("data", {})},
+            "stages": [self._stage(stage) for stage in stages],
+        }
+
+    def _stage(self, values: dict[str, Any]) -> dict[str, Any]:
+        if values.get("common"):
+            return values
+        return {
+            **values,
+            "name": f"{self.prefix}_{values['name']}",
+            "config": values.get("config", self.config),
+            "set": [*values.get("set", ()), *self.set],
+        }
 
 
 class Variant(_Frozen):
@@ -106,6 +159,7 @@ class PaperTable(_Frozen):
     set: Changes = ()
     """For every training."""
     variants: dict[Name, Variant]
+    columns: dict[str, Column] = {}
     rows: tuple[TableRow, ...] = Field(min_length=1)
     at: str = ""
     """What ``at`` of the rows is, for the axis of a figure."""
@@ -114,12 +168,34 @@ class PaperTable(_Frozen):
 
     def data_of(self, row: TableRow) -> dict[str, Path]:
         """The keys of a row that say where its data are, and what they are called below --data."""
-        return {**self.data, **row.data}
+        return row.data or self.data
 
     @property
     def files(self) -> list[Path]:
         """All data, below --data."""
-        return list(dict.fromkeys(name for row in self.rows for name in self.data_of(row).values()))
+        found = [
+            name
+            for row in self.rows
+            for stage in row.trainings
+            for name in (*self.data_of(row).values(), *stage.data.values())
+        ]
+        return list(dict.fromkeys(found))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spread_rows(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Column by column, each with those rows that have a number, or a null, in it."""
+        columns = {name: Column.model_validate(its) for name, its in values.get("columns", {}).items()}
+        rows = values.get("rows", [])
+        whole = [row for row in rows if not isinstance(row.get("paper"), dict)]
+        spread = [row for row in rows if isinstance(row.get("paper"), dict)]
+        unknown = [
+            f"{name} of {row.get('name')}" for row in spread for name in row["paper"] if name not in columns
+        ]
+        if unknown:
+            raise ValueError(f"column {unknown[0]} is not there; columns are {', '.join(columns) or 'none'}")
+        made = [its.row(name, row) for name, its in columns.items() for row in spread if name in row["paper"]]
+        return {**values, "rows": [*made, *whole]}
 
     @field_validator("variants", "rows")
     @classmethod

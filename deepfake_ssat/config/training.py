@@ -7,8 +7,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from deepfake_ssat.config.auxiliary import (
+    DinoSettings,
+    GuidanceSettings,
+    RelativeLocalisationSettings,
+    SimclrSettings,
+    ViewTaskName,
+)
 from deepfake_ssat.config.baselines import NetworkSettings
 from deepfake_ssat.config.data import Augmentation, DataSource, FaceClips, Mixture
+from deepfake_ssat.config.model import ModelSettings
 
 
 class _Frozen(BaseModel):
@@ -19,12 +27,33 @@ Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Momentum = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
+ObjectiveName = Literal[
+    "scratch", "mae", "ssat", "ssat_visible", "supmae", "simclr", "dino", "ssat_simclr", "ssat_dino"
+]
+WITHOUT_LABELS: tuple[ObjectiveName, ...] = ("mae", "simclr", "dino")
+"""Pre-training, whose classifier stays random."""
+VIEW_TASKS: dict[ObjectiveName, ViewTaskName] = {
+    "simclr": "simclr",
+    "dino": "dino",
+    "ssat_simclr": "simclr",
+    "ssat_dino": "dino",
+}
+CLASSIFYING_WHOLE_CLIPS: tuple[ObjectiveName, ...] = ("scratch", "ssat", "ssat_simclr", "ssat_dino")
+"""Those that the terms of small-data relatives can be added to."""
+TOKEN_NETWORKS = ("masked_autoencoder",)
+"""Kinds that give views' features and maps of every block: what the tasks above read."""
+
+
 class ObjectiveSettings(_Frozen):
     """Which losses, and their balance (paper section 3; equation 3 for the class weight)."""
 
-    name: Literal["scratch", "mae", "ssat", "supmae"] = "ssat"
+    name: ObjectiveName = "ssat"
+    """ssat, ssat_simclr, ssat_dino: classification with a self-supervised task; mae, simclr, dino: the task
+    alone, to be fine-tuned; scratch: classification alone. (ssat_visible and supmae read visible tokens.)"""
     classification_weight: float = Field(0.1, ge=0.0, le=1.0)
-    """λ of λ·L_cls + (1−λ)·L_rec; used by ssat and supmae."""
+    """λ of λ·L_cls + (1−λ)·L_SSAT; SupMAE's sum is w·L_cls + L_rec, with w = 0.01 in its authors' recipe."""
+    supmae_temperature: float = Field(10.0, gt=0.0)
+    """SupMAE divides its logits by it before the cross-entropy."""
     mask_ratio: float = Field(0.75, gt=0.0, lt=1.0)
     normalize_target: bool = True
     """Reconstruct pixels normalised patch by patch instead of raw ones."""
@@ -36,16 +65,32 @@ class ObjectiveSettings(_Frozen):
     auto is the fraction of fakes among the training clips; pictures that are no faces have no weights then.
     """
     label_smoothing: float = Field(0.0, ge=0.0, lt=1.0)
+    simclr: SimclrSettings = SimclrSettings()  # pyright: ignore[reportCallIssue]
+    dino: DinoSettings = DinoSettings()  # pyright: ignore[reportCallIssue]
+    relative_localisation: RelativeLocalisationSettings | None = None
+    """Added to L_cls."""
+    guidance: GuidanceSettings | None = None
+    """Added to L_cls."""
 
     @property
     def classifies(self) -> bool:
         """Whether it reads labels; the classifier stays random without."""
-        return self.name in ("scratch", "ssat", "supmae")
+        return self.name not in WITHOUT_LABELS
 
     @property
     def reconstructs(self) -> bool:
         """Whether it hides patches and has the decoder predict them."""
-        return self.name in ("mae", "ssat", "supmae")
+        return self.name in ("mae", "ssat", "ssat_visible", "supmae")
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """The settings of what is added to the classification's loss, by name."""
+        return tuple(name for name in ("relative_localisation", "guidance") if getattr(self, name))
+
+    @property
+    def view_task(self) -> ViewTaskName | None:
+        """The task that compares two augmented views, where there is one."""
+        return VIEW_TASKS.get(self.name)
 
 
 class OptimizerSettings(_Frozen):
@@ -97,7 +142,7 @@ class Experiment(_Frozen):
     seed: int = Field(0, ge=0)
     model: NetworkSettings = Field(discriminator="kind")
     init: Path | None = None
-    """Weights to start from: ours, a published MAE / VideoMAE checkpoint, or those of a timm backbone."""
+    """Weights to start from: a file of ours, MAE, VideoMAE, Swin, CvT, a timm backbone; or ``timm:NAME``."""
     objective: ObjectiveSettings = ObjectiveSettings()  # pyright: ignore[reportCallIssue]
     data: DataSource
     augmentation: Augmentation = Augmentation()  # pyright: ignore[reportCallIssue]
@@ -121,18 +166,47 @@ class Experiment(_Frozen):
         return self
 
     @model_validator(mode="after")
+    def _check_tasks(self) -> Experiment:
+        model, objective = self.model, self.objective
+        given = objective.terms
+        if given and objective.name not in CLASSIFYING_WHOLE_CLIPS:
+            raise ValueError(
+                f"objective.{given[0]} is added to the classification of whole clips, objective.name is "
+                f"{objective.name}: take {', '.join(CLASSIFYING_WHOLE_CLIPS)}, or set it to null"
+            )
+        tasks = [*([objective.name] if objective.view_task else []), *given]
+        if tasks and model.kind not in TOKEN_NETWORKS:
+            raise ValueError(
+                f"{tasks[0]} needs a model of kind {', '.join(TOKEN_NETWORKS)}, model.kind is {model.kind}"
+            )
+        guidance = objective.guidance
+        if guidance is not None and isinstance(model, ModelSettings):
+            if model.frames != 1:
+                raise ValueError(f"objective.guidance reads single pictures, model.frames is {model.frames}")
+            if max(guidance.blocks) >= model.encoder.depth:
+                raise ValueError(
+                    f"objective.guidance.blocks {list(guidance.blocks)}: the encoder's last block is "
+                    f"{model.encoder.depth - 1}"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _check_together(self) -> Experiment:
         if not isinstance(self.data, FaceClips | Mixture) and self.model.frames != 1:
             raise ValueError(f"data.kind {self.data.kind} gives single images: model.frames must be 1")
         model, objective = self.model, self.objective
         if objective.reconstructs and model.pixels_per_patch is None:
             raise ValueError(
-                f"objective.name {objective.name} needs a masked autoencoder, model.kind is "
-                f"{model.kind}: set objective.name to scratch"
+                f"objective.name {objective.name} needs a network with a decoder, model.kind {model.kind} "
+                "has none: set objective.name to scratch"
             )
         if objective.reconstructs and objective.normalize_target and model.pixels_per_patch == 1:
             raise ValueError(
                 "a patch of one pixel cannot be normalised: set objective.normalize_target to false"
+            )
+        if getattr(model, "head", None) == "mlp_batch_norm" and self.optimizer.batch_size < 2:
+            raise ValueError(
+                "model.head mlp_batch_norm normalises over a batch, optimizer.batch_size is 1: take 2 or more"
             )
         if not objective.classifies and self.augmentation.mixup:
             raise ValueError(f"objective {objective.name} has no labels to mix: set augmentation.mixup to 0")

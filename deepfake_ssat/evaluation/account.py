@@ -10,6 +10,7 @@ from typing import Any
 
 from deepfake_ssat.config import Selection
 from deepfake_ssat.evaluation.evaluation import Evaluation
+from deepfake_ssat.models.checkpoint import Checkpoint
 from deepfake_ssat.provenance import typed_command
 from deepfake_ssat.records import EvaluatedVideo
 
@@ -20,15 +21,7 @@ def provenance(evaluation: Evaluation, selection: Selection) -> dict[str, Any]:
     checkpoint = detector.checkpoint
     return {
         "command": typed_command(),
-        "training": _training(checkpoint.provenance),
-        "checkpoint": {
-            "path": str(detector.path),
-            "sha256": checkpoint.hash,
-            "kind": checkpoint.kind,
-            "decision": asdict(checkpoint.decision),
-            "metrics": checkpoint.metrics,
-            "provenance": {name: value for name, value in checkpoint.provenance.items() if name != "seen"},
-        },
+        **checkpoint_facts(checkpoint),
         "manifest": {
             "path": str(manifest.root),
             "sha256": manifest.hash,
@@ -45,6 +38,21 @@ def provenance(evaluation: Evaluation, selection: Selection) -> dict[str, Any]:
             "precision": detector.precision,
             "run": evaluation.run_key,
             "bootstrap_seed": evaluation.seed,
+        },
+    }
+
+
+def checkpoint_facts(checkpoint: Checkpoint) -> dict[str, Any]:
+    """JSON values of what was measured, and of the training that made it."""
+    return {
+        "training": _training(checkpoint.provenance),
+        "checkpoint": {
+            "path": str(checkpoint.path),
+            "sha256": checkpoint.hash,
+            "kind": checkpoint.kind,
+            "decision": asdict(checkpoint.decision),
+            "metrics": checkpoint.metrics,
+            "provenance": {name: value for name, value in checkpoint.provenance.items() if name != "seen"},
         },
     }
 

@@ -23,7 +23,7 @@ from deepfake_ssat.records import ClipScore, FaceClip, VideoVerdict
 SPARE_CLIPS = 4
 """Kept for each that will be explained: those of tracks that do not count as faces in the end go."""
 NO_ERROR_MAP = (
-    "No map of the reconstruction error: the loaded weights have no decoder (training with ssat or supmae "
+    "No map of the reconstruction error: the loaded weights have no decoder (training with ssat or mae "
     "stores one; from Python, load_detector(..., decoder=True) keeps it)."
 )
 

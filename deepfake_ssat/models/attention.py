@@ -19,9 +19,12 @@ LONG_SEQUENCE = 1024
 
 
 class SelfAttention(nn.Module):
-    """Attention of every token to every token; ``qkv_bias`` names the projections that have a bias."""
+    """Attention of every token to every token; ``qkv_bias`` names the projections that have a bias.
 
-    def __init__(self, width: int, heads: int, qkv_bias: QkvBias):
+    With ``locality`` of every token to every other one, at a temperature that each head learns (SL-ViT).
+    """
+
+    def __init__(self, width: int, heads: int, qkv_bias: QkvBias, *, locality: bool = False):
         super().__init__()
         self.heads = heads
         self.qkv = nn.Linear(width, 3 * width, bias=qkv_bias == "qkv")
@@ -30,6 +33,7 @@ class SelfAttention(nn.Module):
             self.v_bias = nn.Parameter(torch.zeros(width))
         self.qkv_bias = qkv_bias
         self.projection = nn.Linear(width, width)
+        self.scale = nn.Parameter(torch.full((heads,), (width // heads) ** -0.5)) if locality else None
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, N, D) -> (B, N, D)."""
@@ -38,6 +42,8 @@ class SelfAttention(nn.Module):
             bias = torch.cat([self.q_bias, torch.zeros_like(self.q_bias), self.v_bias])
         qkv = F.linear(tokens, self.qkv.weight, bias)
         query, key, value = rearrange(qkv, "b n (three h e) -> three b h n e", three=3, h=self.heads)
+        if self.scale is not None:
+            return self.projection(attend_to_others(query, key, value, self.scale))
         return self.projection(attend(query, key, value))
 
 
@@ -53,6 +59,18 @@ def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     if query.shape[-2] < LONG_SEQUENCE:
         return attend_by_products(query, key, value)
     return attend_by_head(query, key, value)
+
+
+def attend_to_others(query: Tensor, key: Tensor, value: Tensor, scale: Tensor) -> Tensor:
+    """(B, h, N, E) each, (h,) -> (B, N, h E): SL-ViT's locality self-attention (Lee et al. 2021).
+
+    Scores are multiplied by their head's scale, and those of a token with itself do not count.
+    """
+    scores = (query * scale.to(query.dtype)[:, None, None]) @ key.transpose(-1, -2)
+    itself = torch.eye(query.shape[-2], dtype=torch.bool, device=query.device)
+    # The smallest number and not -inf: a token that is alone attends to itself.
+    weights = scores.masked_fill(itself, torch.finfo(scores.dtype).min).softmax(dim=-1)
+    return rearrange(weights.to(value.dtype) @ value, "b h n e -> b n (h e)")
 
 
 def attend_fused(query: Tensor, key: Tensor, value: Tensor) -> Tensor:

@@ -24,10 +24,11 @@ class Block(nn.Module):
         qkv_bias: QkvBias,
         norm_eps: float,
         drop_path: float = 0.0,
+        locality: bool = False,
     ):
         super().__init__()
         self.norm1 = nn.LayerNorm(width, eps=norm_eps)
-        self.attention = SelfAttention(width, heads, qkv_bias)
+        self.attention = SelfAttention(width, heads, qkv_bias, locality=locality)
         self.norm2 = nn.LayerNorm(width, eps=norm_eps)
         self.mlp = Mlp(width, round(width * mlp_ratio))
         self.drop_path = drop_path

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from deepfake_ssat.config.baselines import NetworkSettings
 from deepfake_ssat.config.extraction import ExtractionSettings, parse_contract
+from deepfake_ssat.config.training import WITHOUT_LABELS
 from deepfake_ssat.errors import CheckpointError, ConfigError, OutputError
 from deepfake_ssat.models.decision import Decision, parse_decision
 from deepfake_ssat.models.kinds import KINDS, build_network
@@ -57,17 +58,21 @@ class Checkpoint:
         """Of the network, one of ``KINDS``."""
         return self.settings.kind
 
+    def require_classifier(self) -> None:
+        """Raises CheckpointError for a model that was trained without labels."""
+        if self.provenance.get("objective", {}).get("name") in WITHOUT_LABELS:
+            raise CheckpointError(
+                f"{self.path or 'this checkpoint'}: was pre-trained without labels and cannot judge; give it "
+                "to a training configuration as init, such as configs/video_finetune.yaml"
+            )
+
     def require_contract(self) -> ExtractionSettings:
         """The extraction contract of a detector of faces; raises CheckpointError for any other model."""
-        name = self.path or "this checkpoint"
-        if self.provenance.get("objective", {}).get("name") == "mae":
-            raise CheckpointError(
-                f"{name}: was pre-trained without labels and cannot judge; give it to a training "
-                "configuration as init, such as configs/video_finetune.yaml"
-            )
+        self.require_classifier()
         if self.contract is None or self.settings.num_classes != 2:
             raise CheckpointError(
-                f"{name}: was trained on images ({self.settings.num_classes} classes), not on face clips; "
+                f"{self.path or 'this checkpoint'}: was trained on images "
+                f"({self.settings.num_classes} classes), not on face clips; "
                 "judging videos needs one that was trained on what preprocess wrote"
             )
         return self.contract
@@ -138,6 +143,19 @@ def load_checkpoint(
     return Checkpoint(model, settings, contract, decision, metrics, provenance, digest, path)
 
 
+def is_of_pictures(path: Path | str) -> bool:
+    """Whether a checkpoint was trained on pictures instead of face clips; reads its header alone.
+
+    False for what is no checkpoint: ``load_checkpoint`` says what is wrong with it.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {}).get(HEADER_KEY, "{}"))
+    except (SafetensorError, OSError, ValueError):
+        return False
+    return "contract" in header and header["contract"] is None
+
+
 def file_hash(path: Path | str) -> str:
     """SHA-256 of a file, in hexadecimal."""
     digest = hashlib.sha256()
@@ -189,7 +207,8 @@ def _build(path: Path, settings: NetworkSettings, state: dict[str, Tensor]) -> N
     except ConfigError as error:
         raise CheckpointError(f"{path}: its network cannot be built here: {error}") from error
     prefix = model.decoder_prefix
-    if prefix and not any(name.startswith(prefix) for name in state):
+    without_decoder = prefix is not None and not any(name.startswith(prefix) for name in state)
+    if without_decoder:
         model.drop_decoder()
     own = model.state_dict()
     needed = {name: tuple(value.shape) for name, value in own.items()}
@@ -205,6 +224,8 @@ def _build(path: Path, settings: NetworkSettings, state: dict[str, Tensor]) -> N
     if any(buffer.is_meta for buffer in model.buffers()):
         # A fixed table of timm's that is no weight: it is computed where the network is built.
         model = build_network(settings)
+        if without_decoder:
+            model.drop_decoder()
         model.load_state_dict(state)
     return model.eval()
 

@@ -12,13 +12,18 @@ from deepfake_ssat.config.baselines import (
     FrameClassifierSettings,
     NetworkSettings,
 )
+from deepfake_ssat.config.hierarchical import CvtSettings, SwinSettings
+from deepfake_ssat.config.light_cnn import LightCnnSettings
 from deepfake_ssat.config.model import ModelSettings
 from deepfake_ssat.models.baselines.cross_efficient_vit import CrossEfficientVit
 from deepfake_ssat.models.baselines.frame_classifier import FrameClassifier
-from deepfake_ssat.models.baselines.initial import load_backbone_weights
+from deepfake_ssat.models.baselines.initial import load_backbone_weights, load_own_weights
+from deepfake_ssat.models.cvt import Cvt, load_cvt_weights
+from deepfake_ssat.models.light_cnn import LightCnn
 from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
 from deepfake_ssat.models.network import Network
 from deepfake_ssat.models.pretrained import load_initial_weights
+from deepfake_ssat.models.swin import Swin, load_swin_weights
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,10 @@ class Kind:
 KINDS: dict[str, Kind] = {
     "masked_autoencoder": Kind(ModelSettings, MaskedAutoencoder, load_initial_weights),
     "frame_classifier": Kind(FrameClassifierSettings, FrameClassifier, load_backbone_weights),
+    "swin": Kind(SwinSettings, Swin, load_swin_weights),
+    "cvt": Kind(CvtSettings, Cvt, load_cvt_weights),
     "cross_efficient_vit": Kind(CrossEfficientVitSettings, CrossEfficientVit, load_backbone_weights),
+    "light_cnn": Kind(LightCnnSettings, LightCnn, load_own_weights),
 }
 
 

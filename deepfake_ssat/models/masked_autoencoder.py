@@ -13,15 +13,19 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
+from deepfake_ssat.config.hierarchical import CvtSettings
 from deepfake_ssat.config.model import ModelSettings
 from deepfake_ssat.models.blocks import Block
 from deepfake_ssat.models.efficientnet_lite import EfficientNetLite
 from deepfake_ssat.models.evidence import activation_times_gradient
-from deepfake_ssat.models.network import Network
-from deepfake_ssat.models.patches import patchify, split_tokens, take_tokens, unpatchify
+from deepfake_ssat.models.heads import HEADS
+from deepfake_ssat.models.network import FeatureMaps, Network
+from deepfake_ssat.models.patches import patchify, split_tokens, take_tokens, unpatchify, with_shifted_copies
 from deepfake_ssat.models.positions import position_table
 
 SELF_TEST_TOKENS = 48
+PIXEL_SIDE = ("encoder.stem.", "encoder.patch_", "encoder.class_token", "encoder.positions")
+"""Beginnings of the names of what is before the blocks."""
 
 
 class Encoder(nn.Module):
@@ -35,11 +39,16 @@ class Encoder(nn.Module):
         self.settings = settings
         self.stem = EfficientNetLite() if settings.stem == "efficientnet_lite0" else None
         channels, side = settings.embedded
-        self.patch_embed = nn.Linear(settings.tubelet * side * side * channels, encoder.width)
-        with_class_token = settings.pooling == "class_token"
+        values = settings.tubelet * side * side * channels
+        self.patch_norm = nn.LayerNorm(values) if encoder.shifted_patches else None
+        self.patch_embed = nn.Linear(values, encoder.width)
+        with_class_token = settings.pooling != "mean"
         self.class_token = nn.Parameter(torch.zeros(1, 1, encoder.width)) if with_class_token else None
-        table = position_table(settings.positions, settings.grid, encoder.width, settings.position_grid)
-        self.register_buffer("positions", table.unsqueeze(0), persistent=False)
+        if settings.positions == "learned":
+            self.positions = nn.Parameter(torch.zeros(1, settings.num_tokens, encoder.width))
+        else:
+            table = position_table(settings.positions, settings.grid, encoder.width, settings.position_grid)
+            self.register_buffer("positions", table.unsqueeze(0), persistent=False)
         last = max(encoder.depth - 1, 1)
         self.blocks = nn.ModuleList(
             Block(
@@ -49,6 +58,7 @@ class Encoder(nn.Module):
                 qkv_bias=settings.qkv_bias,
                 norm_eps=settings.norm_eps,
                 drop_path=encoder.drop_path * index / last,
+                locality=encoder.locality_attention,
             )
             for index in range(encoder.depth)
         )
@@ -60,6 +70,20 @@ class Encoder(nn.Module):
 
     def before_last_block(self, clips: Tensor, visible: Tensor | None = None) -> Tensor:
         """(B, C, T, H, W) [, indices (B, V)] -> (B, [1 +] N or V, D): what the last block reads."""
+        tokens = self._embed(clips, visible)
+        for block in self.blocks[:-1]:
+            tokens = block(tokens)
+        return tokens
+
+    def block_outputs(self, clips: Tensor) -> list[Tensor]:
+        """(B, C, T, H, W) -> (B, [1 +] N, D) behind each block; the last is that of ``forward``."""
+        outputs = [self._embed(clips, None)]
+        for block in self.blocks:
+            outputs.append(block(outputs[-1]))
+        return outputs[1:]
+
+    def _embed(self, clips: Tensor, visible: Tensor | None) -> Tensor:
+        """(B, C, T, H, W) [, indices (B, V)] -> (B, [1 +] N or V, D): what the first block reads."""
         self._check_shape(clips)
         patches, positions = self._patches(clips, visible), self.positions
         if visible is not None:
@@ -68,24 +92,32 @@ class Encoder(nn.Module):
         if self.class_token is not None:
             class_token = self.class_token.expand(tokens.shape[0], -1, -1).to(tokens.dtype)
             tokens = torch.cat([class_token, tokens], dim=1)
-        for block in self.blocks[:-1]:
-            tokens = block(tokens)
         return tokens
 
     def _patches(self, clips: Tensor, visible: Tensor | None) -> Tensor:
         """(B, C, T, H, W) [, indices (B, V)] -> (B, N or V, values that ``patch_embed`` reads)."""
         settings = self.settings
+        if visible is not None and (self.stem is not None or self.patch_norm is not None):
+            # Before what reaches beyond a patch.
+            clips = self._blanked(clips, visible)
+        if self.stem is not None:
+            frames = rearrange(clips, "b c t h w -> (b t) c h w")
+            features = self.stem(frames.contiguous(memory_format=torch.channels_last))
+            features = rearrange(features, "(b t) c h w -> b c t h w", b=len(clips))
+            patches = patchify(features, settings.tubelet, 1)
+        elif self.patch_norm is not None:
+            shifted = with_shifted_copies(clips, settings.patch // 2)
+            patches = self.patch_norm(patchify(shifted, settings.tubelet, settings.patch))
+        else:
+            patches = patchify(clips, settings.tubelet, settings.patch)
+        return patches if visible is None else take_tokens(patches, visible)
+
+    def _blanked(self, clips: Tensor, visible: Tensor) -> Tensor:
+        """(B, C, T, H, W), indices (B, V) -> the same with zeros in all other patches."""
+        settings = self.settings
         patches = patchify(clips, settings.tubelet, settings.patch)
-        if self.stem is None:
-            return patches if visible is None else take_tokens(patches, visible)
-        if visible is not None:
-            # Blank before the convolutions, which reach beyond a patch.
-            kept = patches.new_zeros(patches.shape[:2]).scatter_(1, visible, 1.0)
-            clips = unpatchify(patches * kept.unsqueeze(-1), settings.grid, settings.tubelet, settings.patch)
-        frames = rearrange(clips, "b c t h w -> (b t) c h w").contiguous(memory_format=torch.channels_last)
-        features = rearrange(self.stem(frames), "(b t) c h w -> b c t h w", b=len(clips))
-        cells = patchify(features, settings.tubelet, 1)
-        return cells if visible is None else take_tokens(cells, visible)
+        kept = patches.new_zeros(patches.shape[:2]).scatter_(1, visible, 1.0)
+        return unpatchify(patches * kept.unsqueeze(-1), settings.grid, settings.tubelet, settings.patch)
 
     def _check_shape(self, clips: Tensor) -> None:
         settings = self.settings
@@ -99,12 +131,13 @@ class Decoder(nn.Module):
 
     positions: Tensor
 
-    def __init__(self, settings: ModelSettings):
+    def __init__(self, settings: ModelSettings | CvtSettings, encoder_width: int):
         super().__init__()
         decoder = settings.decoder
-        self.embed = nn.Linear(settings.encoder.width, decoder.width)
+        self.embed = nn.Linear(encoder_width, decoder.width)
         self.mask_token = nn.Parameter(torch.zeros(1, 1, decoder.width))
-        table = position_table(settings.positions, settings.grid, decoder.width, settings.position_grid)
+        kind = "sincos_2d" if settings.positions == "learned" else settings.positions
+        table = position_table(kind, settings.grid, decoder.width, settings.position_grid)
         self.register_buffer("positions", table.unsqueeze(0), persistent=False)
         self.blocks = nn.ModuleList(
             Block(
@@ -135,8 +168,8 @@ class Decoder(nn.Module):
 class MaskedAutoencoder(Network):
     """A shared encoder with a classifier and a pixel decoder; clips come normalised by ``pixels.py``.
 
-    The encoder's last norm stands before the class token's classifier (MAE) and before the decoder; with mean
-    pooling the classifier has its own norm after the mean instead (VideoMAE).
+    The encoder's last norm stands before the decoder, and before what the classifier reads (MAE, SupMAE);
+    with the mean of all tokens the classifier has its own norm after it instead (VideoMAE).
     """
 
     settings: ModelSettings
@@ -149,16 +182,36 @@ class MaskedAutoencoder(Network):
         self.encoder = Encoder(settings)
         with_mean = settings.pooling == "mean"
         self.head_norm = nn.LayerNorm(settings.encoder.width, eps=settings.norm_eps) if with_mean else None
-        self.head = nn.Linear(settings.encoder.width, settings.num_classes)
-        self.decoder = Decoder(settings)
+        self.head = HEADS[settings.head](settings.encoder, settings.num_classes)
+        self.decoder = Decoder(settings, settings.encoder.width)
         # Weights about to be loaded need no draw, which on the meta device imports torch's compiler.
-        if not self.head.weight.is_meta:
-            self.apply(_initialize)
-            nn.init.trunc_normal_(self.head.weight, std=0.02)
+        if not next(self.parameters()).is_meta:
+            self.apply(initialize_as_mae)
+            if isinstance(self.head, nn.Linear):
+                nn.init.trunc_normal_(self.head.weight, std=0.02)
 
     def classify(self, clips: Tensor) -> Tensor:
         """(B, C, T, H, W) -> logits (B, classes), from all tokens."""
         return self._logits(self.encoder(clips))
+
+    @property
+    def feature_width(self) -> int:
+        """D, of the features that the classifier reads."""
+        return self.settings.encoder.width
+
+    def features(self, clips: Tensor) -> Tensor:
+        """(B, C, T, H, W) -> (B, D): what the classifier reads."""
+        return self._pooled(self.encoder(clips))
+
+    def classify_with_maps(self, clips: Tensor) -> tuple[Tensor, FeatureMaps]:
+        """(B, C, T, H, W) -> logits (B, classes), and the patch tokens behind every block as maps.
+
+        The final map is normalised where the classifier reads normalised tokens.
+        """
+        outputs = self.encoder.block_outputs(clips)
+        final = outputs[-1] if self.head_norm is not None else self.encoder.norm(outputs[-1])
+        blocks = tuple(self._as_map(tokens) for tokens in outputs)
+        return self._logits(outputs[-1]), FeatureMaps(blocks, self._as_map(final))
 
     def classify_visible(self, clips: Tensor, mask: Tensor) -> Tensor:
         """(B, C, T, H, W), (B, N) bool -> logits (B, classes), from the visible tokens alone."""
@@ -171,7 +224,7 @@ class MaskedAutoencoder(Network):
         return self._predictions(self.encoder(clips, visible), visible, hidden)
 
     def classify_and_reconstruct(self, clips: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (B, classes), predictions (B, M, P): both from one pass over the visible tokens (SupMAE)."""
+        """Logits (B, classes), predictions (B, M, P): both from one pass over the visible tokens."""
         visible, hidden = split_tokens(mask)
         tokens = self.encoder(clips, visible)
         return self._logits(tokens), self._predictions(tokens, visible, hidden)
@@ -189,10 +242,10 @@ class MaskedAutoencoder(Network):
         return rearrange(cells, "b (t h w) -> b t h w", t=steps, h=rows, w=columns)
 
     def layer_numbers(self) -> dict[str, int]:
-        """0 of stem, patch embedding and class token, 1 … of the encoder's blocks, by name of a parameter."""
+        """0 of what makes tokens, 1 … of the encoder's blocks, by name of a parameter."""
         numbers: dict[str, int] = {}
         for name, _ in self.named_parameters():
-            if name.startswith(("encoder.stem.", "encoder.patch_embed.", "encoder.class_token")):
+            if name.startswith(PIXEL_SIDE):
                 numbers[name] = 0
             elif name.startswith("encoder.blocks."):
                 numbers[name] = int(name.split(".")[2]) + 1
@@ -228,13 +281,24 @@ class MaskedAutoencoder(Network):
         self.decoder = None
 
     def _logits(self, tokens: Tensor) -> Tensor:
-        if self.head_norm is None:
-            features = self.encoder.norm(tokens[:, 0])
-        else:
-            features = self.head_norm(tokens.mean(dim=1))
+        features = self._pooled(tokens)
         # Outside autocast: bf16 logits have 8 bits, and many videos would share one probability.
         with torch.autocast(features.device.type, enabled=False):
-            return self.head(features.to(self.head.weight.dtype))
+            return self.head(features.to(next(self.head.parameters()).dtype))
+
+    def _as_map(self, tokens: Tensor) -> Tensor:
+        """(B, [1 +] N, D) -> (B, D, t, h, w), without the class token."""
+        steps, rows, columns = self.settings.grid
+        patches = tokens[:, -self.settings.num_tokens :]
+        return rearrange(patches, "b (t h w) d -> b d t h w", t=steps, h=rows, w=columns)
+
+    def _pooled(self, tokens: Tensor) -> Tensor:
+        """(B, [1 +] N or V, D) before the last norm -> (B, D): what the classifier reads."""
+        if self.head_norm is not None:
+            return self.head_norm(tokens.mean(dim=1))
+        if self.settings.pooling == "class_token":
+            return self.encoder.norm(tokens[:, 0])
+        return self.encoder.norm(tokens[:, 1:]).mean(dim=1)
 
     def _predictions(self, tokens: Tensor, visible: Tensor, hidden: Tensor) -> Tensor:
         if self.decoder is None:
@@ -242,13 +306,15 @@ class MaskedAutoencoder(Network):
         return self.decoder(self.encoder.norm(tokens), visible, hidden)
 
 
-def _initialize(module: nn.Module) -> None:
+def initialize_as_mae(module: nn.Module) -> None:
     """MAE's initialisation: Xavier-uniform matrices, zero biases, small normal tokens."""
     if isinstance(module, nn.Linear):
         nn.init.xavier_uniform_(module.weight)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
-    elif isinstance(module, Encoder) and module.class_token is not None:
-        nn.init.normal_(module.class_token, std=0.02)
+    elif isinstance(module, Encoder):
+        for learned in (module.class_token, module.positions):
+            if isinstance(learned, nn.Parameter):
+                nn.init.normal_(learned, std=0.02)
     elif isinstance(module, Decoder):
         nn.init.normal_(module.mask_token, std=0.02)

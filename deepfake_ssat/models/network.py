@@ -6,12 +6,13 @@ B batch, C channels, T frames, H W pixels, N tokens, M hidden ones, P values of 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from torch import Tensor, nn
 
 from deepfake_ssat.config.baselines import NetworkSettings
-from deepfake_ssat.config.model import ModelSettings
+from deepfake_ssat.config.hierarchical import PatchSettings
 
 
 class Network(nn.Module, ABC):
@@ -60,10 +61,39 @@ class Network(nn.Module, ABC):
         """Removes what only reconstruction needs; nothing where there is no decoder."""
 
 
+@dataclass(frozen=True)
+class FeatureMaps:
+    """What a network computed of clips on its way to their logits, over grids of tokens."""
+
+    blocks: tuple[Tensor, ...]
+    """(B, D, t, h, w) behind each block or stage."""
+    final: Tensor
+    """(B, D, t, h, w): what the classifier pools."""
+
+
+class FeatureNetwork(Protocol):
+    """A network whose features other tasks than classification and reconstruction can read."""
+
+    settings: NetworkSettings
+
+    @property
+    def feature_width(self) -> int:
+        """D, of the features that the classifier reads."""
+        ...
+
+    def features(self, clips: Tensor) -> Tensor:
+        """(B, C, T, H, W) -> (B, D): what the classifier reads."""
+        ...
+
+    def classify_with_maps(self, clips: Tensor) -> tuple[Tensor, FeatureMaps]:
+        """(B, C, T, H, W) -> the logits (B, K) of ``classify``, and what led to them."""
+        ...
+
+
 class Autoencoder(Protocol):
     """A network that also predicts hidden patches from the visible ones, on its settings' grid of patches."""
 
-    settings: ModelSettings
+    settings: PatchSettings
 
     def classify(self, clips: Tensor) -> Tensor:
         """(B, C, T, H, W) -> logits (B, K), from all tokens."""
@@ -74,5 +104,5 @@ class Autoencoder(Protocol):
         ...
 
     def classify_and_reconstruct(self, clips: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (B, K), predictions (B, M, P): both from one pass over the visible tokens."""
+        """Logits (B, K), predictions (B, M, P): both from one pass over what is visible."""
         ...

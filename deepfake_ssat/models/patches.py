@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from einops import rearrange
 from torch import Tensor
+from torch.nn import functional as F
 
 
 def patchify(clips: Tensor, tubelet: int, patch: int) -> Tensor:
@@ -30,6 +31,18 @@ def unpatchify(patches: Tensor, grid: tuple[int, int, int], tubelet: int, patch:
         dh=patch,
         dw=patch,
     )
+
+
+def with_shifted_copies(clips: Tensor, shift: int) -> Tensor:
+    """(B, C, T, H, W) -> (B, 5 C, T, H, W): the clip, and moved by ``shift`` pixels towards each corner.
+
+    In the order of Lee et al. (2021): down-right, down-left, up-right, up-left; what comes in is zero.
+    """
+    height, width = clips.shape[-2:]
+    padded = F.pad(clips, (shift, shift, shift, shift))
+    corners = [(0, 0), (0, 2 * shift), (2 * shift, 0), (2 * shift, 2 * shift)]
+    copies = [padded[..., top : top + height, left : left + width] for top, left in corners]
+    return torch.cat([clips, *copies], dim=1)
 
 
 def count_hidden(num_cells: int, ratio: float) -> int:

@@ -21,8 +21,14 @@ def normalize_pixels(pixels: Tensor, settings: NetworkSettings) -> Tensor:
     return scaled.permute(0, 4, 1, 2, 3)
 
 
+def normalize(clips: Tensor, settings: NetworkSettings) -> Tensor:
+    """(B, C, ..., H, W) in [0, 1] -> the same as the network reads them."""
+    mean, std = _statistics(settings, clips)
+    return ((clips.movedim(1, -1) - mean) / std).movedim(-1, 1)
+
+
 def denormalize(clips: Tensor, settings: NetworkSettings) -> Tensor:
-    """(B, C, T, H, W) as the network reads them -> the same in [0, 1], not clipped."""
+    """(B, C, ..., H, W) as the network reads them -> the same in [0, 1], not clipped."""
     mean, std = _statistics(settings, clips)
     return (clips.movedim(1, -1) * std.to(clips.dtype) + mean.to(clips.dtype)).movedim(-1, 1)
 

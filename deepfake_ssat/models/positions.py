@@ -1,4 +1,6 @@
-"""Fixed sine-cosine position tables: VideoMAE's over the flat index, MAE's over the grid, and one over both.
+"""Sine-cosine position tables: VideoMAE's over the flat index, MAE's over the grid, and one over both.
+
+And learned ones of pictures, brought to another grid.
 
 N tokens (time, then rows, then columns), D width.
 """
@@ -9,6 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from einops import rearrange
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -26,6 +29,14 @@ def position_table(kind: str, grid: Grid, width: int, source_grid: Grid | None =
         return table
     volume = table.T.reshape(1, width, *source_grid)
     return F.interpolate(volume, size=grid, mode="trilinear", align_corners=False).reshape(width, -1).T
+
+
+def resized_positions(table: Tensor, grid: Grid) -> Tensor:
+    """Learned positions (n, D) of a square picture -> (N, D): interpolated as in timm, alike at all steps."""
+    steps, *sides = grid
+    plane = rearrange(table, "(h w) d -> 1 d h w", h=round(len(table) ** 0.5))
+    plane = F.interpolate(plane, size=sides, mode="bicubic", antialias=True)
+    return plane.flatten(2)[0].T.repeat(steps, 1)
 
 
 def sincos_1d(grid: Grid, width: int) -> np.ndarray:

@@ -15,12 +15,12 @@ from deepfake_ssat.config.model import ModelSettings
 from deepfake_ssat.errors import CheckpointError
 from deepfake_ssat.models.efficientnet_lite import EfficientNetLite, folded_weights
 from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
-from deepfake_ssat.models.positions import position_table
+from deepfake_ssat.models.positions import position_table, resized_positions
 from deepfake_ssat.models.weight_files import read_weights, readable, weights_file
 from deepfake_ssat.models.weight_names import our_weights
 
-OPTIONAL = {"encoder.class_token", "encoder.norm.weight", "encoder.norm.bias"}
-"""What published encoders lack: VideoMAE the class token, and after fine-tuning the last norm as well."""
+OPTIONAL = {"encoder.class_token", "encoder.positions", "encoder.norm.weight", "encoder.norm.bias"}
+"""What published encoders lack: VideoMAE class token and positions, after fine-tuning the last norm too."""
 
 
 def load_initial_weights(model: MaskedAutoencoder, path: Path | str) -> list[str]:
@@ -44,7 +44,10 @@ def load_initial_weights(model: MaskedAutoencoder, path: Path | str) -> list[str
     settings = model.settings
     report: list[str] = []
     weights["encoder.patch_embed.weight"] = _convolution(weights["encoder.patch_embed.weight"], source, path)
-    _note_positions(weights, settings, source, report)
+    if settings.positions == "learned":
+        _fit_positions(weights, settings, report)
+    else:
+        _note_positions(weights, settings, source, report)
     _fit_tubelet(weights, settings, path, report)
     _fit_biases(weights, settings, path)
     fitting = _choose(model, weights, path, report)
@@ -92,6 +95,25 @@ def _convolution(weight: Tensor, source: ModelSettings | None, path: Path) -> Te
             f"{path}: its patch embedding is {tuple(weight.shape)}, no convolution; give a whole checkpoint"
         )
     return weight.unsqueeze(2) if weight.ndim == 4 else weight
+
+
+def _fit_positions(weights: dict[str, Tensor], settings: ModelSettings, report: list[str]) -> None:
+    """Stored positions on the model's grid; the class token takes its own in, to which it is always added."""
+    weights.pop("decoder.positions", None)
+    stored = weights.pop("encoder.positions", None)
+    if stored is None:
+        report.append(f"positions: left as initialised, the file has none that were {settings.positions}")
+        return
+    table = stored[0]
+    if "encoder.class_token" in weights and round(len(table) ** 0.5) ** 2 == len(table) - 1:
+        weights["encoder.class_token"] = weights["encoder.class_token"] + table[0]
+        table = table[1:]
+    if len(table) != settings.num_tokens:
+        report.append(
+            f"positions: {len(table)} of the file, interpolated to a grid of {settings.grid} tokens"
+        )
+        table = resized_positions(table, settings.grid)
+    weights["encoder.positions"] = table.unsqueeze(0)
 
 
 def _note_positions(

@@ -11,7 +11,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from deepfake_ssat.config.model import ModelSettings
+from deepfake_ssat.config.hierarchical import PatchSettings
 from deepfake_ssat.models.patches import patchify, split_tokens, take_tokens, unpatchify
 from deepfake_ssat.models.pixels import denormalize
 
@@ -26,7 +26,7 @@ class PatchStatistics(NamedTuple):
 
 
 def reconstruction_target(
-    clips: Tensor, settings: ModelSettings, *, normalize: bool, convention: TargetConvention
+    clips: Tensor, settings: PatchSettings, *, normalize: bool, convention: TargetConvention
 ) -> tuple[Tensor, PatchStatistics]:
     """(B, C, T, H, W) as the network reads them -> (B, N, P) float32, and how to undo its normalisation.
 
@@ -55,7 +55,7 @@ def reconstructed_pixels(
     clips: Tensor,
     mask: Tensor,
     predictions: Tensor,
-    settings: ModelSettings,
+    settings: PatchSettings,
     *,
     normalize: bool,
     convention: TargetConvention,

@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from deepfake_ssat.errors import CheckpointError
+from deepfake_ssat.models.timm_library import is_published, published_weights
 
 HEADER_KEY = "deepfake_ssat"
 """Of the metadata of our own checkpoints."""
@@ -26,15 +27,17 @@ INERT: list[Any] = [argparse.Namespace, np.dtype, type(np.dtype("float64")), np.
 
 
 def weights_file(path: Path) -> Path:
-    """The file itself, or the weights of a folder in Hugging Face's layout."""
+    """The file itself, the weights of a folder in Hugging Face's layout, or ``timm:NAME`` as it is."""
+    if is_published(path):
+        return path
     for name in FOLDER_FILES:
         if (path / name).is_file():
             return path / name
     if path.is_file():
         return path
     raise CheckpointError(
-        f"{path}: no such file; give a .safetensors, {', '.join(PICKLED)} file, or a folder that holds "
-        "model.safetensors"
+        f"{path}: no such file; give a .safetensors, {', '.join(PICKLED)} file, a folder that holds "
+        "model.safetensors, or timm:NAME"
     )
 
 
@@ -42,7 +45,10 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any] | None]:
     """Weights by their names in the file, and the header where the file is a checkpoint of ours.
 
     What is not named .safetensors is taken for a file of torch; a release may have no ending at all.
+    ``timm:NAME`` is what timm publishes.
     """
+    if is_published(path):
+        return published_weights(path), None
     with readable(path):
         if path.suffix != ".safetensors":
             return read_pickled(path), None

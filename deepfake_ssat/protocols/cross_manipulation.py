@@ -132,6 +132,7 @@ class CrossManipulation:
                 "command": typed_command(),
                 "version": __version__,
                 "weights": report.provenance["checkpoint"]["metrics"],
+                "before": report.provenance["checkpoint"]["provenance"].get("before"),
                 "scoring": report.provenance["scoring"],
             },
         )

@@ -13,6 +13,7 @@ from deepfake_ssat.config import Experiment, FaceClips, Selection
 from deepfake_ssat.errors import CheckpointError, ConfigError
 from deepfake_ssat.manifest import Manifest, select
 from deepfake_ssat.models.checkpoint import file_hash
+from deepfake_ssat.models.timm_library import is_published
 from deepfake_ssat.protocols.settings import deciding_settings
 from deepfake_ssat.records import FAKE, REAL, ManifestRow
 
@@ -57,8 +58,9 @@ def require_face_clips(experiment: Experiment, config: Path) -> FaceClips:
     """The data section; raises ConfigError where there is no manipulation to hold out."""
     if not isinstance(experiment.data, FaceClips):
         raise ConfigError(f"{config}: data.kind is {experiment.data.kind}, held-out folds need face_clips")
-    if experiment.objective.name == "mae":
-        raise ConfigError(f"{config}: objective mae trains no classifier to judge; take one that does")
+    if not experiment.objective.classifies:
+        name = experiment.objective.name
+        raise ConfigError(f"{config}: objective {name} trains no classifier to judge; take one that does")
     return experiment.data
 
 
@@ -86,11 +88,14 @@ def plan_folds(
 def settings_of(experiment: Experiment, pool: Sequence[str]) -> dict[str, Any]:
     """What must be the same in all folds, wherever they run: no paths, no hardware, no held-out names.
 
-    Initial weights are named by their hash. Raises CheckpointError where they cannot be read.
+    Initial weights are named by their hash, those that timm publishes by their name. Raises CheckpointError
+    where they cannot be read.
     """
     values = comparable_config(experiment)
     values["init_sha256"] = None
-    if experiment.init is not None:
+    if experiment.init is not None and is_published(experiment.init):
+        values["init"] = str(experiment.init)
+    elif experiment.init is not None:
         try:
             values["init_sha256"] = file_hash(experiment.init)
         except OSError as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from pathlib import Path
 
-from deepfake_ssat.config import Experiment, FaceClips, Mixture, load_experiment
+from deepfake_ssat.config import Experiment, Mixture, load_experiment
 from deepfake_ssat.config.paper import PaperTable, Stage, TableRow
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.training.run_folder import RunFolder
@@ -81,15 +81,19 @@ def stage_folders(table: PaperTable, out: Path, variant: str, seed: int, row: st
     return [RunFolder(out / RUNS_FOLDER / variant / f"seed{seed}" / name) for name in names]
 
 
-def recipe(table: PaperTable, row: TableRow) -> list[Experiment]:
-    """A row's trainings as the table alone says, under its first variant: the paper's way."""
+def recipe(table: PaperTable, row: TableRow, *, smoke: bool = False) -> list[Experiment]:
+    """A row's trainings as the table alone says, under its first variant: the paper's way.
+
+    With ``smoke``, on the networks of the overlays.
+    """
     variant = next(iter(table.variants))
     return [
         _load(
             stage.config or table.config,
             _settings(table, variant, stage),
             stage.epochs or table.epochs,
-            number == len(row.trainings),
+            stage.common or number < len(row.trainings),
+            smoke=smoke,
         )
         for number, stage in enumerate(row.trainings, start=1)
     ]
@@ -112,40 +116,61 @@ def _trainings(
     table: PaperTable, row: TableRow, choice: Choice, variant: str, seed: int
 ) -> Iterator[PlannedTraining]:
     folders = stage_folders(table, choice.out, variant, seed, row.name)
-    parts = shares(table, row, choice.epochs)
+    # Small runs keep no proportions: a stage may be a sixteenth of its row.
+    parts = [choice.epochs] * len(row.trainings) if choice.smoke else shares(table, row, choice.epochs)
     for number, (stage, folder, part) in enumerate(zip(row.trainings, folders, parts, strict=True)):
-        # The last weights: the best ones would have been chosen on the test split in the paper's variant.
-        init = [f"init={folders[number - 1].last}"] if number else []
-        data = [f"{key}={choice.data.resolve() / name}" for key, name in table.data_of(row).items()]
-        settings = [*data, *_settings(table, variant, stage), f"seed={seed}", *init]
+        places = stage.data or table.data_of(row)
+        data = [f"{key}={choice.data.resolve() / name}" for key, name in places.items()]
+        before = [f"{stage.weights_as}={_initial(folders[number - 1], row)}"] if number else []
+        settings = [*_settings(table, variant, stage), *data, f"seed={seed}", *before]
         yield PlannedTraining(
             variant,
             seed,
             row.name,
             folder,
-            _load(stage.config or table.config, settings, part, folder == folders[-1], choice),
+            _load(
+                stage.config or table.config,
+                settings,
+                part,
+                stage.common or folder != folders[-1],
+                smoke=choice.smoke,
+                changes=choice.changes,
+            ),
         )
 
 
+def _initial(before: RunFolder, row: TableRow) -> Path:
+    """Of pictures the last weights: the best would be chosen on the test split in the paper's variant.
+
+    Of videos the best ones, chosen on validation videos in every variant.
+    """
+    return before.last if row.judged is None else before.best
+
+
 def _settings(table: PaperTable, variant: str, stage: Stage) -> list[str]:
-    return [*table.set, *table.variants[variant].set, *stage.set]
+    return [*table.set, *stage.set, *table.variants[variant].set]
 
 
 def _load(
-    config: Path, settings: Sequence[str], epochs: int, is_last: bool, choice: Choice | None = None
+    config: Path,
+    settings: Sequence[str],
+    epochs: int,
+    goes_on: bool,
+    *,
+    smoke: bool = False,
+    changes: Sequence[str] = (),
 ) -> Experiment:
-    """A stage of so many epochs; a warm-up that is long beside them is cut down."""
-    smoke, changes = (choice.smoke, choice.changes) if choice else (False, ())
+    """A stage of so many epochs, from which others go on or not; a warm-up too long for it is cut down."""
     usual = load_experiment(config, [*settings, f"trainer.epochs={NO_END}"], smoke=smoke)
     length = [
         f"trainer.epochs={epochs}",
         f"optimizer.warmup_epochs={min(usual.optimizer.warmup_epochs, WARMUP_PART * epochs):g}",
     ]
-    if not is_last:
+    if goes_on:
         length.append(f"trainer.validate_every_epochs={max(epochs // VALIDATIONS_BEFORE, 1)}")
     experiment = load_experiment(config, [*settings, *length, *changes], smoke=smoke)
-    if isinstance(experiment.data, FaceClips | Mixture):
-        raise ConfigError(f"{config}: is of face clips; cross-manipulation and evaluate measure those")
+    if isinstance(experiment.data, Mixture):
+        raise ConfigError(f"{config}: data.kind is mixture, a table's rows are trained on one source each")
     return experiment
 
 

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import numpy as np
 
-from deepfake_ssat.config import ArrayFile, Experiment, FaceClips, Mixture, load_experiment
+from deepfake_ssat.config import Experiment, FaceClips, Mixture, PictureSource, load_experiment
 from deepfake_ssat.config.paper import PaperTable, TableRow
-from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.protocols.costs import Cost, read_cost
 from deepfake_ssat.protocols.paper_plan import RUNS_FOLDER, stage_folders
-from deepfake_ssat.protocols.picture_scores import PictureSource, scores_on_test
+from deepfake_ssat.protocols.scores_on_test import scores_on_test
 from deepfake_ssat.training.run_folder import RunFolder
 
 ACCURACY = "val_image_accuracy"
-CURVES = (ACCURACY, "classification_loss", "reconstruction_loss")
+VIDEO_AUC = "val_video_auc"
+CURVES = (ACCURACY, VIDEO_AUC, "classification_loss", "reconstruction_loss")
 """Columns of metrics.csv that are drawn."""
 Curve = Mapping[float, float]
 """Epoch -> value."""
@@ -44,9 +44,11 @@ class RowResult:
     chosen: float | None
     """On test, of the checkpoint that validation chose; None where test was watched."""
     validation_best: float | None
-    """What that checkpoint had on validation."""
+    """What that checkpoint had on validation: accuracy, of videos AUC."""
     pictures: int
-    """Of the test split."""
+    """Of the test split; or its videos."""
+    others: Mapping[str, float | None]
+    """Of videos, what else was measured of the chosen checkpoint."""
     cost: Cost
     curves: Mapping[str, Curve]
     """By column; the epochs of earlier stages come first."""
@@ -84,13 +86,15 @@ def _result(
 ) -> RowResult:
     stages = tuple(load_experiment(folder.config) for folder in folders)
     before = sum(stage.trainer.epochs for stage in stages[:-1])
+    watched_metric = ACCURACY if row.judged is None else VIDEO_AUC
     accuracies = {
-        int(line["epoch"]): float(line[ACCURACY])
+        int(line["epoch"]): float(line[watched_metric])
         for line in _lines(folders[-1].metrics)
-        if line.get(ACCURACY)
+        if line.get(watched_metric)
     }
-    scores = scores_on_test(folders[-1], _source(table.data_of(row), stages[-1], data))
-    watched = _watches_test(stages[-1])
+    scores = scores_on_test(folders[-1], row, judged_source(table.data_of(row), stages[-1], data))
+    # What training watched are the pictures as they are.
+    watched = _watches_test(stages[-1]) and row.perspective is None
     best_epoch = max(accuracies, key=lambda epoch: accuracies[epoch]) if watched else scores.best.epoch
     return RowResult(
         variant=variant,
@@ -103,7 +107,8 @@ def _result(
         last=accuracies[max(accuracies)] if watched else scores.last.accuracy,
         chosen=None if watched else scores.best.accuracy,
         validation_best=None if watched else accuracies[best_epoch],
-        pictures=scores.last.pictures,
+        pictures=scores.last.items,
+        others=scores.best.others,
         cost=read_cost(folders),
         curves=_curves(folders, stages),
     )
@@ -111,13 +116,15 @@ def _result(
 
 def _watches_test(experiment: Experiment) -> bool:
     """Whether what training calls validation is the test split."""
-    return isinstance(experiment.data, ArrayFile) and experiment.data.train_on_val
+    return not isinstance(experiment.data, FaceClips | Mixture) and experiment.data.train_on_val
 
 
-def _source(places: Mapping[str, Path], experiment: Experiment, data: Path | None) -> PictureSource:
+def judged_source(
+    places: Mapping[str, Path], experiment: Experiment, data: Path | None
+) -> PictureSource | FaceClips:
+    """Where a row is judged, which may be other data than its last stage was trained on."""
     source = experiment.data
-    if isinstance(source, FaceClips | Mixture):
-        raise ConfigError(f"data.kind {source.kind}: a table's rows are of pictures")
+    assert not isinstance(source, Mixture)  # No plan holds one.
     if data is None:
         return source
     moved = {key.removeprefix("data."): data / name for key, name in places.items()}

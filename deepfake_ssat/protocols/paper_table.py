@@ -35,7 +35,9 @@ class PaperLine:
     epochs: int
     seeds: tuple[int, ...]
     pictures: int
-    """Of the test split."""
+    """Of the test split; or its videos."""
+    others: dict[str, float | None]
+    """Of videos, what else was measured, as means over seeds."""
     best_on_test: Spread | None
     last: Spread
     chosen: Spread | None
@@ -100,6 +102,7 @@ def _line(table: PaperTable, row: TableRow, results: Sequence[RowResult]) -> Pap
         epochs=first.epochs,
         seeds=tuple(result.seed for result in results),
         pictures=first.pictures,
+        others={name: _mean([result.others[name] for result in results]) for name in first.others},
         best_on_test=best,
         last=last,
         chosen=chosen,
@@ -126,7 +129,9 @@ def _departures(table: PaperTable, row: TableRow, stages: Sequence[Experiment]) 
 
 def _settings(stage: Experiment) -> dict:
     """Without the weights that a stage starts from, which are the run's own."""
-    return deciding_settings(stage.model_dump(mode="json", exclude={"init"}))
+    return deciding_settings(
+        stage.model_dump(mode="json", exclude={"init": True, "objective": {"guidance": {"teacher"}}})
+    )
 
 
 def _settings_key(result: RowResult) -> str:

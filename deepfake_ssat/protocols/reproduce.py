@@ -8,15 +8,17 @@ from pathlib import Path
 
 from rich.console import Console
 
-from deepfake_ssat.config import FaceClips, Mixture
+from deepfake_ssat.config import FaceClips
 from deepfake_ssat.config.paper import PaperTable, find_paper_table, load_paper_table
 from deepfake_ssat.errors import ConfigError
+from deepfake_ssat.manifest import load_manifest
 from deepfake_ssat.protocols.costs import metered
 from deepfake_ssat.protocols.made_up import MADE_UP_FOLDER, make_up_data
-from deepfake_ssat.protocols.paper_plan import Choice, PlannedTraining, make_plan, recipe
-from deepfake_ssat.protocols.paper_results import read_results
+from deepfake_ssat.protocols.paper_plan import Choice, PlannedTraining, make_plan, recipe, stage_folders
+from deepfake_ssat.protocols.paper_results import judged_source, read_results
 from deepfake_ssat.protocols.paper_table import PaperReport, paper_report
-from deepfake_ssat.protocols.picture_scores import pictures_of_test
+from deepfake_ssat.protocols.scores_on_test import check_test_split
+from deepfake_ssat.protocols.table_9 import size_doubts
 from deepfake_ssat.training.experiment import train_experiment
 from deepfake_ssat.training.memory import keep_freed_memory
 
@@ -40,6 +42,8 @@ class Reproduction:
     table: PaperTable
     choice: Choice
     trainings: tuple[PlannedTraining, ...]
+    doubts: tuple[str, ...]
+    """Where the data are not the paper's."""
 
     def run(self, training: PlannedTraining, meter: Meter, console: Console | None = None) -> None:
         """Trains to the end, tells a console of it, and keeps what it cost; a finished one is left alone."""
@@ -81,11 +85,11 @@ def plan_reproduction(
     )
     trainings = make_plan(table, choice)
     for training in trainings:
-        experiment = training.experiment
-        training.folder.check(experiment, 1, None)
-        assert not isinstance(experiment.data, FaceClips | Mixture)
-        pictures_of_test(experiment.data, experiment.model.image_size)
-    return Reproduction(Path(name).stem, table, choice, tuple(trainings))
+        source = training.experiment.data
+        manifest = load_manifest(source.manifest).hash if isinstance(source, FaceClips) else None
+        training.folder.check(training.experiment, 1, manifest)
+    doubts = _check_test_splits(table, choice, trainings)
+    return Reproduction(Path(name).stem, table, choice, tuple(trainings), tuple(doubts))
 
 
 def report_of(name: str, table: PaperTable, out: Path, data: Path | None) -> PaperReport:
@@ -93,12 +97,34 @@ def report_of(name: str, table: PaperTable, out: Path, data: Path | None) -> Pap
     return paper_report(name, table, read_results(table, out, data))
 
 
+def _check_test_splits(table: PaperTable, choice: Choice, trainings: Sequence[PlannedTraining]) -> list[str]:
+    """Raises DeepfakeError where a row's test split is not there; tells of sizes that are not the paper's."""
+    seed, variant = choice.seeds[0], trainings[0].variant
+    planned = {training.folder.root: training.experiment for training in trainings}
+    doubts: dict[str, None] = {}
+    for row in table.rows:
+        last = stage_folders(table, choice.out, variant, seed, row.name)[-1].root
+        if last not in planned:
+            continue
+        model = planned[last].model
+        source = judged_source(table.data_of(row), planned[last], choice.data)
+        check_test_split(row, source, model.image_size)
+        if not choice.smoke and not isinstance(source, FaceClips):
+            doubts |= dict.fromkeys(size_doubts(source, model.num_classes))
+    return list(doubts)
+
+
 def _made_up_data(table: PaperTable, out: Path, smoke: bool) -> Path:
     if not smoke:
         files = ", ".join(map(str, table.files))
         raise ConfigError(f"--data is missing: give the folder with {files}, or --smoke for made-up data")
     folder = out / MADE_UP_FOLDER
-    experiments = {name: recipe(table, row)[-1] for row in table.rows for name in table.data_of(row).values()}
+    experiments = {
+        name: experiment
+        for row in table.rows
+        for stage, experiment in zip(row.trainings, recipe(table, row, smoke=True), strict=True)
+        for name in (stage.data or table.data_of(row)).values()
+    }
     for name, experiment in experiments.items():
         make_up_data(experiment, folder / name)
     return folder

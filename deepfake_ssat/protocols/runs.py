@@ -12,7 +12,7 @@ from typing import Any
 
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.protocols.results import FoldResult, JudgedVideo
-from deepfake_ssat.protocols.settings import deciding_settings
+from deepfake_ssat.protocols.settings import deciding_settings, with_trainings_before
 
 REPORT_FILE, VIDEOS_FILE = "report.json", "videos.csv"
 
@@ -40,7 +40,7 @@ def run_of_fold(fold: FoldResult, source: str) -> JudgedRun:
     return JudgedRun(
         source,
         fold.settings.get("seed"),
-        deciding_settings(fold.settings),
+        with_trainings_before(deciding_settings(fold.settings), fold.facts.get("before")),
         fold.threshold,
         {video.name: video for video in fold.videos},
         fold.manifest_sha256,
@@ -60,11 +60,12 @@ def read_evaluation(folder: Path) -> JudgedRun:
             for line in csv.DictReader(io.StringIO(text, newline=""))
             if line["status"] == "scored" and line["label"]
         ]
-        config = report["checkpoint"]["provenance"].get("config")
+        provenance = report["checkpoint"]["provenance"]
+        config = provenance.get("config")
         return JudgedRun(
             str(folder),
             config.get("seed") if config else None,
-            deciding_settings(config) if config else None,
+            with_trainings_before(deciding_settings(config), provenance.get("before")) if config else None,
             report["threshold"]["value"],
             {video.name: video for video in videos},
             report["manifest"]["sha256"],

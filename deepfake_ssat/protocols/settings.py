@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,8 @@ HARDWARE_SETTINGS = (
     "reconstruction_samples",
 )
 """Settings of the trainer that machines choose."""
+BEFORE, EPOCHS_IN_ALL = "trainings before", "epochs in all"
+"""Keys beside the settings, in comparisons alone."""
 PLACES = ("manifest", "path", "root")
 """Settings of the data that say where they are."""
 
@@ -38,6 +40,25 @@ def deciding_settings(config: Mapping[str, Any]) -> dict[str, Any]:
         for section, values in config.items()
         if section != "seed"
     }
+
+
+def with_trainings_before(
+    settings: Mapping[str, Any], before: Sequence[Mapping[str, Any]] | None
+) -> dict[str, Any]:
+    """Settings with the trainings that the initial weights come from, in words, and the epochs of all.
+
+    The settings alone where those weights do not tell.
+    """
+    if not before:
+        return dict(settings)
+    lines = [
+        f"{one['objective']}, {one['epochs']} epochs, rate {one['base_learning_rate']:g}, "
+        f"layer decay {one['layer_decay']:g}, drop path {one['drop_path'] or 0:g}"
+        for one in before
+    ]
+    last = settings.get("trainer", {}).get("epochs")
+    epochs = None if last is None else last + sum(one["epochs"] for one in before)
+    return {**settings, BEFORE: " → ".join(lines), EPOCHS_IN_ALL: epochs}
 
 
 def setting_differences(*sides: Mapping[str, Any]) -> list[SettingDifference]:

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from deepfake_ssat.config.paper import TableRow
-from deepfake_ssat.protocols.paper_results import ACCURACY, RowResult
+from deepfake_ssat.protocols.paper_results import ACCURACY, VIDEO_AUC, RowResult
 from deepfake_ssat.protocols.paper_table import PaperLine, PaperReport, Spread
 from deepfake_ssat.records import Estimate
 from deepfake_ssat.reporting import style
@@ -24,6 +24,8 @@ CSV_COLUMNS = (
     *("best_on_test", "best_on_test_sd", "chosen", "chosen_sd", "last", "last_sd", "low", "high"),
     *("paper", "gflops", "paper_gflops", "seconds", "kwh", "kg_co2", "departures"),
 )
+PANELS_ACROSS, LEGEND_COLUMNS, LEGEND_LINE = 2, 4, 0.18
+"""The last in inches."""
 VARIANTS_APART = 0.12
 """Of the distance between two rows of a figure."""
 PANELS = {
@@ -56,26 +58,46 @@ def tables(report: PaperReport) -> list[Table]:
         )
         for line in report.lines
     ]
+    measured = "video accuracy at 0.5" if _of_videos(report) else "top-1"
     return [
-        Table(f"{report.table.title}: top-1 (%)", ACCURACIES, accuracies, 2),
+        Table(f"{report.table.title}: {measured} (%)", ACCURACIES, accuracies, 2),
+        *_others(report),
         Table("Cost of a row, all its trainings together", COSTS, costs, 2),
     ]
+
+
+def _of_videos(report: PaperReport) -> bool:
+    return report.table.rows[0].judged is not None
+
+
+def _others(report: PaperReport) -> list[Table]:
+    """What else was measured of videos."""
+    names = list(dict.fromkeys(name for line in report.lines for name in line.others))
+    rows = [(*_names(line), *(_percent(line.others.get(name)) for name in names)) for line in report.lines]
+    title = "Beside the accuracy at 0.5, on the same videos (%)"
+    return [Table(title, ("variant", "row", *names), rows, 2)] if names else []
+
+
+def _percent(value: float | None) -> str:
+    return ABSENT if value is None else f"{100 * value:.2f}"
 
 
 def notes(report: PaperReport) -> list[str]:
     """What the numbers mean, and every departure from the paper and from the table's recipe."""
     methods = sorted({method for result in report.results.finished for method in result.cost.methods})
+    items = "videos" if _of_videos(report) else "pictures"
     doubts = [
-        "warning: the pictures are made up here; these numbers say that every step works, and nothing else"
+        f"warning: the {items} are made up here; these numbers say that every step works, and nothing else"
     ] * report.made_up
     return [
         *doubts,
         f"paper: {report.table.source}",
         "ours: mean ± standard deviation over seeds on the test split; the interval is Wilson's for that "
-        "mean at n test pictures: what the size of the split allows, whatever the seeds",
+        f"mean at n test {items}: what the size of the split allows, whatever the seeds",
         *(f"{name}: {variant.about}" for name, variant in report.table.variants.items()),
         "GFLOPs: multiply-adds of matrix products and attention in one forward pass of the objective on one "
-        "picture, counted while it runs, as the paper counts; A + B: one training, then the other",
+        f"{'clip' if _of_videos(report) else 'picture'}, counted while it runs, "
+        "as the paper counts; A + B: one training, then the other",
         "wall time, kWh, kg CO₂eq: mean over seeds, with start and validations, interrupted sessions added "
         "up; of the whole machine: programs beside count too",
         *(f"energy by {method}" for method in methods),
@@ -182,14 +204,18 @@ def _figure(report: PaperReport) -> bytes | None:
     for row in report.table.rows:
         if row.name in shown:
             columns.setdefault(row.column, []).append(row)
-    width = sum(max(3.0, 1.1 * len(rows)) for rows in columns.values()) + 1
-    figure = style.new_figure(width, 4, report.table.title)
-    panels = figure.subplots(1, len(columns), squeeze=False)[0]
-    for axes, (column, rows) in zip(panels, columns.items(), strict=True):
+    across = min(len(columns), PANELS_ACROSS)
+    down = -(-len(columns) // across)
+    width = across * max(3.0, *(0.8 * len(rows) for rows in columns.values())) + 1
+    figure = style.new_figure(width, 4 * down, report.table.title)
+    panels = figure.subplots(down, across, squeeze=False).ravel()
+    for axes, (column, rows) in zip(panels, columns.items(), strict=False):
         _draw_column(axes, report, rows)
         axes.set_title(column, fontsize=style.PANEL_SIZE)
-    panels[0].set_ylabel("top-1 (%)")
-    panels[-1].legend(fontsize=style.LEGEND_SIZE)
+        axes.set_ylabel("accuracy at 0.5 (%)" if _of_videos(report) else "top-1 (%)")
+    for axes in panels[len(columns) :]:
+        axes.remove()
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=LEGEND_COLUMNS)
     return style.png(figure)
 
 
@@ -216,7 +242,8 @@ def _draw_column(axes: Axes, report: PaperReport, rows: Sequence[TableRow]) -> N
     )
     if side_by_side:
         axes.set_xlim(-0.5, len(rows) - 0.5)
-        axes.set_xticks(list(places.values()), [row.title for row in rows], fontsize=style.LEGEND_SIZE)
+        names = [row.title for row in rows]
+        axes.set_xticks(list(places.values()), names, fontsize=style.LEGEND_SIZE, rotation=30, ha="right")
     axes.set_xlabel(report.table.at)
     style.add_grid(axes, "y")
 
@@ -227,18 +254,28 @@ def _curves(report: PaperReport, variant: str) -> bytes | None:
     if not own:
         return None
     watched = "test" if own[0].best_on_test is not None else "validation"
-    panels = {ACCURACY: f"{watched} accuracy", **PANELS}
+    measured = (VIDEO_AUC, "video AUC") if _of_videos(report) else (ACCURACY, "accuracy")
+    panels = {measured[0]: f"{watched} {measured[1]}", **PANELS}
     title = f"{report.table.title}, {variant}; bands: smallest to largest over seeds"
-    figure = style.new_figure(13, 4, title)
+    rows = {row.name: row.label for row in report.table.rows if row.name in {one.row for one in own}}
+    figure = style.new_figure(13, 4 + LEGEND_LINE * -(-len(rows) // LEGEND_COLUMNS), title)
     for axes, (column, heading) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
-        for number, row in enumerate(report.table.rows):
-            results = [result for result in own if result.row == row.name and column in result.curves]
+        for number, (name, label) in enumerate(rows.items()):
+            results = [result for result in own if result.row == name and column in result.curves]
             if results:
-                _draw_curve(axes, results, column, number, row.label)
+                _draw_curve(axes, results, column, number, label)
         axes.set(title=heading, xlabel="epoch")
         style.add_grid(axes)
-        if axes.has_data():
-            axes.legend(title="row (seeds)", fontsize=style.LEGEND_SIZE)
+    # Some rows have no reconstruction, and some no classification.
+    lines = {line.get_label(): line for axes in figure.axes for line in axes.get_lines()}
+    figure.legend(
+        list(lines.values()),
+        list(map(str, lines)),
+        title="row (seeds)",
+        loc="outside lower center",
+        ncols=LEGEND_COLUMNS,
+        fontsize=style.LEGEND_SIZE,
+    )
     return style.png(figure)
 
 

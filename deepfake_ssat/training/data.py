@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
-from deepfake_ssat.clips.augment import build_augmentation
+from deepfake_ssat.clips.augment import build_augmentation, build_views
 from deepfake_ssat.clips.images import ImageDataset, image_dataset
 from deepfake_ssat.clips.items import limit_worker_threads
 from deepfake_ssat.clips.sampling import fake_fraction
@@ -72,12 +72,22 @@ def load_examples(experiment: Experiment) -> Examples:
     """The data sets of an experiment; raises DeepfakeError in one line where data and model do not fit."""
     data, model = experiment.data, experiment.model
     augmentation = build_augmentation(experiment.augmentation, model.image_size)
+    views = None
+    if experiment.objective.view_task is not None:
+        views = build_views(experiment.augmentation.views, model.image_size)
     if isinstance(data, FaceClips | Mixture):
-        return load_face_clips(experiment, data, augmentation)
+        return load_face_clips(experiment, data, augmentation, views)
     crops = experiment.augmentation.random_resized_crop is not None
     train, val = (
         image_dataset(
-            data, split, model.image_size, augmentation, experiment.seed, model.channels, crops=crops
+            data,
+            split,
+            model.image_size,
+            augmentation,
+            experiment.seed,
+            model.channels,
+            crops=crops,
+            views=views,
         )
         for split in ("train", "val")
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from deepfake_ssat.clips.aligned import AlignedPairs
-from deepfake_ssat.clips.augment import ClipAugmentation
+from deepfake_ssat.clips.augment import ClipAugmentation, MakeViews
 from deepfake_ssat.clips.dataset import FaceClipDataset
 from deepfake_ssat.clips.mixture import JoinedClips, MixedClips, WeightedSource
 from deepfake_ssat.config import (
@@ -35,7 +35,10 @@ class _Source:
 
 
 def load_face_clips(
-    experiment: Experiment, data: FaceClips | Mixture, augmentation: ClipAugmentation | None
+    experiment: Experiment,
+    data: FaceClips | Mixture,
+    augmentation: ClipAugmentation | None,
+    views: MakeViews | None = None,
 ) -> Examples:
     """The data sets; raises DeepfakeError in one line where sources, or they and the model, do not fit."""
     chosen = data.sources if isinstance(data, Mixture) else {"": data}
@@ -46,10 +49,11 @@ def load_face_clips(
     if len(sources) > 1:
         check_leaks(row for source in sources.values() for row in (*source.train, *source.val))
     training = {
-        name: _training_set(source, contract, experiment, augmentation) for name, source in sources.items()
+        name: _training_set(source, contract, experiment, augmentation, views)
+        for name, source in sources.items()
     }
     validating = [
-        _data_set(source, source.val, source.settings.val_clips_per_face, contract, experiment, None)
+        _data_set(source, source.val, source.settings.val_clips_per_face, contract, experiment, None, views)
         for source in sources.values()
         if source.val
     ]
@@ -108,11 +112,19 @@ def _training_set(
     contract: ExtractionSettings,
     experiment: Experiment,
     augmentation: ClipAugmentation | None,
+    views: MakeViews | None,
 ) -> FaceClipDataset | AlignedPairs:
     settings = source.settings
     if settings.pairs == "none":
         return _data_set(
-            source, source.train, settings.clips_per_face, contract, experiment, augmentation, training=True
+            source,
+            source.train,
+            settings.clips_per_face,
+            contract,
+            experiment,
+            augmentation,
+            views,
+            training=True,
         )
     return AlignedPairs(
         source.manifest,
@@ -122,6 +134,7 @@ def _training_set(
         clips_per_face=settings.clips_per_face,
         augmentation=augmentation,
         seed=experiment.seed,
+        views=views,
         part=contract.part_of(source.manifest.contract),
     )
 
@@ -133,6 +146,7 @@ def _data_set(
     contract: ExtractionSettings,
     experiment: Experiment,
     augmentation: ClipAugmentation | None,
+    views: MakeViews | None,
     training: bool = False,
 ) -> FaceClipDataset:
     return FaceClipDataset(
@@ -145,6 +159,7 @@ def _data_set(
         seed=experiment.seed,
         training=training,
         pseudo_fakes=source.settings.pseudo_fakes,
+        views=views,
         part=contract.part_of(source.manifest.contract),
     )
 

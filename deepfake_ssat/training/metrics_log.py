@@ -49,6 +49,8 @@ def columns_for(objective: ObjectiveSettings, faces: bool, num_classes: int) -> 
     parts = (
         *(("classification_loss",) if objective.classifies else ()),
         *(("reconstruction_loss",) if objective.reconstructs else ()),
+        *(("view_loss",) if objective.view_task else ()),
+        *(f"{name}_loss" for name in objective.terms),
     )
     metrics: tuple[str, ...] = ()
     if objective.classifies:

@@ -18,8 +18,8 @@ from deepfake_ssat.config import Experiment, ObjectiveSettings
 from deepfake_ssat.errors import TrainingError
 from deepfake_ssat.models.network import Network
 from deepfake_ssat.models.pixels import normalize_pixels
-from deepfake_ssat.objectives import OBJECTIVES, Losses
-from deepfake_ssat.training.optim import Schedule, adamw, per_step
+from deepfake_ssat.objectives import OBJECTIVES, Auxiliary, Losses, build_tasks
+from deepfake_ssat.training.optim import Schedule, adamw, head_groups, per_step
 
 TRAINING_STREAM, VALIDATION_STREAM = 0, 1
 
@@ -51,6 +51,7 @@ class TrainingModule(LightningModule):
     ) -> None:
         super().__init__()
         self.model = model
+        self.tasks = build_tasks(model, experiment.objective)
         self._experiment = experiment
         self._objective = OBJECTIVES[experiment.objective.name]
         self._class_weights = class_weights
@@ -74,7 +75,7 @@ class TrainingModule(LightningModule):
                 np.random.default_rng(seeds),
             )
         generator = torch.Generator().manual_seed(int(seeds[1]))
-        losses = self._losses(clips, labels, self._experiment.objective, generator)
+        losses = self._losses(clips, labels, self._experiment.objective, generator, self._auxiliary(batch))
         _require_finite(losses.total, self.current_epoch, batch_idx)
         shown = {"loss": losses.total.detach(), **_parts(losses)}
         return {"loss": losses.total * self._share_of_step(batch_idx), "losses": shown}
@@ -86,12 +87,18 @@ class TrainingModule(LightningModule):
         first = batch_idx // count * count
         return count / min(count, self._batches_per_epoch - first)
 
+    def optimizer_step(self, *args: Any, **options: Any) -> None:
+        """Teachers follow before the state is saved, so that a resumed run has the same ones."""
+        progress = self._progress()
+        super().optimizer_step(*args, **options)
+        self.tasks.after_step(self.model, progress)
+
     def on_validation_epoch_start(self) -> None:
         """All processes validate with the first one's running statistics: those are saved and resumed."""
         if not torch.distributed.is_available() or not torch.distributed.is_initialized():
             return
-        saved = self.model.state_dict()
-        for name, buffer in self.model.named_buffers():
+        saved = self.state_dict()
+        for name, buffer in self.named_buffers():
             if name in saved:
                 torch.distributed.broadcast(buffer, src=0)
 
@@ -100,7 +107,9 @@ class TrainingModule(LightningModule):
         seeds = self._seeds(VALIDATION_STREAM, 0, batch_idx)
         clips = normalize_pixels(batch["pixels"], self.model.settings)
         generator = torch.Generator().manual_seed(int(seeds[0]))
-        losses = self._losses(clips, batch["label"], self._validation_settings, generator)
+        losses = self._losses(
+            clips, batch["label"], self._validation_settings, generator, self._auxiliary(batch)
+        )
         probabilities: list[list[float]] = []
         if self._experiment.objective.classifies:
             logits = self.model.classify(clips) if losses.logits is None else losses.logits
@@ -112,15 +121,36 @@ class TrainingModule(LightningModule):
     def configure_optimizers(self) -> Any:
         """AdamW, its rate set at every step."""
         optimizer = adamw(self.model, self._experiment.optimizer, self._schedule.peak)
+        for group in head_groups(self.tasks, self._experiment.optimizer.weight_decay, self._schedule.peak):
+            optimizer.add_param_group(group)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": per_step(optimizer, self._schedule), "interval": "step"},
         }
 
     def _losses(
-        self, clips: Tensor, labels: Tensor, settings: ObjectiveSettings, generator: torch.Generator
+        self,
+        clips: Tensor,
+        labels: Tensor,
+        settings: ObjectiveSettings,
+        generator: torch.Generator,
+        auxiliary: Auxiliary,
     ) -> Losses:
-        return self._objective(self.model, clips, labels, settings, self._class_weights, generator)
+        return self._objective(self.model, clips, labels, settings, self._class_weights, generator, auxiliary)
+
+    def _auxiliary(self, batch: dict[str, Any]) -> Auxiliary:
+        """The tasks with the views of a batch, where it has some."""
+        views: Tensor | None = batch.get("views")
+        if views is not None:
+            # (B, 2, T, H, W, C): a view after the other.
+            count = views.shape[:2]
+            views = normalize_pixels(views.flatten(0, 1), self.model.settings).unflatten(0, count)
+            views = views.transpose(0, 1)
+        return Auxiliary(self.tasks, views, self._progress())
+
+    def _progress(self) -> float:
+        """The part of the training that is done."""
+        return self.global_step / self._schedule.total_steps
 
     def _seeds(self, stream: int, epoch: int, batch_idx: int) -> np.ndarray:
         key = [self._experiment.seed, stream, epoch, batch_idx, self.global_rank]
@@ -129,7 +159,12 @@ class TrainingModule(LightningModule):
 
 def _parts(losses: Losses) -> dict[str, Tensor]:
     """The losses before their weighting, by their names in tables."""
-    parts = {"classification_loss": losses.classification, "reconstruction_loss": losses.reconstruction}
+    parts = {
+        "classification_loss": losses.classification,
+        "reconstruction_loss": losses.reconstruction,
+        "view_loss": losses.views,
+        **{f"{name}_loss": value for name, value in losses.terms.items()},
+    }
     return {name: value.detach() for name, value in parts.items() if value is not None}
 
 

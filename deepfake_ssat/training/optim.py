@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from torch import nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -12,7 +13,7 @@ from deepfake_ssat.config import ObjectiveSettings, OptimizerSettings
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.models.network import Network
 
-UNDECAYED_TOKENS = ("class_token", "mask_token", "positions")
+UNDECAYED_TOKENS = ("class_token", "mask_token", "positions", "relative_position_bias_table")
 REFERENCE_BATCH = 256
 
 
@@ -84,12 +85,29 @@ def parameter_groups(model: Network, weight_decay: float, layer_decay: float, pe
     return list(groups.values())
 
 
+def head_groups(heads: nn.Module, weight_decay: float, peak_rate: float) -> list[dict]:
+    """The trainable parameters of what stands beside the network, at the peak's rate, as its classifier's."""
+    trained = [parameter for parameter in heads.parameters() if parameter.requires_grad]
+    decaying = [parameter for parameter in trained if parameter.ndim > 1]
+    others = [parameter for parameter in trained if parameter.ndim <= 1]
+    groups = [(decaying, weight_decay), (others, 0.0)]
+    return [
+        {"params": parameters, "lr": peak_rate, "weight_decay": decay}
+        for parameters, decay in groups
+        if parameters
+    ]
+
+
 def freeze_unused(model: Network, objective: ObjectiveSettings) -> None:
     """Takes out of training what the objective does not reach, so that it is neither decayed nor waited for.
 
     (DDP waits for the gradient of every parameter that requires one.)
     """
-    unused = model.unreached(classifies=objective.classifies, reconstructs=objective.reconstructs)
+    compares = objective.view_task is not None
+    unused = model.unreached(classifies=objective.classifies or compares, reconstructs=objective.reconstructs)
+    if compares and not objective.classifies:
+        # The views' features are those that the classifier would read.
+        unused = (*unused, "head.")
     for name, parameter in model.named_parameters():
         if name.startswith(unused):
             parameter.requires_grad_(False)

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
+from pydantic import ValidationError
 
 from deepfake_ssat.config import Experiment, dump_experiment
 from deepfake_ssat.errors import TrainingError
@@ -177,8 +179,15 @@ class RunFolder:
         return Position(*state[POSITION_KEY])
 
     def _stored_settings(self) -> dict[str, Any]:
-        """By section.key, of the experiment that the folder was last trained with."""
-        return dict(leaves(yaml.safe_load(self.config.read_text(encoding="utf-8"))))
+        """By section.key, of the experiment that the folder was last trained with.
+
+        A setting that did not exist then has its default: what the run did is what that does. Where one of
+        them is gone since, they are as they were stored, so that a comparison names it.
+        """
+        stored = yaml.safe_load(self.config.read_text(encoding="utf-8"))
+        with suppress(ValidationError):
+            stored = yaml.safe_load(dump_experiment(Experiment.model_validate(stored)))
+        return dict(leaves(stored))
 
     def _read_facts(self) -> dict[str, Any]:
         return json.loads(self.facts.read_text(encoding="utf-8")) if self.facts.is_file() else {}

@@ -88,6 +88,7 @@ def _start_lines(
 
 def _provenance(experiment: Experiment, examples: Examples, processes: Processes) -> dict[str, Any]:
     """JSON values that a checkpoint carries: how it came about, and whom it has seen."""
+    initial = _initial_provenance(experiment)
     return {
         "command": typed_command(),
         "version": __version__,
@@ -97,19 +98,44 @@ def _provenance(experiment: Experiment, examples: Examples, processes: Processes
         "seed": experiment.seed,
         "processes": processes.count,
         "manifest_hash": examples.manifest_hash,
-        "seen": _seen(experiment, examples),
+        "before": [*initial.get("before", ()), *_in_brief(initial.get("config"))],
+        "seen": _seen(examples, initial),
     }
 
 
-def _seen(experiment: Experiment, examples: Examples) -> dict[str, list[str]] | None:
+def _initial_provenance(experiment: Experiment) -> dict[str, Any]:
+    """Of the checkpoint that the run starts from.
+
+    Empty where there is none, and for published weights, which do not tell; those of MAE, VideoMAE and timm
+    saw other pictures than faces.
+    """
+    if experiment.init is None:
+        return {}
+    try:
+        return load_checkpoint(experiment.init, decoder=False).provenance
+    except CheckpointError:
+        return {}
+
+
+def _in_brief(config: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """What tells one training from another: its task, its length, its rates."""
+    if config is None:
+        return []
+    optimizer = config["optimizer"]
+    return [
+        {
+            "objective": config["objective"]["name"],
+            "epochs": config["trainer"]["epochs"],
+            "base_learning_rate": optimizer["base_learning_rate"],
+            "layer_decay": optimizer["layer_decay"],
+            "drop_path": config["model"].get("encoder", config["model"]).get("drop_path"),
+        }
+    ]
+
+
+def _seen(examples: Examples, initial: dict[str, Any]) -> dict[str, list[str]] | None:
     """The people of the training and validation clips, those of the initial weights included."""
     seen = {split: set(names) for split, names in (examples.seen or {}).items()}
-    if experiment.init is not None:
-        try:
-            before = load_checkpoint(experiment.init, decoder=False).provenance.get("seen")
-        except CheckpointError:
-            # Published weights do not tell; those of MAE, VideoMAE and timm saw other pictures than faces.
-            before = None
-        for split, names in (before or {}).items():
-            seen.setdefault(split, set()).update(names)
+    for split, names in (initial.get("seen") or {}).items():
+        seen.setdefault(split, set()).update(names)
     return {split: sorted(names) for split, names in seen.items()} or None

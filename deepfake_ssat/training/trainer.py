@@ -33,6 +33,7 @@ from deepfake_ssat.training.run_folder import RunFolder
 KNOWN_NAGGING = (
     ".*does not have many workers.*",
     ".*smaller than the logging interval.*",
+    ".*in eval mode at the start of training.*",
     ".*your dataloader is not resumable.*",
     ".*GPU available but not used.*",
     ".*LeafSpec.*",

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from deepfake_ssat.clips.array_file import read_array_file
+from deepfake_ssat.clips.images import read_pictures
 from deepfake_ssat.config import ArrayFile
 from deepfake_ssat.errors import ConfigError, CorpusError
 
@@ -52,9 +53,9 @@ def test_splits_are_the_files_own(tmp_path):
 
 def test_train_on_val_trains_on_both_and_watches_test(tmp_path):
     source = _saved(tmp_path).model_copy(update={"train_on_val": True})
-    assert _numbers(read_array_file(source, "train")) == list(range(10))
-    assert _numbers(read_array_file(source, "val")) == [10, 11]
-    assert _numbers(read_array_file(source, "test")) == [10, 11]
+    assert _numbers(read_pictures(source, "train")) == list(range(10))
+    assert _numbers(read_pictures(source, "val")) == [10, 11]
+    assert _numbers(read_pictures(source, "test")) == [10, 11]
 
 
 @pytest.mark.parametrize(
@@ -82,12 +83,6 @@ def test_broken_layout_is_refused_by_name(tmp_path, changes, message):
     assert "\n" not in str(caught.value)
 
 
-def test_parts_of_different_shapes_cannot_be_joined(tmp_path):
-    source = _saved(tmp_path, val_images=np.zeros((4, 9, 9), np.uint8))
-    with pytest.raises(CorpusError, match="different shapes"):
-        read_array_file(source.model_copy(update={"train_on_val": True}), "train")
-
-
 def test_text_file_is_no_npz(tmp_path):
     (tmp_path / "set.npz").write_text("hello")
     with pytest.raises(CorpusError, match="no readable npz"):
@@ -111,6 +106,6 @@ def test_missing_file_is_a_config_error(tmp_path):
 def test_pneumoniamnist_has_the_papers_counts(shared_data):
     path = shared_data / "pneumoniamnist" / "pneumoniamnist.npz"
     source = ArrayFile(path=path, train_on_val=True)
-    assert len(read_array_file(source, "train").labels) == 5232
-    assert len(read_array_file(source, "val").labels) == 624
-    assert read_array_file(source, "train").load(0).shape == (28, 28, 1)
+    assert len(read_pictures(source, "train").labels) == 5232
+    assert len(read_pictures(source, "val").labels) == 624
+    assert read_pictures(source, "train").load(0).shape == (28, 28, 1)

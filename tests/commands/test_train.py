@@ -147,7 +147,7 @@ def test_folder_in_which_another_process_trains_is_refused(config, tmp_path):
         run(config(), out=tmp_path / "run")
 
 
-@pytest.mark.parametrize("objective", ["mae", "supmae"])
+@pytest.mark.parametrize("objective", ["mae", "ssat_visible", "supmae"])
 def test_every_objective_trains_and_its_loss_falls(config, tmp_path, objective, pre_trained):
     out = tmp_path / "run"
     if objective == "mae":
@@ -213,11 +213,31 @@ def test_fine_tuning_starts_from_pre_trained_weights_and_remembers_whom_they_saw
     init, out = pre_trained.folder / "checkpoints" / "best.safetensors", tmp_path / "fine"
     run(config(init=str(init), objective={"name": "scratch"}), out=out)
     assert "weights come from" in capsys.readouterr().out
-    seen = load_checkpoint(out / "checkpoints/best.safetensors").provenance["seen"]
-    assert "tiny/original/c23/train0" in seen["train"]
+    provenance = load_checkpoint(out / "checkpoints/best.safetensors").provenance
+    assert "tiny/original/c23/train0" in provenance["seen"]["train"]
+    assert [(one["objective"], one["epochs"]) for one in provenance["before"]] == [("mae", 2)]
     losses = [float(row["val_loss"]) for row in rows(out) if row["val_loss"]]
     assert losses[1] < losses[0]
     assert not (out / "reconstructions").exists()
+
+
+def test_fine_tuning_after_supmae_starts_from_its_encoder_with_a_new_linear_classifier(
+    config, tmp_path, capsys
+):
+    before, out = tmp_path / "supmae", tmp_path / "fine"
+    supmae = {"name": "supmae", "classification_weight": 0.01}
+    pooled = tiny_values(tmp_path)["model"] | {"pooling": "patch_mean"}
+    short = {"optimizer": {"warmup_epochs": 0}, "trainer": {"epochs": 1}}
+    run(config(objective=supmae, model=pooled | {"head": "mlp_batch_norm"}, **short), out=before)
+    init = before / "checkpoints/last.safetensors"
+    capsys.readouterr()
+    run(config(init=str(init), objective={"name": "scratch"}, model=pooled, **short), out=out)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "head: left as initialised, the file has no complete one" in printed
+    assert "encoder: left" not in printed
+    fitting = load_file(init).keys() & load_file(out / "checkpoints/last.safetensors").keys()
+    assert any(name.startswith("encoder.") for name in fitting)
+    assert not any(name.startswith("head.") for name in fitting)
 
 
 def test_pre_trained_weights_are_no_detector(pre_trained):

@@ -41,6 +41,7 @@ def test_settings_survive_json():
         ({"positions": "sincos_3d", "decoder": {"width": 40, "heads": 2}}, "decoder width 40"),
         ({"decoder": {"width": 100, "heads": 16}}, "not a multiple of heads 16"),
         ({"position_grid": (8, 0, 14)}, "position_grid .* must hold positive"),
+        ({"positions": "learned", "position_grid": (8, 14, 14)}, "positions are learned: leave it out"),
         ({"encoder": {}}, "give a preset"),
         ({"encoder": {"preset": "tiny", "heads": 5}}, "width 192 is not a multiple of heads 5"),
         ({"encoder": {"preset": "tiny", "dropout": 0.1}}, "dropout"),

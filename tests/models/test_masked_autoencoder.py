@@ -53,7 +53,29 @@ def test_predictions_belong_to_the_hidden_positions_in_ascending_order():
     assert moved.argmax() == 1
 
 
-def test_one_pass_of_supmae_is_what_the_two_methods_give_alone():
+def test_mean_of_the_patch_tokens_leaves_the_class_token_out():
+    model = make_model(changed(IMAGE, pooling="patch_mean"))
+    clips, _ = make_batch(IMAGE)
+    tokens = model.encoder.norm(model.encoder(clips))
+    assert tokens.shape[1] == 1 + IMAGE.num_tokens
+    expected = tokens[:, 1:].mean(dim=1) @ model.head.weight.T + model.head.bias
+    torch.testing.assert_close(model.classify(clips), expected)
+
+
+def test_head_of_two_layers_is_as_wide_as_the_encoders_mlp():
+    # 768 x 4 = 3072 in ViT-B, SupMAE's own number.
+    head = make_model(changed(IMAGE, head="mlp_batch_norm")).head
+    assert [tuple(weight.shape) for weight in head.parameters()] == [
+        (96, 48),
+        (96,),
+        (96,),
+        (96,),
+        (2, 96),
+        (2,),
+    ]
+
+
+def test_one_pass_for_both_is_what_the_two_methods_give_alone():
     model = make_model(IMAGE)
     clips, mask = make_batch(IMAGE)
     logits, predictions = model.classify_and_reconstruct(clips, mask)

@@ -12,8 +12,9 @@ from sklearn.metrics import roc_auc_score
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.protocols.comparison import compare_methods
 from deepfake_ssat.protocols.results import JudgedVideo
-from deepfake_ssat.protocols.runs import JudgedRun
+from deepfake_ssat.protocols.runs import JudgedRun, run_of_fold
 from deepfake_ssat.reporting.comparison_report import files
+from tests.protocols.fold_results import fold_result
 
 
 def judged_run(strength, seed=0, per_class=60, threshold=0.5, source=None, prefix="ffpp/"):
@@ -158,3 +159,36 @@ def test_files_say_the_same():
         {"method": "b", "folder": "out/0.1_0", "seed": 0},
     ]
     assert document["videos"] == [{"column": "", "num_real": 60, "num_fake": 60, "left_out": 0}]
+
+
+def test_trainings_before_the_last_are_differences_of_recipe():
+    """Table 8: 100 + 100 epochs of SSAT are not 800 + 50 + 50 of SSL and fine-tuning."""
+    common = {"base_learning_rate": 1e-3, "layer_decay": 1.0, "drop_path": 0.0}
+    before = {
+        "ssat": [{"objective": "ssat", "epochs": 100, **common}],
+        "ssl": [
+            {"objective": "mae", "epochs": 800, **common, "base_learning_rate": 1.5e-4},
+            {
+                "objective": "scratch",
+                "epochs": 50,
+                **common,
+                "base_learning_rate": 5e-4,
+                "layer_decay": 0.75,
+                "drop_path": 0.1,
+            },
+        ],
+    }
+    runs = {}
+    for name, epochs in (("ssat", 100), ("ssl", 50)):
+        fold = fold_result("Deepfakes", settings={"seed": 0, "trainer": {"epochs": epochs}})
+        runs[name] = [run_of_fold(replace(fold, facts={"before": before[name]}), name)]
+    told = {one.key: one.values for one in compare_methods({"": runs}).recipes}
+    assert told["epochs in all"] == {"ssat": (200,), "ssl": (900,)}
+    assert told["trainer.epochs"] == {"ssat": (100,), "ssl": (50,)}
+    (ssl,) = told["trainings before"]["ssl"]
+    assert ssl == (
+        "mae, 800 epochs, rate 0.00015, layer decay 1, drop path 0 → "
+        "scratch, 50 epochs, rate 0.0005, layer decay 0.75, drop path 0.1"
+    )
+    without = [run_of_fold(fold_result("Deepfakes"), "older")]
+    assert "trainings before" not in without[0].settings

@@ -7,15 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from deepfake_ssat.cli import app
 from deepfake_ssat.clips.images import image_dataset
 from deepfake_ssat.config import load_experiment
-from deepfake_ssat.config.paper import find_paper_table, load_paper_table
+from deepfake_ssat.config.paper import Stage, TableRow, Variant, find_paper_table, load_paper_table
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.protocols import costs, reproduce
 from deepfake_ssat.protocols.costs import Cost, cost_file, metered, read_cost
+from deepfake_ssat.protocols.paper import MANIPULATIONS, TABLE_8
 from deepfake_ssat.protocols.paper_plan import Choice, make_plan, shares, stage_folders
 from deepfake_ssat.protocols.paper_results import Results, RowResult
 from deepfake_ssat.protocols.paper_table import paper_report
@@ -42,7 +44,9 @@ def plan(out, **changes):
 
 def test_all_rows_of_a_seed_come_before_the_next_seed(tmp_path):
     order = [(one.seed, one.variant, one.folder.root.name) for one in plan(tmp_path)]
-    names = ["scratch", "ssat", "ssl_pretrain", "ssl_finetune", "supmae", "vit_s_scratch", "vit_s_ssat"]
+    names = ["scratch", "ssat", "ssl_pretrain", "ssl_finetune", "supmae_pretrain", "supmae", "ssat_visible"]
+    names += ["vit_s_scratch", "vit_s_ssat"]
+    names += [f"chaoyang_{name}" for name in ("scratch", "ssat", "vit_s_scratch", "vit_s_ssat")]
     assert order == [
         (seed, kind, name) for seed in (0, 1) for kind in ("paper", "held_out") for name in names
     ]
@@ -72,6 +76,32 @@ def test_fine_tuning_starts_from_the_last_weights_of_its_own_pretraining(tmp_pat
     loaded = after.experiment
     assert loaded.init == before.folder.root / "checkpoints" / "last.safetensors"
     assert (loaded.objective.name, loaded.data.train_on_val, loaded.seed) == ("scratch", False, 1)
+
+
+def test_stage_can_be_guided_by_the_one_before_it(tmp_path):
+    folder = TABLE.config.parent
+    stages = (
+        Stage(name="cnn", config=folder / "image_light_cnn_cifar10.yaml"),
+        Stage(
+            name="guided",
+            config=folder / "image_guidance_cifar10.yaml",
+            weights_as="objective.guidance.teacher",
+        ),
+    )
+    row = TableRow(name="guided", title="guided", stages=stages)
+    variants = {"held_out": Variant(about="as it is")}
+    changes = {
+        "rows": (row,),
+        "set": (),
+        "variants": variants,
+        "data": {"data.root": Path("cifar-10-batches-py")},
+    }
+    choice = Choice(data=tmp_path, out=tmp_path, epochs=9)
+    before, after = make_plan(TABLE.model_copy(update=changes), choice)
+    assert before.experiment.model.kind == "light_cnn"
+    assert after.experiment.init is None
+    teacher = after.experiment.objective.guidance.teacher
+    assert teacher == before.folder.root / "checkpoints" / "last.safetensors"
 
 
 def two_rows_with_one_stage(**changes):
@@ -120,6 +150,7 @@ def result(seed, variant="paper", row="ssat", changes=(), **values):
         "validation_best": None if watched else 1.0,
         "pictures": 624,
         "cost": Cost(5400.0 + seed, None, None, 1, ()),
+        "others": {},
         "curves": {"val_image_accuracy": {1: 0.5, 2: 0.9}, "classification_loss": {1: 0.7, 2: 0.4}},
     }
     return RowResult(variant=variant, row=row, seed=seed, **found | values)
@@ -269,7 +300,7 @@ def run(out, *words, changes=TINY):
         (
             ["--rows", "sstt"],
             TINY,
-            "--rows sstt: the table has scratch, ssat, ssl_finetune, supmae, vit_s_scratch",
+            "--rows sstt: the table has scratch, ssat, ssl_finetune, supmae, ssat_visible, vit_s_scratch",
         ),
         (["--variants", "own"], TINY, "--variants own: the table has paper, held_out"),
         (["--epochs", "2"], (*TINY, "optimizer.speed=1"), "optimizer.speed is no key"),
@@ -288,7 +319,7 @@ def test_wrong_settings_are_one_line_before_anything_is_trained(tmp_path, pictur
 def test_data_are_asked_for_and_tables_named(tmp_path):
     found = run(tmp_path / "out")
     assert found.exit_code == 2
-    assert "--data is missing: give the folder with pneumoniamnist.npz, or --smoke" in found.stderr
+    assert "--data is missing: give the folder with pneumoniamnist.npz, chaoyang, or" in found.stderr
     with pytest.raises(ConfigError, match=r"table99: is no table of configs/paper \(there are: .*table5"):
         find_paper_table("table99")
 
@@ -316,9 +347,12 @@ def test_every_table_has_its_papers_numbers_and_plans_its_runs(path, tmp_path):
     table = load_paper_table(path)
     text = path.read_text()
     assert f"deepfake-ssat reproduce {path.stem} --data FOLDER --out DIR" in text
-    assert all(40 < row.paper < 100 for row in table.rows if row.paper is not None)
+    assert all(10 < row.paper < 100 for row in table.rows if row.paper is not None)
+    assert any(row.paper for row in table.rows)
     whole = make_plan(table, Choice(data=tmp_path, out=tmp_path, epochs=table.epochs))
-    assert {one.row for one in whole} == {row.name for row in table.rows}
+    assert {one.folder.root.name for one in whole} == {
+        stage.name for row in table.rows for stage in row.trainings
+    }
     small = make_plan(table, Choice(data=tmp_path, out=tmp_path, epochs=2, smoke=True))
     assert all(one.experiment.trainer.epochs <= 2 for one in small)
 
@@ -333,13 +367,116 @@ def test_pre_training_is_run_once_for_the_rows_that_start_from_it(tmp_path):
     assert longest.trainer.epochs == 100
 
 
-def test_made_up_cifar_is_read_as_the_official_files(tmp_path):
-    for one in reproduce.plan_reproduction("table12", None, tmp_path, smoke=True).trainings:
-        classes = one.experiment.model.num_classes
+@pytest.mark.parametrize("name", ["table1", "table5", "table6", "figure5"])
+def test_made_up_pictures_are_read_as_the_official_files(tmp_path, name):
+    trainings = reproduce.plan_reproduction(name, None, tmp_path, smoke=True).trainings
+    sources = {str(one.experiment.data): one.experiment for one in trainings}
+    for experiment in sources.values():
         for split in ("train", "val", "test"):
-            pictures = image_dataset(one.experiment.data, split, 32, None, 0)
-            assert len(pictures.class_names) == classes
-            assert max(pictures.labels) < classes
+            pictures = image_dataset(experiment.data, split, 32, None, 0)
+            assert len(pictures.class_names) == experiment.model.num_classes
+            assert max(pictures.labels) < experiment.model.num_classes
+
+
+COLUMNS = {
+    "title": "own",
+    "source": "a test",
+    "config": "../image_ssat_cifar10.yaml",
+    "epochs": 100,
+    "variants": {"held_out": {"about": "chosen on validation pictures"}},
+    "columns": {
+        "C10": {"prefix": "c10", "data": {"data.root": "cifar-10-batches-py"}},
+        "C10-p": {"prefix": "c10", "perspective": 0.5, "data": {"data.root": "cifar-10-batches-py"}},
+        "C100": {"prefix": "c100", "config": "../image_ssat_cifar100.yaml", "set": ["model.num_classes=100"]},
+    },
+    "rows": [
+        {"name": "ssat", "title": "SSAT", "paper": {"C10": 90, "C10-p": 50, "C100": None}},
+        {
+            "name": "ssl",
+            "title": "SSL",
+            "paper": {"C10": 80, "C100": 70},
+            "stages": [{"name": "before", "common": True, "epochs": 50}, {"name": "ssl", "epochs": 50}],
+        },
+    ],
+}
+
+
+def own_table(folder, **changes):
+    (folder / "own.yaml").write_text(yaml.safe_dump(COLUMNS | changes))
+    return load_paper_table(folder / "own.yaml")
+
+
+def test_row_of_several_columns_is_a_row_of_each(tmp_path):
+    table = own_table(tmp_path)
+    assert [(row.name, row.column, row.paper, row.perspective) for row in table.rows] == [
+        ("c10_ssat", "C10", 90, None),
+        ("c10_ssl", "C10", 80, None),
+        ("c10_ssat_p", "C10-p", 50, 0.5),
+        ("c100_ssat", "C100", None, None),
+        ("c100_ssl", "C100", 70, None),
+    ]
+    by_name = {row.name: row for row in table.rows}
+    # What is judged in perspective is not trained again; what is common is not trained for each column.
+    assert by_name["c10_ssat_p"].trainings == by_name["c10_ssat"].trainings
+    assert [stage.name for stage in by_name["c100_ssl"].trainings] == ["before", "c100_ssl"]
+    assert by_name["c10_ssl"].trainings[0] == by_name["c100_ssl"].trainings[0]
+    last = by_name["c100_ssl"].trainings[1]
+    assert (last.set, last.config.name) == (("model.num_classes=100",), "image_ssat_cifar100.yaml")
+    assert by_name["c10_ssat"].trainings[0].config is None
+
+
+def test_row_of_a_column_that_is_not_there_is_one_line(tmp_path):
+    row = {"name": "ssat", "title": "SSAT", "paper": {"C11": 90}}
+    with pytest.raises(ConfigError, match="column C11 of ssat is not there; columns are C10, C10-p, C100"):
+        own_table(tmp_path, rows=[row])
+
+
+def test_table_2_trains_once_for_pictures_as_they_are_and_in_perspective(tmp_path):
+    table = load_paper_table(find_paper_table("table2"))
+    names = [one.folder.root.name for one in make_plan(table, Choice(tmp_path, tmp_path, 100))]
+    assert len(names) == len(set(names)) == 8
+    assert {row.perspective for row in table.rows if row.column.endswith("-p")} == {0.5}
+
+
+def test_table_8_holds_each_manipulation_out_and_starts_from_dfdc(tmp_path):
+    table = load_paper_table(find_paper_table("table8"))
+    trainings = {one.folder.root.name: one for one in make_plan(table, Choice(tmp_path, tmp_path, 200))}
+    folds = [row for row in table.rows if row.name.endswith("_ssat_075") and len(row.trainings) == 2]
+    assert [row.judged.manipulations for row in folds] == [(name,) for name in MANIPULATIONS]
+    for row, held_out in zip(folds, MANIPULATIONS, strict=True):
+        experiment = trainings[row.trainings[-1].name].experiment
+        for selection in (experiment.data.train, experiment.data.val):
+            assert set(selection.manipulations) == set(MANIPULATIONS) - {held_out}
+            assert selection.compressions == ("c23",)
+        assert experiment.data.manifest == tmp_path / "ffpp" / "manifest.csv"
+        assert experiment.init == trainings["dfdc_ssat_075"].folder.best
+        paper = TABLE_8["video_ffpp_ssat_075"].accuracy(held_out)
+        assert row.paper == paper
+    assert trainings["dfdc_ssat_075"].experiment.data.manifest == tmp_path / "dfdc" / "manifest.csv"
+    zero_shot = [row for row in table.rows if row.name.startswith("zero_shot") and row.paper is not None]
+    assert len(zero_shot) == 5 * 4
+    assert all(stage.common for row in zero_shot for stage in row.trainings)
+    budgets = {
+        row.name: sum(trainings[stage.name].experiment.trainer.epochs for stage in row.trainings)
+        for row in table.rows
+    }
+    assert budgets["Deepfakes_ssl_075"] == 900
+    assert budgets["Deepfakes_ssl_075_budget"] == budgets["Deepfakes_ssat_075"] == 200
+
+
+def test_sets_of_other_sizes_than_table_9_are_told(tmp_path):
+    reproduce.plan_reproduction("table12", None, tmp_path, smoke=True)
+    planned = reproduce.plan_reproduction(
+        "table12",
+        tmp_path / "made_up",
+        tmp_path / "out",
+        rows=("c10_heads_1",),
+        changes=("data.val_images=9",),
+    )
+    assert planned.doubts == (
+        "CIFAR-10: 800 training and 160 test pictures here, 50000 and 10000 in table 9: this is not the "
+        "paper's set",
+    )
 
 
 @pytest.mark.slow

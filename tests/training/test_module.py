@@ -44,7 +44,7 @@ def test_validation_uses_the_same_masks_every_time(tmp_path):
         assert training.validation_step(batch(), 0) == training.validation_step(batch(), 0)
 
 
-@pytest.mark.parametrize("objective", ["scratch", "ssat", "supmae"])
+@pytest.mark.parametrize("objective", ["scratch", "ssat", "ssat_visible", "supmae"])
 def test_validation_scores_come_from_all_tokens(tmp_path, objective):
     training = module(tmp_path, objective={"name": objective}).eval()
     from deepfake_ssat.models.pixels import normalize_pixels

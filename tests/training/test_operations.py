@@ -2,7 +2,13 @@
 
 import pytest
 
-from deepfake_ssat.config import ModelSettings, ObjectiveSettings
+from deepfake_ssat.config import (
+    CvtSettings,
+    FrameClassifierSettings,
+    ModelSettings,
+    ObjectiveSettings,
+    SwinSettings,
+)
 from deepfake_ssat.training.operations import count_multiply_adds
 
 
@@ -43,3 +49,52 @@ def test_classification_is_counted_like_by_hand():
     by_hand = 4 * patch_values * width + 3 * block + 2 * width
     tiny = settings(image_size=16, patch=8, encoder={"width": 32, "depth": 3, "heads": 2})
     assert count_multiply_adds(tiny, ObjectiveSettings.model_validate({"name": "scratch"})) == by_hand
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("network", "published"),
+    [
+        (SwinSettings(num_classes=1000), 4.5),
+        (CvtSettings(num_classes=1000), 4.5),
+        (FrameClassifierSettings(backbone="resnet50", frames=1, frames_used=1, num_classes=1000), 4.1),
+    ],
+    ids=lambda value: getattr(value, "kind", ""),
+)
+def test_networks_of_table_1_cost_what_their_papers_say(network, published):
+    scratch = ObjectiveSettings.model_validate({"name": "scratch"})
+    assert count_multiply_adds(network, scratch) / 1e9 == pytest.approx(published, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        SwinSettings(image_size=32, patch=8, embed_patch=2, window=4, width=12, depths=(1, 1), heads=(1, 2)),
+        CvtSettings(
+            image_size=16,
+            patch=8,
+            widths=(12, 24),
+            depths=(1, 1),
+            heads=(1, 2),
+            kernels=(7, 3),
+            strides=(4, 2),
+            paddings=(2, 1),
+        ),
+    ],
+    ids=lambda value: value.kind,
+)
+def test_masked_pass_of_a_hierarchical_encoder_costs_as_much_as_another(network):
+    costs = {
+        name: count_multiply_adds(network, ObjectiveSettings.model_validate({"name": name}))
+        for name in ("scratch", "mae", "ssat")
+    }
+    assert costs["ssat"] == costs["scratch"] + costs["mae"]
+    assert costs["mae"] > costs["scratch"]
+
+
+def test_simclr_costs_two_passes_with_its_head_instead_of_the_classifier():
+    width, projection = 192, 128
+    classifier, head = width * 2, width * width + width * projection
+    both = 2 * (billions("scratch") * 1e9 - classifier + head) + 2 * 2 * projection
+    assert billions("simclr") * 1e9 == pytest.approx(both)
+    assert billions("ssat_simclr") == pytest.approx(billions("scratch") + billions("simclr"))

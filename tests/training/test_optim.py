@@ -6,6 +6,7 @@ from torch import nn
 
 from deepfake_ssat.config import ObjectiveSettings, OptimizerSettings
 from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
+from deepfake_ssat.objectives import OBJECTIVES, Auxiliary, build_tasks
 from deepfake_ssat.training.optim import (
     Schedule,
     adamw,
@@ -87,18 +88,16 @@ def test_layers_keep_their_ratio_through_the_schedule():
 
 
 def _reached(model: MaskedAutoencoder, objective: str) -> set[str]:
-    from deepfake_ssat.objectives import OBJECTIVES
-
     settings = model.settings
     clips = torch.rand(2, 3, settings.frames, settings.image_size, settings.image_size)
     labels = torch.tensor([0, 1])
-    OBJECTIVES[objective](
-        model, clips, labels, ObjectiveSettings(name=objective), None, None
-    ).total.backward()
+    objective_settings = ObjectiveSettings.model_validate({"name": objective})
+    auxiliary = Auxiliary(build_tasks(model, objective_settings), torch.stack([clips, clips]))
+    OBJECTIVES[objective](model, clips, labels, objective_settings, None, None, auxiliary).total.backward()
     return {name for name, parameter in model.named_parameters() if parameter.grad is not None}
 
 
-@pytest.mark.parametrize("objective", ["scratch", "mae", "ssat", "supmae"])
+@pytest.mark.parametrize("objective", list(OBJECTIVES))
 @pytest.mark.parametrize("settings", [VIDEO, IMAGE], ids=["video", "image"])
 def test_what_is_trained_is_what_the_objective_reaches(objective, settings):
     model = MaskedAutoencoder(settings)

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from deepfake_ssat.config import Experiment
 from deepfake_ssat.errors import TrainingError
@@ -11,6 +12,7 @@ from deepfake_ssat.training.run_folder import POSITION_KEY, Position, RunFolder
 from tests.training.runs import tiny_values
 
 path_mkdir = Path.mkdir
+MLP_HEAD = {**tiny_values(Path("m"))["model"], "head": "mlp_batch_norm"}
 
 
 def experiment(tmp_path, **changes):
@@ -31,6 +33,22 @@ def test_same_settings_may_go_on(begun, tmp_path):
 def test_another_setting_is_refused_by_its_key(begun, tmp_path):
     with pytest.raises(TrainingError, match=r"optimizer.batch_size 2, now it is 4; take another --out"):
         begun.check(experiment(tmp_path, optimizer={"batch_size": 4}), 1, "abc")
+
+
+def test_setting_that_is_newer_than_the_run_has_its_default(begun, tmp_path):
+    stored = yaml.safe_load(begun.config.read_text())
+    del stored["objective"]["simclr"], stored["model"]["head"]
+    begun.config.write_text(yaml.safe_dump(stored))
+    begun.check(experiment(tmp_path), 1, "abc")
+    with pytest.raises(TrainingError, match=r"model\.head linear, now it is mlp_batch_norm"):
+        begun.check(experiment(tmp_path, model=MLP_HEAD), 1, "abc")
+
+
+def test_setting_that_is_gone_since_is_named(begun, tmp_path):
+    stored = yaml.safe_load(begun.config.read_text())
+    begun.config.write_text(yaml.safe_dump(stored | {"momentum": 0.9}))
+    with pytest.raises(TrainingError, match=r"momentum 0\.9, now it is None"):
+        begun.check(experiment(tmp_path), 1, "abc")
 
 
 @pytest.mark.parametrize(

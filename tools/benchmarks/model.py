@@ -86,7 +86,7 @@ def compare_training_steps(settings: ModelSettings, device: str, batch: int, rep
 
     candidates = {"classification alone": step("scratch", 0.75)}
     candidates |= {f"joint, mask {ratio}": step("ssat", ratio) for ratio in MASK_RATIOS}
-    candidates["supmae, mask 0.9"] = step("supmae", 0.9)
+    candidates["ssat_visible, mask 0.9"] = step("ssat_visible", 0.9)
     candidates["Hugging Face, two models, mask 0.9"] = hugging_face_step(settings, clips, labels, 0.9)
     times = medians(candidates, repeats, device)
     print("\ntraining step, bf16 autocast                ms   x classification alone")

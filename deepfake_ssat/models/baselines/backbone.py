@@ -6,7 +6,6 @@ B batch, C channels, T frames, H W pixels, N pictures, F features, h w cells.
 from __future__ import annotations
 
 import difflib
-import importlib.util
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from deepfake_ssat.config.baselines import CrossEfficientVitSettings, FrameClassifierSettings
 from deepfake_ssat.errors import CheckpointError, ConfigError
 from deepfake_ssat.models.evidence import activation_times_gradient
+from deepfake_ssat.models.timm_library import require_timm
 
 
 def create_backbone(name: str, channels: int, drop_path: float = 0.0) -> Any:
@@ -25,10 +25,7 @@ def create_backbone(name: str, channels: int, drop_path: float = 0.0) -> Any:
 
     Raises ConfigError for a name that timm does not know, and where timm is not installed.
     """
-    if importlib.util.find_spec("timm") is None:
-        raise ConfigError(
-            f"model.backbone {name} is timm's: install deepfake-ssat with its extra, deepfake-ssat[train]"
-        )
+    require_timm(f"model.backbone {name}")
     import timm
 
     if not timm.is_model(name):

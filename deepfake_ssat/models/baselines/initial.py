@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from deepfake_ssat.errors import CheckpointError
 from deepfake_ssat.models.baselines.cross_efficient_vit import CrossEfficientVit
 from deepfake_ssat.models.baselines.frame_classifier import FrameClassifier
+from deepfake_ssat.models.network import Network
 from deepfake_ssat.models.weight_files import read_weights, weights_file
 
 WRAPPERS = re.compile(r"^(?:module\.|_orig_mod\.)+")
@@ -46,6 +47,23 @@ def load_backbone_weights(model: FrameClassifier | CrossEfficientVit, path: Path
         fitting = _ours(weights, needed, path, report)
     else:
         fitting = _published(model, weights, path, report)
+    model.load_state_dict(fitting, strict=False)
+    return [f"{len(fitting)} of {len(needed)} weights come from {path}", *report]
+
+
+def load_own_weights(model: Network, path: Path | str) -> list[str]:
+    """Copies our checkpoint of the same kind into the model; raises CheckpointError for any other file.
+
+    A classifier for other classes stays as initialised.
+    """
+    path = weights_file(Path(path))
+    weights, header = read_weights(path)
+    kind = model.settings.kind
+    if header is None or header.get("kind") != kind:
+        raise CheckpointError(f"{path}: is no checkpoint of a {kind}; give the best.safetensors of one")
+    report: list[str] = []
+    needed = model.state_dict()
+    fitting = _ours(weights, needed, path, report)
     model.load_state_dict(fitting, strict=False)
     return [f"{len(fitting)} of {len(needed)} weights come from {path}", *report]
 

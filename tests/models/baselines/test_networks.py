@@ -242,10 +242,10 @@ def test_evidence_is_gradient_times_map_by_finite_differences(settings):
 
 
 def test_absent_timm_is_told_with_the_extra_that_brings_it(monkeypatch, tmp_path):
-    from deepfake_ssat.models.baselines import backbone
+    from deepfake_ssat.models import timm_library
 
     path = tmp_path / "best.safetensors"
     save_checkpoint(path, Checkpoint(network(FRAME), FRAME))
-    monkeypatch.setattr(backbone.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(timm_library.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(CheckpointError, match=r"cannot be built here: .*deepfake-ssat\[train\]"):
         load_checkpoint(path)

@@ -2,17 +2,21 @@ import numpy as np
 import pytest
 import torch
 
+from deepfake_ssat.config import DinoSettings
 from deepfake_ssat.config.training import ObjectiveSettings
 from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
 from deepfake_ssat.models.patches import tube_mask
 from deepfake_ssat.objectives import (
     OBJECTIVES,
+    Auxiliary,
+    build_tasks,
     classification_loss,
     equation3_weights,
     reconstruction_loss,
 )
-from tests.models.tiny import IMAGE, VIDEO
+from tests.models.tiny import IMAGE, VIDEO, changed
 
+SMALL_DINO = DinoSettings(hidden_width=16, bottleneck_width=8, prototypes=12)
 LOGITS = np.array([[0.2, 1.1], [1.5, -0.3], [0.0, 0.4]])
 LABELS = np.array([1, 0, 0])
 
@@ -30,8 +34,11 @@ def make_batch(settings=VIDEO):
 
 def run(name: str, model, clips, labels, seed: int = 3, **changes):
     generator = torch.Generator().manual_seed(seed)
-    settings = ObjectiveSettings(name=name, **changes)
-    return OBJECTIVES[name](model, clips, labels, settings, equation3_weights(0.75), generator)
+    settings = ObjectiveSettings(name=name, dino=SMALL_DINO, **changes)
+    torch.manual_seed(0)
+    tasks = build_tasks(model, settings)
+    auxiliary = Auxiliary(tasks, torch.stack([clips, clips.flip(-1)]))
+    return OBJECTIVES[name](model, clips, labels, settings, equation3_weights(0.75), generator, auxiliary)
 
 
 def test_equation_3_weights_real_by_w_and_fake_by_the_rest():
@@ -68,11 +75,30 @@ def test_soft_labels_of_mixup_mix_the_losses():
     torch.testing.assert_close(classification_loss(logits, soft), mixed)
 
 
-@pytest.mark.parametrize("name", ["ssat", "supmae"])
+@pytest.mark.parametrize("name", ["ssat", "ssat_visible"])
 def test_total_is_the_convex_combination(name):
     losses = run(name, *make_batch(), classification_weight=0.1)
     expected = 0.1 * losses.classification + 0.9 * losses.reconstruction
     torch.testing.assert_close(losses.total, expected)
+
+
+def test_supmae_is_a_hundredth_of_the_softened_classification_beside_the_whole_reconstruction():
+    """Liang et al.: CE(logits / 10) · 0.01 + reconstruction; from the mean of the visible patch tokens."""
+    settings = changed(IMAGE, pooling="patch_mean", head="mlp_batch_norm")
+    model, clips, labels = make_batch(settings)
+    mask = tube_mask(4, settings.grid, 0.75, torch.Generator().manual_seed(3), "cpu")
+    losses = run("supmae", model, clips, labels, classification_weight=0.01)
+    visible = torch.stack([(~row).nonzero().squeeze(1) for row in mask])
+    tokens = model.encoder.norm(model.encoder(clips, visible))[:, 1:]
+    first, norm, _, last = model.head
+    hidden = tokens.mean(dim=1) @ first.weight.T + first.bias
+    hidden = (hidden - hidden.mean(dim=0)) / (hidden.var(dim=0, unbiased=False) + norm.eps).sqrt()
+    logits = (hidden.clamp_min(0.0) @ last.weight.T + last.bias).detach().numpy() / 10.0
+    weights = np.array([0.75, 0.25, 0.25, 0.25])
+    by_hand = -(weights * log_softmax(logits)[np.arange(4), labels.numpy()]).mean()
+    assert losses.classification.item() == pytest.approx(by_hand, abs=1e-6)
+    torch.testing.assert_close(losses.reconstruction, run("mae", model, clips, labels).reconstruction)
+    torch.testing.assert_close(losses.total, 0.01 * losses.classification + losses.reconstruction)
 
 
 def test_ssat_with_lambda_1_is_scratch_and_with_0_is_mae():
@@ -87,7 +113,20 @@ def test_ssat_with_lambda_1_is_scratch_and_with_0_is_mae():
     assert scratch.reconstruction is None
 
 
-@pytest.mark.parametrize(("name", "passes"), [("scratch", 1), ("mae", 1), ("ssat", 2), ("supmae", 1)])
+@pytest.mark.parametrize("task", ["simclr", "dino"])
+def test_ssat_of_views_is_the_convex_combination_of_classification_and_task(task):
+    batch = make_batch()
+    joint, alone, scratch = (run(name, *batch) for name in (f"ssat_{task}", task, "scratch"))
+    torch.testing.assert_close(joint.views, alone.total)
+    torch.testing.assert_close(joint.classification, scratch.total)
+    torch.testing.assert_close(joint.total, 0.1 * scratch.total + 0.9 * alone.total)
+    torch.testing.assert_close(joint.logits, scratch.logits)
+    assert (alone.classification, alone.logits) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "passes"), [("scratch", 1), ("mae", 1), ("ssat", 2), ("ssat_visible", 1), ("supmae", 1)]
+)
 def test_number_of_encoder_passes(name, passes):
     model, clips, labels = make_batch()
     lengths = []
@@ -99,7 +138,7 @@ def test_number_of_encoder_passes(name, passes):
 
 @pytest.mark.parametrize("settings", [VIDEO, IMAGE])
 @pytest.mark.parametrize("part", ["classification", "reconstruction"])
-@pytest.mark.parametrize("name", ["ssat", "supmae"])
+@pytest.mark.parametrize("name", ["ssat", "ssat_visible"])
 def test_gradient_reaches_the_encoder_from_both_losses(name, part, settings):
     model, clips, labels = make_batch(settings)
     getattr(run(name, model, clips, labels), part).backward()
@@ -143,7 +182,7 @@ def test_masks_follow_the_generator():
     assert not torch.equal(first, other)
 
 
-@pytest.mark.parametrize("name", ["ssat", "supmae"])
+@pytest.mark.parametrize("name", ["ssat", "ssat_visible"])
 def test_both_losses_fall_on_a_few_clips(name):
     model, _, labels = make_batch()
     # Smooth clips, so that there is something to reconstruct; their brightness tells the class.
