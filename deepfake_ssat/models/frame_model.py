@@ -36,9 +36,9 @@ class FrameModel(Network):
         """A clip's frames go through the same weights one by one: one of them suffices."""
         return self._logits(self._maps(clips[:, :, 0]))
 
-    def evidence_map(self, clips: Tensor) -> Tensor:
+    def evidence_map(self, clips: Tensor, classes: Tensor | None = None) -> Tensor:
         """(B, C, T, H, W) -> (B, frames_used, h, w) >= 0: Grad-CAM on the last features."""
-        return frame_evidence(clips, self.settings, self._maps, self._logits)
+        return frame_evidence(clips, self.settings, self._maps, self._logits, classes)
 
     def layer_numbers(self) -> dict[str, int]:
         """0 of the first convolution, 1 … of the blocks, by name of a parameter; the head is behind them."""

@@ -10,7 +10,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from deepfake_ssat.config import Experiment
 from deepfake_ssat.models.checkpoint import Checkpoint, save_checkpoint
-from deepfake_ssat.training.data import Examples
+from deepfake_ssat.training.examples import Examples
 from deepfake_ssat.training.metrics_log import MetricsLog
 from deepfake_ssat.training.module import BatchScores, TrainingModule
 from deepfake_ssat.training.pictures import SampleCollector, reconstruction_picture
