@@ -16,7 +16,7 @@ from multiprocessing import connection
 from typing import Any
 
 from deepfake_ssat.errors import DeepfakeError
-from deepfake_ssat.interruption import leave_signals_to_parent
+from deepfake_ssat.interruption import leave_signals_to_parent, signals_held
 
 Work = Callable[[Any], Any]
 
@@ -73,7 +73,8 @@ class _Process:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, prepare), daemon=True)
-        self._process.start()
+        with signals_held():
+            self._process.start()
         theirs.close()
         self._task: int | None = None
         self._alive = True

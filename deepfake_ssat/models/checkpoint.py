@@ -33,7 +33,7 @@ from deepfake_ssat.models.weight_files import HEADER_KEY
 from deepfake_ssat.outputs import whole_file
 
 FORMAT_VERSION = 1
-HEADER_SUM_KEY = f"{HEADER_KEY}_crc32"
+HEADER_SUM = "header_crc32"
 """Beside the header, its checksum; files of earlier versions have none."""
 SELF_TEST_TOLERANCE = 1e-3
 SELF_TEST_SEED = 1
@@ -106,10 +106,11 @@ def save_checkpoint(path: Path | str, checkpoint: Checkpoint) -> str:
         "self_test": {"seed": SELF_TEST_SEED, "probabilities": probabilities},
         "checksums": {name: _checksum(value) for name, value in state.items()},
     }
-    text = json.dumps(header, allow_nan=False)
+    # Within the one text: safetensors writes several in any order, and the same checkpoint is the same file.
+    text = json.dumps(header | {HEADER_SUM: _header_sum(header)}, allow_nan=False)
     with whole_file(path) as unfinished:
         try:
-            save_file(state, unfinished, {HEADER_KEY: text, HEADER_SUM_KEY: str(crc32(text.encode()))})
+            save_file(state, unfinished, {HEADER_KEY: text})
         except SafetensorError as error:
             raise OutputError(f"{path} cannot be written ({error}); give another path") from error
         return file_hash(unfinished)
@@ -174,6 +175,10 @@ def file_hash(path: Path | str) -> str:
     return digest.hexdigest()
 
 
+def _header_sum(header: dict[str, Any]) -> int:
+    return crc32(json.dumps(header, allow_nan=False).encode())
+
+
 def _read(path: Path, decoder: bool) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The header and the weights; raises CheckpointError for a file of another kind."""
     try:
@@ -184,10 +189,9 @@ def _read(path: Path, decoder: bool) -> tuple[dict[str, Any], dict[str, Tensor]]
                     f"{path}: is a safetensors file, but no checkpoint of deepfake-ssat; "
                     "published weights go into a training configuration as init"
                 )
-            stored_sum = (file.metadata() or {}).get(HEADER_SUM_KEY)
-            if stored_sum not in (None, str(crc32(text.encode()))):
-                raise CheckpointError(f"{path}: its header does not fit its checksum; the file is damaged")
             header = json.loads(text)
+            if header.pop(HEADER_SUM, None) not in (None, _header_sum(header)):
+                raise CheckpointError(f"{path}: its header does not fit its checksum; the file is damaged")
             if header.get("format_version") != FORMAT_VERSION:
                 raise CheckpointError(
                     f"{path}: has format version {header.get('format_version')}, this version reads "

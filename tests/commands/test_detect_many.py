@@ -216,6 +216,8 @@ def start(folder, checkpoint, out, *options):
             start_new_session=True,
             stdout=subprocess.DEVNULL,
             stderr=errors,
+            # A shell's background job ignores Ctrl-C, and so would its children.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
 

@@ -10,7 +10,7 @@ import torch
 
 from deepfake_ssat import load_detector
 from deepfake_ssat.commands.detect import run
-from deepfake_ssat.commands.detection_reports import command_for
+from deepfake_ssat.commands.detection_reports import ReportOptions, command_for
 from deepfake_ssat.errors import CheckpointError, ConfigError, OutputError
 from deepfake_ssat.faces import extract
 from deepfake_ssat.inference import onnx_export
@@ -85,7 +85,8 @@ def test_explaining_takes_openvinos_scores_and_torchs_maps(tmp_path, cache, vide
     assert explanation.verdict == detector.detect(video)
     assert explanation.clips[0].evidence.shape == VIDEO.grid
     assert explanation.clips[0].reconstruction_error is not None
-    assert "--backend openvino" in command_for(video, detector, 4, tmp_path / "report.html")
+    options = ReportOptions(clips=4)
+    assert "--backend openvino" in command_for(video, detector, tmp_path / "report.html", options)
 
 
 @pytest.mark.usefixtures("faces")

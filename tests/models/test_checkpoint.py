@@ -47,7 +47,8 @@ def rewrite(path, *, header: dict | None = None, change=None):
     as earlier versions wrote."""
     with safe_open(path, framework="pt") as file:
         stored = json.loads(file.metadata()[HEADER_KEY])
-    del stored["checksums"]
+    for name in ("checksums", "header_crc32"):
+        stored.pop(name, None)
     weights = load_file(path)
     if change:
         change(weights)
