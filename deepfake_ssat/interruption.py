@@ -63,7 +63,7 @@ class SignalWatch:
 
 @contextmanager
 def signals_held() -> Iterator[None]:
-    """Within the block signals wait; a process started in it lets them wait as well, and prints no traceback."""
+    """Within the block signals wait; a process started in it lets them wait as well: no traceback."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         yield
