@@ -75,3 +75,14 @@ def test_heic_without_its_package_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setattr(picture.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(VideoError, match=r"needs pillow-heif: install .*deepfake-ssat\[heic\]"):
         is_still(tmp_path / "a.heic")
+
+
+def test_heic_of_a_phone_is_read(tmp_path):
+    heif = pytest.importorskip("pillow_heif", reason="the extra heic is not installed")
+    pixels = np.full((64, 96, 3), (200, 90, 40), np.uint8)
+    heif.from_bytes(mode="RGB", size=(96, 64), data=pixels.tobytes()).save(tmp_path / "a.heic")
+    assert is_still(tmp_path / "a.heic")
+    with PictureReader(tmp_path / "a.heic") as reader:
+        shown = next(iter(reader)).rgb()
+    assert shown.shape == pixels.shape
+    np.testing.assert_allclose(shown.mean(axis=(0, 1)), pixels[0, 0], atol=4)
