@@ -64,6 +64,17 @@ def test_pair_shows_the_same_frames_of_both_videos(tmp_path):
     assert starts == set(range(3, 9))
 
 
+def test_views_are_of_the_frames_that_the_item_shows(tmp_path):
+    def twice(clip, _):
+        return torch.from_numpy(np.stack([clip, clip]))
+
+    examples = make_pairs(tmp_path, real("a"), fake("b", "a"), views=twice)
+    for index in range(2):
+        item = examples.example(index, 3)
+        assert item["views"].shape == (2, 4, 32, 32, 3)
+        assert torch.equal(item["views"][0], item["pixels"])
+
+
 def test_every_fake_of_an_original_has_its_turn(tmp_path):
     examples = make_pairs(tmp_path, real("a"), *(fake(name, "a") for name in "bcd"))
     assert len(examples) == 2
