@@ -78,6 +78,37 @@ class Manifest:
     """SHA-256 of manifest.csv and contract.json."""
 
 
+def video_columns(video: SourceVideo) -> dict[str, Any]:
+    """What each of a video's rows says of the video itself."""
+    return {
+        "corpus": video.corpus,
+        "video_id": video.video_id,
+        "label": video.label,
+        "manipulation": video.manipulation,
+        "split": video.split,
+        "identities": video.identities,
+        "group": video.group,
+        "compression": video.compression,
+        "original": video.original_id,
+        "is_aligned": bool(video.original_id) and video.is_aligned,
+    }
+
+
+def dropped_video(video: SourceVideo, source: str, reason: Status, detail: str) -> DroppedVideo:
+    """The ledger's line of a video that gave no clip."""
+    return DroppedVideo(
+        corpus=video.corpus,
+        video_id=video.video_id,
+        source=source,
+        split=video.split,
+        label=video.label,
+        manipulation=video.manipulation,
+        reason=reason,
+        detail=detail,
+        compression=video.compression,
+    )
+
+
 def load_manifest(path: Path) -> Manifest:
     """Reads and checks a folder, or its manifest.csv: columns, values, contract, clip files, leaks.
 

@@ -8,25 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
 from deepfake_ssat.clips.dataset import FaceClipDataset
 from deepfake_ssat.clips.images import ImageDataset, image_dataset
-from deepfake_ssat.config import DataSource, FaceClips, NetworkSettings, Selection
-from deepfake_ssat.errors import CheckpointError, ConfigError
+from deepfake_ssat.clips.trained_pictures import trained_pictures
+from deepfake_ssat.config import NetworkSettings, Selection
+from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.manifest import load_manifest, select
 from deepfake_ssat.models.checkpoint import Checkpoint
 from deepfake_ssat.models.pixels import normalize_pixels
 
 FACE_CLASSES = ("real", "fake")
-LOCATIONS = ("path", "root")
-"""Keys of a picture source, one of which says where the files lie."""
-_SOURCES: TypeAdapter[Any] = TypeAdapter(DataSource)
 
 
 @dataclass(frozen=True)
@@ -134,7 +130,7 @@ def _examples(
             raise ConfigError(
                 f"{checkpoint.path} reads pictures: give one --split, no corpus, compression or manipulation"
             )
-        source = picture_source(checkpoint, data)
+        source = trained_pictures(checkpoint, data)
         pictures = image_dataset(
             source, selection.splits[0], settings.image_size, None, seed, settings.channels
         )
@@ -154,19 +150,3 @@ def _examples(
         training=False,
     )
     return clips, FACE_CLASSES
-
-
-def picture_source(checkpoint: Checkpoint, data: Path) -> Any:
-    """The pictures that a checkpoint was trained on, where they lie here; CheckpointError if it is silent."""
-    stored = checkpoint.provenance.get("config", {}).get("data", {})
-    place = next((key for key in LOCATIONS if key in stored), None)
-    if place is not None:
-        try:
-            source = _SOURCES.validate_python({**stored, place: str(data)})
-        except ValidationError:
-            source = None
-        if source is not None and not isinstance(source, FaceClips):
-            return source
-    raise CheckpointError(
-        f"{checkpoint.path}: does not say what pictures it was trained on; give a checkpoint that train wrote"
-    )

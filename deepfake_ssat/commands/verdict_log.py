@@ -98,7 +98,7 @@ class VerdictLog:
                 f"{self._file} holds verdicts already; --resume goes on with them, or give another file"
             )
         with whole_file(self._file) as unfinished, unfinished.open("wb") as kept:
-            for line, record in self._records():
+            for line, record, verdict in self._records():
                 path = record["path"]
                 if path in self._states:
                     if (
@@ -107,10 +107,10 @@ class VerdictLog:
                         or path in self.known
                     ):
                         continue
-                    self.known[path] = verdict_from_record(record)
+                    self.known[path] = verdict
                 kept.write(line)
 
-    def _records(self) -> Iterator[tuple[bytes, dict[str, Any]]]:
+    def _records(self) -> Iterator[tuple[bytes, dict[str, Any], VideoVerdict]]:
         """Each whole line with what it says; refuses those of another checkpoint, version or settings."""
         with self._file.open("rb") as lines:
             for number, line in enumerate(lines, start=1):
@@ -119,13 +119,13 @@ class VerdictLog:
                 try:
                     record = json.loads(line)
                     before, _ = record["judged_by"], (record["path"], record["fingerprint"])
-                    verdict_from_record(record)
+                    verdict = verdict_from_record(record)
                 except (ValueError, KeyError, TypeError) as error:
                     raise OutputError(
                         f"{self._file}: line {number} is no verdict; take it out, or give another file"
                     ) from error
                 self._check_same(before)
-                yield line, record
+                yield line, record, verdict
 
     def _check_same(self, before: Mapping[str, Any]) -> None:
         for name, now in self._judged_by.items():

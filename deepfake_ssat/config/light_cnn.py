@@ -6,6 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from deepfake_ssat.config.model import check_statistics
+
 
 class LightCnnSettings(BaseModel):
     """ResNet for small pictures (He et al. 2016, section 4.2): 6 n + 2 layers in three stages."""
@@ -30,9 +32,5 @@ class LightCnnSettings(BaseModel):
     def _check(self) -> LightCnnSettings:
         if self.depth < 8 or (self.depth - 2) % 6:
             raise ValueError(f"depth {self.depth} is not 6 n + 2, such as 20 or 56")
-        for name in ("mean", "std"):
-            if len(getattr(self, name)) not in (1, self.channels):
-                raise ValueError(f"{name} has {len(getattr(self, name))} values, channels is {self.channels}")
-        if min(self.std) <= 0:
-            raise ValueError(f"std {self.std} must be positive")
+        check_statistics(self.mean, self.std, self.channels)
         return self

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import TypeAdapter, ValidationError
 
 from deepfake_ssat.clips.images import ImageDataset, image_dataset
 from deepfake_ssat.clips.perspective import RandomPerspective
-from deepfake_ssat.config import DataSource, FaceClips, Mixture, PictureSource, moved
-from deepfake_ssat.errors import CheckpointError, ConfigError
+from deepfake_ssat.clips.trained_pictures import trained_pictures
+from deepfake_ssat.config import PictureSource
+from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.evaluation.account import checkpoint_facts
 from deepfake_ssat.inference.device import resolve_device
 from deepfake_ssat.metrics import wilson_interval
@@ -93,7 +93,8 @@ def evaluate_pictures(
     if perspective is not None and not 0 < perspective <= 1:
         raise ConfigError(f"perspective is {perspective:g}; give more than 0, 1 at most (table 2: 0.5)")
     model = load_checkpoint(checkpoint, resolve_device(device), decoder=False)
-    source = moved(trained_on(model), Path(data))
+    model.require_classifier()
+    source = trained_pictures(model, Path(data))
     change = None if perspective is None else RandomPerspective(perspective)
     settings = model.settings
     pictures = image_dataset(source, split, settings.image_size, None, seed, settings.channels, change=change)
@@ -111,21 +112,6 @@ def evaluate_pictures(
         "scoring": scoring,
     }
     return _measured(facts, pictures, logits, tuple(_doubts(source, split)))
-
-
-def trained_on(checkpoint: Checkpoint) -> PictureSource:
-    """The set of pictures that a checkpoint learnt from; raises CheckpointError where there is none."""
-    checkpoint.require_classifier()
-    stored = (checkpoint.provenance.get("config") or {}).get("data")
-    try:
-        source = TypeAdapter(DataSource).validate_python(stored)
-    except ValidationError as error:
-        raise CheckpointError(
-            f"{checkpoint.path}: does not say what pictures it was trained on; give one that train wrote"
-        ) from error
-    if isinstance(source, FaceClips | Mixture):
-        raise CheckpointError(f"{checkpoint.path}: was trained on face clips; give the folder of preprocess")
-    return source
 
 
 def score_pictures(

@@ -19,7 +19,7 @@ from deepfake_ssat.config import ExtractionSettings
 from deepfake_ssat.corpora.files import relative_name
 from deepfake_ssat.errors import CorpusError, ManifestError, VideoError
 from deepfake_ssat.extraction.account import Account
-from deepfake_ssat.manifest import VideoWarning
+from deepfake_ssat.manifest import VideoWarning, dropped_video, video_columns
 from deepfake_ssat.pool import map_in_processes
 from deepfake_ssat.progress import Progress
 from deepfake_ssat.records import DroppedVideo, ManifestRow, SourceVideo, Status
@@ -81,19 +81,20 @@ def take_crops(
         try:
             pictures[video] = _pictures(paths)
         except VideoError as error:
-            dropped.append(_dropped(video, base, str(error)))
+            dropped.append(_unreadable(video, base, str(error)))
     every = [picture.path for members in pictures.values() for picture in members]
     measures, cpu_seconds = _measure_all(every, workers, progress)
     rows, warnings = [], []
+    contract_hash = settings.hash()
     for video, members in pictures.items():
         found = [(picture, measures[picture.path]) for picture in members]
         read = [(picture, measure) for picture, measure in found if not measure.problem]
         if read:
-            rows += [_row(video, *pair, base, out, settings) for pair in read]
+            rows += [_row(video, *pair, base, out, settings.margin, contract_hash) for pair in read]
             told = _doubts([measure for _, measure in found])
             warnings += [VideoWarning(video.corpus, video.video_id, warning) for warning in told]
         else:
-            dropped.append(_dropped(video, base, found[0][1].problem))
+            dropped.append(_unreadable(video, base, found[0][1].problem))
     account = Account(
         videos=len({(video.corpus, video.video_id) for video in videos}),
         done_before=0,
@@ -198,22 +199,16 @@ def _row(
     measure: _Measure,
     base: Path,
     out: Path,
-    settings: ExtractionSettings,
+    margin: float,
+    contract_hash: str,
 ) -> ManifestRow:
     """The face box lies in the middle of its crop, so much smaller as the margin says."""
-    part = 1.0 / (1.0 + settings.margin)
+    part = 1.0 / (1.0 + margin)
     width, height = part * measure.width, part * measure.height
     left, top = (measure.width - width) / 2, (measure.height - height) / 2
     box = (left, top, left + width, top + height)
     return ManifestRow(
-        corpus=video.corpus,
-        video_id=video.video_id,
-        label=video.label,
-        manipulation=video.manipulation,
-        split=video.split,
-        identities=video.identities,
-        group=video.group,
-        compression=video.compression,
+        **video_columns(video),
         source=relative_name(picture.path, base),
         clip_file=Path(os.path.relpath(os.path.abspath(picture.path), os.path.realpath(out))).as_posix(),
         track_id=0,
@@ -224,21 +219,9 @@ def _row(
         end_seconds=0.0,
         box=tuple(round(value, 2) for value in box),  # pyright: ignore[reportArgumentType]
         face_size=round(max(width, height), 2),
-        contract_hash=settings.hash(),
-        original=video.original_id,
-        is_aligned=bool(video.original_id) and video.is_aligned,
+        contract_hash=contract_hash,
     )
 
 
-def _dropped(video: SourceVideo, base: Path, problem: str) -> DroppedVideo:
-    return DroppedVideo(
-        corpus=video.corpus,
-        video_id=video.video_id,
-        source=relative_name(video.path, base),
-        split=video.split,
-        label=video.label,
-        manipulation=video.manipulation,
-        reason=Status.UNREADABLE,
-        detail=problem,
-        compression=video.compression,
-    )
+def _unreadable(video: SourceVideo, base: Path, problem: str) -> DroppedVideo:
+    return dropped_video(video, relative_name(video.path, base), Status.UNREADABLE, problem)

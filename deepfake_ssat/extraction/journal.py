@@ -18,7 +18,7 @@ from typing import Any
 from deepfake_ssat.clips.landmarks import LANDMARKS_SUFFIX, landmarks_path
 from deepfake_ssat.config import ExtractionSettings
 from deepfake_ssat.errors import ManifestError
-from deepfake_ssat.manifest import VideoWarning
+from deepfake_ssat.manifest import VideoWarning, dropped_video, video_columns
 from deepfake_ssat.outputs import write_file
 from deepfake_ssat.records import Box, DroppedVideo, ManifestRow, SourceVideo, Status
 
@@ -85,14 +85,7 @@ class Entry:
         video, contract_hash = self.video, contract.hash()
         for clip in self.extraction.clips:
             yield ManifestRow(
-                corpus=video.corpus,
-                video_id=video.video_id,
-                label=video.label,
-                manipulation=video.manipulation,
-                split=video.split,
-                identities=video.identities,
-                group=video.group,
-                compression=video.compression,
+                **video_columns(video),
                 source=self.source,
                 clip_file=f"{CLIPS_FOLDER}/{video.corpus}/{video.video_id}/{clip.file}",
                 track_id=clip.track_id,
@@ -104,26 +97,13 @@ class Entry:
                 box=clip.box,
                 face_size=clip.face_size,
                 contract_hash=contract_hash,
-                original=video.original_id,
-                is_aligned=bool(video.original_id) and video.is_aligned,
             )
 
     def dropped(self) -> DroppedVideo | None:
         """The ledger's line, for a video that gave no clip."""
         if self.extraction.status is Status.SCORED:
             return None
-        video = self.video
-        return DroppedVideo(
-            corpus=video.corpus,
-            video_id=video.video_id,
-            source=self.source,
-            split=video.split,
-            label=video.label,
-            manipulation=video.manipulation,
-            reason=self.extraction.status,
-            detail=self.extraction.detail,
-            compression=video.compression,
-        )
+        return dropped_video(self.video, self.source, self.extraction.status, self.extraction.detail)
 
     def warnings(self) -> Iterator[VideoWarning]:
         """What to know about a video that was used all the same."""

@@ -67,8 +67,7 @@ def mae(
     auxiliary: Auxiliary | None = None,
 ) -> Losses:
     """Reconstruction alone: pre-training as in MAE and VideoMAE; labels are not read."""
-    mask = _random_mask(model, clips, settings, generator)
-    loss = reconstruction_loss(model, clips, mask, model.reconstruct(clips, mask), settings)
+    loss = _reconstruction(model, clips, settings, generator)
     return Losses(loss, reconstruction=loss)
 
 
@@ -83,8 +82,7 @@ def ssat(
 ) -> Losses:
     """All tokens to the classifier, visible ones to the decoder: two passes of one encoder (paper, eq. 1)."""
     primary = scratch(model, clips, labels, settings, class_weights, generator, auxiliary)
-    mask = _random_mask(model, clips, settings, generator)
-    reconstruction = reconstruction_loss(model, clips, mask, model.reconstruct(clips, mask), settings)
+    reconstruction = _reconstruction(model, clips, settings, generator)
     total = _joint(primary.total, reconstruction, settings)
     return replace(primary, total=total, reconstruction=reconstruction)
 
@@ -99,10 +97,8 @@ def ssat_visible(
     auxiliary: Auxiliary | None = None,
 ) -> Losses:
     """SSAT's loss with one pass of the encoder: the classifier reads the visible tokens too, as in SupMAE."""
-    mask = _random_mask(model, clips, settings, generator)
-    logits, predictions = model.classify_and_reconstruct(clips, mask)
+    logits, reconstruction = _from_visible(model, clips, settings, generator)
     classification = classification_loss(logits, labels, class_weights, settings.label_smoothing)
-    reconstruction = reconstruction_loss(model, clips, mask, predictions, settings)
     return Losses(_joint(classification, reconstruction, settings), classification, reconstruction)
 
 
@@ -116,11 +112,9 @@ def supmae(
     auxiliary: Auxiliary | None = None,
 ) -> Losses:
     """Supervised pre-training on visible tokens, w·L_cls + L_rec (Liang et al. 2022); to be fine-tuned."""
-    mask = _random_mask(model, clips, settings, generator)
-    logits, predictions = model.classify_and_reconstruct(clips, mask)
+    logits, reconstruction = _from_visible(model, clips, settings, generator)
     logits = logits / settings.supmae_temperature
     classification = classification_loss(logits, labels, class_weights, settings.label_smoothing)
-    reconstruction = reconstruction_loss(model, clips, mask, predictions, settings)
     total = settings.classification_weight * classification + reconstruction
     return Losses(total, classification, reconstruction)
 
@@ -177,6 +171,23 @@ def _classify(
         return model.classify(clips), {}
     logits, maps = model.classify_with_maps(clips)
     return logits, {name: task(maps, clips, generator) for name, task in tasks.items()}
+
+
+def _reconstruction(
+    model: Autoencoder, clips: Tensor, settings: ObjectiveSettings, generator: torch.Generator | None
+) -> Tensor:
+    """Of patches hidden at random, from the visible ones."""
+    mask = _random_mask(model, clips, settings, generator)
+    return reconstruction_loss(model, clips, mask, model.reconstruct(clips, mask), settings)
+
+
+def _from_visible(
+    model: Autoencoder, clips: Tensor, settings: ObjectiveSettings, generator: torch.Generator | None
+) -> tuple[Tensor, Tensor]:
+    """Logits (B, K) and the loss of reconstruction, from one pass over the visible patches."""
+    mask = _random_mask(model, clips, settings, generator)
+    logits, predictions = model.classify_and_reconstruct(clips, mask)
+    return logits, reconstruction_loss(model, clips, mask, predictions, settings)
 
 
 def _random_mask(

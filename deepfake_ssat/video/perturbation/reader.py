@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from functools import partial
 from types import TracebackType
 
@@ -30,16 +29,17 @@ class PerturbedReader:
 
     def __iter__(self) -> Iterator[VideoFrame]:
         """Yield the frames once, in display order."""
-        waiting: deque[VideoFrame] = deque()
+        waiting: deque[Callable[..., VideoFrame]] = deque()
 
         def pictures() -> Iterator[np.ndarray]:
             for frame in self._reader:
                 # Without its decoded planes: an encoder may look many frames ahead.
-                waiting.append(replace(frame, convert=_nothing))
+                facts = frame.index, frame.seconds, frame.width, frame.height
+                waiting.append(partial(VideoFrame, *facts, own_size=frame.own_size))
                 yield frame.rgb()
 
         for picture in perturb_frames(pictures(), self._perturbation, self._generator, self.metadata.fps):
-            yield replace(waiting.popleft(), convert=partial(_shrink, picture))
+            yield waiting.popleft()(convert=partial(_shrink, picture))
 
     def turn(self, degrees: int) -> None:
         """Begin again, turned; the perturbation draws new numbers."""
@@ -64,7 +64,3 @@ def _shrink(picture: np.ndarray, width: int, height: int) -> np.ndarray:
     if (height, width) == picture.shape[:2]:
         return picture
     return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-
-
-def _nothing(width: int, height: int) -> np.ndarray:
-    raise NotImplementedError
