@@ -10,7 +10,6 @@ import re
 from pathlib import Path
 from typing import ClassVar
 
-import torch
 from einops import rearrange
 from torch import Tensor, nn
 
@@ -18,9 +17,10 @@ from deepfake_ssat.config.hierarchical import CvtSettings
 from deepfake_ssat.models.cvt_encoder import CvtEncoder
 from deepfake_ssat.models.encoder_weights import load_encoder_weights
 from deepfake_ssat.models.evidence import activation_times_gradient
-from deepfake_ssat.models.masked_autoencoder import Decoder, initialize_as_mae
+from deepfake_ssat.models.heads import full_logits
 from deepfake_ssat.models.network import FeatureMaps, Network
 from deepfake_ssat.models.patches import split_tokens, take_tokens
+from deepfake_ssat.models.vit import Decoder, initialize_as_mae
 
 # Applied one after the other. Of the authors' files, and of Hugging Face's.
 _RENAMES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
@@ -183,10 +183,7 @@ class Cvt(Network):
         return clips.squeeze(2)
 
     def _logits(self, tokens: Tensor) -> Tensor:
-        features = self.head_norm(tokens[:, 0])
-        # Outside autocast: bf16 logits have 8 bits, and many pictures would share one probability.
-        with torch.autocast(features.device.type, enabled=False):
-            return self.head(features.to(self.head.weight.dtype))
+        return full_logits(self.head, self.head_norm(tokens[:, 0]))
 
     def _predictions(self, maps: list[Tensor], tokens: Tensor, mask: Tensor) -> Tensor:
         if self.decoder is None:

@@ -12,6 +12,7 @@ from deepfake_ssat.config.frame_model import FrameModelSettings
 from deepfake_ssat.config.model import STEM_CHANNELS
 from deepfake_ssat.models.baselines.backbone import frame_evidence, mean_over_frames, spread_frames
 from deepfake_ssat.models.efficientnet_lite import EfficientNetLite
+from deepfake_ssat.models.heads import full_logits
 from deepfake_ssat.models.network import Network
 
 
@@ -61,7 +62,4 @@ class FrameModel(Network):
 
     def _logits(self, maps: tuple[Tensor, ...]) -> Tensor:
         """(N, F, h, w) -> (N, K)."""
-        features = self.dropout(maps[0].mean((2, 3)))
-        # Outside autocast: bf16 logits have 8 bits, and many videos would share one probability.
-        with torch.autocast(features.device.type, enabled=False):
-            return self.head(features.to(self.head.weight.dtype))
+        return full_logits(self.head, self.dropout(maps[0].mean((2, 3))))

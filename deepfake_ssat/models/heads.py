@@ -1,10 +1,14 @@
-"""The classifiers that can stand behind a transformer."""
+"""The classifiers that can stand behind a transformer, and how every network applies its own.
+
+B batch, D width, K classes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from deepfake_ssat.config.model import EncoderSettings
 
@@ -26,3 +30,12 @@ HEADS: dict[str, Callable[[EncoderSettings, int], nn.Module]] = {
     "mlp_batch_norm": _mlp_head,
 }
 """Classifiers over the encoder's width, by ``ModelSettings.head``."""
+
+
+def full_logits(head: nn.Module, features: Tensor) -> Tensor:
+    """(B, D) -> (B, K), in the head's own number type whatever autocast says.
+
+    Logits in bf16 have 8 bits, and many videos or pictures would share one probability.
+    """
+    with torch.autocast(features.device.type, enabled=False):
+        return head(features.to(next(head.parameters()).dtype))

@@ -5,12 +5,12 @@ B batch, C channels, T frames, H W pixels, F features, K classes.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from deepfake_ssat.config.light_cnn import LightCnnSettings
 from deepfake_ssat.models.evidence import activation_times_gradient
+from deepfake_ssat.models.heads import full_logits
 from deepfake_ssat.models.network import Network
 
 
@@ -65,10 +65,7 @@ class LightCnn(Network):
         return {name: int(name.split(".")[1]) + 1 if name.startswith("stages.") else 0 for name in names}
 
     def _logits(self, maps: Tensor) -> Tensor:
-        features = maps.mean(dim=(2, 3))
-        # Outside autocast: bf16 logits have 8 bits, and many pictures would share one probability.
-        with torch.autocast(features.device.type, enabled=False):
-            return self.head(features.to(self.head.weight.dtype))
+        return full_logits(self.head, maps.mean(dim=(2, 3)))
 
 
 class ResidualBlock(nn.Module):

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from deepfake_ssat.config.hierarchical import SwinSettings
 from deepfake_ssat.models.encoder_weights import load_encoder_weights
 from deepfake_ssat.models.evidence import activation_times_gradient
+from deepfake_ssat.models.heads import full_logits
 from deepfake_ssat.models.network import FeatureMaps, Network
 from deepfake_ssat.models.patches import patchify, split_tokens, take_tokens
 from deepfake_ssat.models.timm_library import require_timm
@@ -164,10 +165,7 @@ class Swin(Network):
         return maps
 
     def _logits(self, cells: Tensor) -> Tensor:
-        features = cells.mean(dim=(1, 2))
-        # Outside autocast: bf16 logits have 8 bits, and many pictures would share one probability.
-        with torch.autocast(features.device.type, enabled=False):
-            return self.head(features.to(self.head.weight.dtype))
+        return full_logits(self.head, cells.mean(dim=(1, 2)))
 
     def _require_decoder(self) -> SimmimDecoder:
         if self.decoder is None:

@@ -7,11 +7,10 @@ from pydantic import ValidationError
 from timm.models.swin_transformer import SwinTransformer
 
 from deepfake_ssat.config import ObjectiveSettings, SwinSettings
-from deepfake_ssat.config.extraction import ExtractionSettings
-from deepfake_ssat.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from deepfake_ssat.models.checkpoint import Checkpoint, save_checkpoint
 from deepfake_ssat.models.kinds import build_network, load_initial
 from deepfake_ssat.models.patches import patchify, tube_mask, unpatchify
-from deepfake_ssat.objectives import OBJECTIVES, Auxiliary, build_tasks
+from deepfake_ssat.objectives import OBJECTIVES
 from deepfake_ssat.training.optim import freeze_unused, parameter_groups
 from tests.models import refusals
 
@@ -214,48 +213,3 @@ def test_file_of_another_network_is_refused(tmp_path):
     torch.save(timm.create_model("test_vit").state_dict(), tmp_path / "vit.pth")
     reason = refusals.refusal(load_initial, network(SMALL), tmp_path / "vit.pth")
     assert "encoder." in reason or "none of its" in reason
-
-
-def test_checkpoint_comes_back_with_and_without_its_decoder(tmp_path):
-    model, path = network(SMALL), tmp_path / "model.safetensors"
-    save_checkpoint(path, Checkpoint(model, SMALL, ExtractionSettings()))
-    clips, mask = batch(SMALL)
-    loaded = load_checkpoint(path)
-    torch.testing.assert_close(loaded.model.reconstruct(clips, mask), model.reconstruct(clips, mask))
-    light = load_checkpoint(path, decoder=False)
-    assert light.model.autoencoder() is None
-    torch.testing.assert_close(light.model(clips), model(clips))
-    with pytest.raises(ValueError, match="dropped"):
-        light.model.reconstruct(clips, mask)
-
-
-def test_bf16_gives_nearly_the_same_losses():
-    model, objective = network(SMALL).train(), ObjectiveSettings.model_validate({"name": "ssat"})
-    clips, _ = batch(SMALL)
-    losses = []
-    for enabled in (False, True):
-        generator = torch.Generator().manual_seed(0)
-        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
-            step = OBJECTIVES["ssat"](model, clips, torch.tensor([0, 4]), objective, None, generator)
-        losses.append(step.total)
-    torch.testing.assert_close(*losses, atol=0.02, rtol=0.02)
-
-
-@pytest.mark.parametrize("objective", ["scratch", "simclr"])
-def test_other_tasks_read_its_features_and_maps(objective):
-    model = network(SMALL).train()
-    terms = {"relative_localisation": {"pairs": 4}} if objective == "scratch" else {}
-    settings = ObjectiveSettings.model_validate({"name": objective, **terms})
-    clips, _ = batch(SMALL)
-    logits, maps = model.eval().classify_with_maps(clips)
-    torch.testing.assert_close(logits, model.classify(clips))
-    assert [cells.shape[1:] for cells in maps.blocks] == [(12, 1, 16, 16), (24, 1, 8, 8), (48, 1, 4, 4)]
-    assert maps.final.shape == (2, model.feature_width, 1, 4, 4)
-    torch.testing.assert_close(model.head(model.features(clips)), logits)
-    freeze_unused(model.train(), settings)
-    auxiliary = Auxiliary(build_tasks(model, settings), torch.stack([clips, clips + 0.1]))
-    labels, generator = torch.tensor([0, 4]), torch.Generator().manual_seed(0)
-    step = OBJECTIVES[objective](model, clips, labels, settings, None, generator, auxiliary)
-    step.total.backward()
-    trained = {name for name, value in model.named_parameters() if value.requires_grad}
-    assert trained == {name for name, value in model.named_parameters() if value.grad is not None}

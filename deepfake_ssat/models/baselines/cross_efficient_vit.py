@@ -25,6 +25,7 @@ from deepfake_ssat.models.baselines.backbone import (
     spread_frames,
 )
 from deepfake_ssat.models.blocks import Block
+from deepfake_ssat.models.heads import full_logits
 from deepfake_ssat.models.network import Network
 
 NORM_EPS = 1e-6
@@ -57,10 +58,7 @@ class Branch(nn.Module):
 
     def logits(self, tokens: Tensor) -> Tensor:
         """(N, 1 + P, D) -> (N, classes), from the class token."""
-        features = self.dropout(self.head_norm(tokens[:, 0]))
-        # Outside autocast: bf16 logits have 8 bits, and many videos would share one probability.
-        with torch.autocast(features.device.type, enabled=False):
-            return self.head(features.to(self.head.weight.dtype))
+        return full_logits(self.head, self.dropout(self.head_norm(tokens[:, 0])))
 
 
 class Exchange(nn.Module):

@@ -6,7 +6,6 @@ dropout, one linear layer. B batch, C channels, T frames, H W pixels, N pictures
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from deepfake_ssat.config.baselines import FrameClassifierSettings
@@ -17,6 +16,7 @@ from deepfake_ssat.models.baselines.backbone import (
     mean_over_frames,
     spread_frames,
 )
+from deepfake_ssat.models.heads import full_logits
 from deepfake_ssat.models.network import Network
 
 
@@ -55,10 +55,7 @@ class FrameClassifier(Network):
 
     def classify_maps(self, maps: tuple[Tensor, ...]) -> Tensor:
         """What ``feature_maps`` gave -> logits (N, classes)."""
-        features = self.dropout(self.backbone.forward_head(maps[0], pre_logits=True))
-        # Outside autocast: bf16 logits have 8 bits, and many videos would share one probability.
-        with torch.autocast(features.device.type, enabled=False):
-            return self.head(features.to(self.head.weight.dtype))
+        return full_logits(self.head, self.dropout(self.backbone.forward_head(maps[0], pre_logits=True)))
 
     def backbones(self) -> dict[str, nn.Module]:
         """By the name of its place, what published weights of the backbone start."""
