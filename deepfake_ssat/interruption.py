@@ -33,6 +33,17 @@ def sigterm_raises() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+@contextmanager
+def sigterm_kept() -> Iterator[None]:
+    """Within the block a library may set an answer of its own to SIGTERM; after it the one before holds."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
+
+
 class SignalWatch:
     """Keeps SIGTERM and Ctrl-C until the work stands well; a second Ctrl-C does not wait."""
 

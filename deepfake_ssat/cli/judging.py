@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from deepfake_ssat.cli.shared import Backend, Device, ExportFormat, Order, Turn, one_line_errors
+from deepfake_ssat.cli.shared import Backend, Device, ExportFormat, Order, Ray, Turn, one_line_errors
 
 
 def detect(
@@ -43,6 +43,7 @@ def detect(
         int | None,
         typer.Option(min=1, help="Judge in so many processes: a file that kills one costs no other video."),
     ] = None,
+    ray: Ray = None,
     order: Annotated[Order, typer.Option(help="Which videos come first.")] = Order.name_,
     device: Annotated[Device, typer.Option(help="Where the networks run.")] = Device.auto,
     backend: Annotated[
@@ -105,6 +106,7 @@ def detect(
                 note=note,
                 rotate=int(rotate.value),
                 details=details,
+                ray=ray,
             )
         )
 

@@ -18,6 +18,7 @@ from deepfake_ssat.cli.shared import (
     FaceRule,
     Manipulations,
     PerturbOn,
+    Ray,
     Scaling,
     Smoke,
     Threads,
@@ -85,6 +86,7 @@ def preprocess(
         float | None, typer.Option(min=1.0, help="Leave out smaller faces, in pixels; default 40.")
     ] = None,
     device: Annotated[WorkerDevice, typer.Option(help="Where the face detector runs.")] = WorkerDevice.cpu,
+    ray: Ray = None,
 ) -> None:
     """Turn a corpus into face clips and a manifest.
 
@@ -133,6 +135,7 @@ def preprocess(
                 limit=limit,
                 clips=clips,
                 device=device.value,
+                ray=ray,
             )
         )
 
@@ -218,6 +221,7 @@ def evaluate(
         float | None,
         typer.Option(metavar="D", help="Of pictures: move their corners at random; table 2's sets: 0.5."),
     ] = None,
+    ray: Ray = None,
 ) -> None:
     """Measure a checkpoint on labelled videos or pictures.
 
@@ -249,6 +253,7 @@ def evaluate(
                 seed=seed,
                 perturbing=perturb_options(perturb or [], perturb_on.value, videos_root or []),
                 perspective=perspective,
+                ray=ray,
             )
         )
 

@@ -47,6 +47,12 @@ FaceRule = Annotated[
 ]
 Batch = Annotated[int | None, typer.Option(min=1, help="Clips scored at a time.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; default: torch's choice.")]
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS", help="Work on a Ray cluster (docs/scale.md): auto, local or HOST:PORT; an extra."
+    ),
+]
 """Options of several verbs."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from deepfake_ssat.commands.detection_reports import ReportIndex, ReportOptions, is_page, write_marked_copy
-from deepfake_ssat.commands.judging import Judged, Judging, Results, judge_in_processes
+from deepfake_ssat.commands.judging import Judged, Judging, Results, judge_in_workers
 from deepfake_ssat.commands.progress import console_progress
 from deepfake_ssat.commands.verdict_log import VerdictLog, file_state
 from deepfake_ssat.config.extraction import parse_clips
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.outputs import check_different, check_file, is_printed, make_folder, write_file
+from deepfake_ssat.pool import open_engine
 from deepfake_ssat.progress import Progress, silent
 from deepfake_ssat.reporting.detection_report import results_csv, results_document, show
 from deepfake_ssat.reporting.documents import json_text
@@ -80,14 +81,15 @@ def run(
     note: str = "",
     rotate: int = 0,
     details: bool = False,
+    ray: str | None = None,
 ) -> int:
     """Judges files and folders, prints a table, and writes what is asked for; ``-`` prints it.
 
-    ``backend`` is what computes the scores, torch or openvino. ``workers`` judge in processes of their own;
-    ``resume`` goes on with ``jsonl_file``; ``order`` is by name or the newest first. A run that is
-    interrupted writes what has been judged. ``note`` is free text for JSON and pages, such as a case number.
-    ``rotate`` turns all pictures clockwise by so many degrees, beyond their tags. ``details`` prints each
-    face and all warnings.
+    ``backend`` is what computes the scores, torch or openvino. ``workers`` judge in processes of their own,
+    with ``ray`` those of the cluster at that address (docs/scale.md); ``resume`` goes on with ``jsonl_file``;
+    ``order`` is by name or the newest first. A run that is interrupted writes what has been judged. ``note``
+    is free text for JSON and pages, such as a case number. ``rotate`` turns all pictures clockwise by so many
+    degrees, beyond their tags. ``details`` prints each face and all warnings.
 
     Returns 0 when every video was scored, 3 when some were not. Raises DeepfakeError, before the first video
     is judged, for paths, options and checkpoints that cannot be used. An internal error in one video is
@@ -98,7 +100,7 @@ def run(
     judging = Judging(options, checkpoint, device, threads, backend, report, debug)
     videos = list_videos(paths)
     _check_outputs(outputs, videos, checkpoint)
-    _check_options(outputs, resume, workers, debug)
+    _check_options(outputs, resume, "--ray" if ray else "--workers" if workers else None, debug)
     if order == "newest":
         videos.sort(key=_modified, reverse=True)
     errors = Console(stderr=True, highlight=False, soft_wrap=True, quiet=quiet)
@@ -106,8 +108,12 @@ def run(
     console = Console(stderr=outputs.is_printed, highlight=False, quiet=quiet)
     detector = judging.load()
     explained: list[Explanation] = []
-    judged = _judged(judging, detector, progress, explained.append if annotate else None, workers)
-    with _open_log(outputs.jsonl, videos, detector, options, resume) as log:
+    keep = explained.append if annotate else None
+    files = [*videos[:1], *filter(None, (checkpoint, outputs.pages))]
+    with (
+        _open_judging(judging, detector, progress, keep, workers, ray, files) as judged,
+        _open_log(outputs.jsonl, videos, detector, options, resume) as log,
+    ):
         results = Results(videos, log.known if log else {})
         try:
             _collect(
@@ -128,22 +134,29 @@ def run(
     return ALL_SCORED if results.all_scored else SOME_NOT_SCORED
 
 
-def _judged(
+@contextmanager
+def _open_judging(
     judging: Judging,
     detector: Detector,
     progress: Progress,
     keep: Callable[[Explanation], None] | None,
     workers: int | None,
-) -> Callable[[Sequence[Path]], Iterator[Judged]]:
-    """How videos become verdicts: in processes of their own, or here; of a single one progress is told."""
-    if workers is not None:
-        return partial(judge_in_processes, judging.in_each_of(workers), workers=workers)
+    ray: str | None,
+    files: Sequence[Path],
+) -> Iterator[Callable[[Sequence[Path]], Iterator[Judged]]]:
+    """How videos become verdicts: in workers that see ``files``, or here; a single one tells its progress."""
+    if workers is not None or ray is not None:
+        device = detector.device.type
+        each = judging.in_each_of(None if ray else workers, device)
+        with open_engine(workers, ray, device=device, threads=each.threads or 1, files=files) as engine:
+            yield partial(judge_in_workers, each, engine=engine)
+        return
 
     def here(videos: Sequence[Path]) -> Iterator[Judged]:
         judge = judging.judge_with(detector, progress if len(videos) == 1 else silent, keep)
         return (Judged(path, judge(path)) for path in videos)
 
-    return here
+    yield here
 
 
 def _collect(
@@ -239,14 +252,20 @@ def _modified(path: Path) -> int:
     return state["modified"] if state else 0
 
 
-def _check_options(outputs: Outputs, resume: bool, workers: int | None, debug: bool) -> None:
+def _check_options(outputs: Outputs, resume: bool, elsewhere: str | None, debug: bool) -> None:
     """Refuses options that mean nothing together."""
     if resume and (outputs.jsonl is None or is_printed(outputs.jsonl)):
         raise ConfigError("--resume goes on with the lines of a --jsonl FILE; give that file")
-    if workers is not None and debug:
-        raise ConfigError("--debug stops at an error in this process; leave --workers out")
-    if workers is not None and outputs.annotated is not None:
-        raise ConfigError("--annotate marks one video, which is judged in this process; leave --workers out")
+    if elsewhere and debug:
+        raise ConfigError(f"--debug stops at an error in this process; leave {elsewhere} out")
+    if elsewhere and outputs.annotated is not None:
+        raise ConfigError(
+            f"--annotate marks one video, which is judged in this process; leave {elsewhere} out"
+        )
+    if elsewhere == "--ray" and is_printed(outputs.report):
+        raise ConfigError(
+            "--report - prints here what a worker of the cluster writes; give a file or a folder"
+        )
 
 
 def _check_outputs(outputs: Outputs, videos: Sequence[Path], checkpoint: Path | None) -> None:

@@ -30,18 +30,21 @@ def run(
     seed: int = 0,
     perturbing: PerturbOptions | None = None,
     perspective: float | None = None,
+    ray: str | None = None,
 ) -> int:
     """Scores every clip of the selected videos, measures, prints the table and fills ``out``.
 
     Run again after an interruption, it scores only what is missing. ``seed`` is the bootstrap's and the
     perturbations'; with ``perturbing`` the same videos are then measured on spoilt pictures. Of a checkpoint
-    that was trained on pictures, ``manifest`` is where those lie, and ``perspective`` changes them. Returns
-    0; raises DeepfakeError for what the user can correct, such as clips cut otherwise than the checkpoint's.
+    that was trained on pictures, ``manifest`` is where those lie, and ``perspective`` changes them. ``ray``
+    is the address of a cluster that scores clips and videos (docs/scale.md). Returns 0; raises DeepfakeError
+    for what the user can correct, such as clips cut otherwise than the checkpoint's.
     """
     from deepfake_ssat.models.checkpoint import is_of_pictures
 
     if checkpoint is not None and is_of_pictures(checkpoint):
         of_videos = {"--perturb": perturbing, "--clip-rule": clip_rule, "--face-rule": face_rule}
+        of_videos["--ray"] = ray
         of_videos |= {f"--{key.rstrip('s')}": value for key, value in selection if key != "splits"}
         given = [option for option, value in of_videos.items() if value]
         if given:
@@ -69,6 +72,8 @@ def run(
         device=device,
         batch=batch,
         seed=seed,
+        threads=threads or 1,
+        ray=ray,
         progress=console_progress(console),
     ) as evaluation:
         plan = make_plan(perturbing, evaluation.manifest, selection) if perturbing else None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from deepfake_ssat.commands.detection_reports import ReportFolder, ReportOptions, is_page, report_video
 from deepfake_ssat.errors import DeepfakeError, OutputError
-from deepfake_ssat.pool import map_in_processes
+from deepfake_ssat.pool import Engine, num_cores
 from deepfake_ssat.progress import Progress, silent
 from deepfake_ssat.records import Status, VideoVerdict
 from deepfake_ssat.reporting.detection_report import counted, outcome_of
@@ -102,10 +102,10 @@ class Judging:
         """The judge of a process of its own."""
         return self.judge_with(self.load())
 
-    def in_each_of(self, workers: int) -> Judging:
-        """The same for one of several processes: they share the cores."""
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return replace(self, threads=self.threads or max(1, cores // workers))
+    def in_each_of(self, workers: int | None, device: str) -> Judging:
+        """The same for one of so many processes, which share the cores; None: those of a cluster do not."""
+        threads = self.threads or (max(1, num_cores() // workers) if workers else 1)
+        return replace(self, threads=threads, device=device)
 
     def load(self) -> Detector:
         """The detector, in this process."""
@@ -159,11 +159,11 @@ class Judging:
         return judge
 
 
-def judge_in_processes(
-    judging: Callable[[], Judge], videos: Sequence[Path], workers: int
+def judge_in_workers(
+    judging: Callable[[], Judge], videos: Sequence[Path], engine: Engine
 ) -> Iterator[Judged]:
     """Each video as it is done; one that its process died on says so, and costs the others nothing."""
-    for outcome in map_in_processes(judging, videos, workers):
+    for outcome in engine(judging, videos):
         path = videos[outcome.task]
         if outcome.failure is None:
             yield Judged(path, outcome.value)

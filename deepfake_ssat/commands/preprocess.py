@@ -25,6 +25,7 @@ def run(
     limit: int | None = None,
     clips: int | None = None,
     device: str = "cpu",
+    ray: str | None = None,
 ) -> int:
     """Preprocesses and shows the account.
 
@@ -44,6 +45,7 @@ def run(
             limit=limit,
             clips=clips,
             device=device,
+            ray=ray,
             progress=console_progress(errors),
         )
     except KeyboardInterrupt:

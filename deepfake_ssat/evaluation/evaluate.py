@@ -28,6 +28,7 @@ def evaluate(
     device: str = "auto",
     batch: int | None = None,
     seed: int = 0,
+    ray: str | None = None,
     progress: Progress = silent,
 ) -> EvalReport:
     """Scores every clip of the selected videos of a manifest, and measures.
@@ -36,8 +37,9 @@ def evaluate(
     as they come: called again after an interruption, it scores only what is missing; without one nothing is
     written. ``clip_rule`` (mean, median or max over a face's clips) and ``face_rule`` (max or mean over a
     video's faces) are the checkpoint's unless given; its threshold holds for its own rules only. ``batch``
-    clips are scored at a time, ``seed`` is the bootstrap's. Raises DeepfakeError for what the user can
-    correct, such as clips cut otherwise than the checkpoint's.
+    clips are scored at a time, ``seed`` is the bootstrap's, ``ray`` the address of a cluster that scores
+    them. Raises DeepfakeError for what the user can correct, such as clips cut otherwise than the
+    checkpoint's.
     """
     with ExitStack() as stack:
         folder = stack.enter_context(TemporaryDirectory(prefix="deepfake-ssat-")) if out is None else out
@@ -50,6 +52,7 @@ def evaluate(
             device=device,
             batch=batch,
             seed=seed,
+            ray=ray,
             progress=progress,
         )
         return measure(stack.enter_context(evaluation), selection)

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,18 +15,14 @@ from filelock import FileLock, Timeout
 
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.evaluation.clip_scores import CLIP_SCORES_FILE, ClipScoreFile
-from deepfake_ssat.evaluation.stored_clips import (
-    FRAMES_PER_FACE,
-    ChangePixels,
-    StoredClip,
-    plan_clips,
-    score_clips,
-)
+from deepfake_ssat.evaluation.scoring import Scoring, score_in_workers
+from deepfake_ssat.evaluation.stored_clips import FRAMES_PER_FACE, ChangePixels, StoredClip, plan_clips
 from deepfake_ssat.inference.detector import Detector, load_detector
 from deepfake_ssat.inference.verdict import scored_verdict
 from deepfake_ssat.manifest import Manifest, load_manifest, people
 from deepfake_ssat.models.decision import AggregationPolicy, Decision
 from deepfake_ssat.outputs import make_folder
+from deepfake_ssat.pool import Engine, open_engine
 from deepfake_ssat.progress import Advance, Progress, silent
 from deepfake_ssat.records import Box, ClipScore, EvaluatedVideo, ManifestRow, VideoVerdict
 
@@ -48,6 +44,10 @@ class Evaluation:
     seed: int = 0
     """Of bootstrap intervals and perturbations."""
     progress: Progress = silent
+    cluster: Engine | None = None
+    """What scores clips and judges source videos; None: this machine."""
+    threads: int = 1
+    """Of a worker of the cluster."""
 
     def __post_init__(self) -> None:
         self.detector.contract.require_readable(
@@ -111,9 +111,12 @@ class Evaluation:
         note: str = "",
     ) -> None:
         """Scores clips, changed first where ``change`` is given, and keeps each batch as it comes."""
-        size, score = self.detector.checkpoint.settings.image_size, self.detector.score
         shown = self.detector.contract.part_of(self.manifest.contract)
-        batches = score_clips(clips, self.manifest.root, size, score, self.batch, change, shown)
+        scoring = Scoring(self.manifest.root, self.batch, shown, change)
+        if self.cluster is None:
+            batches = scoring.score(self.detector, clips)
+        else:
+            batches = score_in_workers(self.cluster, scoring, self.detector, clips, self.threads)
         for part, probabilities in batches:
             scores.append(part, probabilities.tolist())
             advance(len(part), note)
@@ -146,19 +149,31 @@ def open_evaluation(
     device: str = "auto",
     batch: int | None = None,
     seed: int = 0,
+    threads: int = 1,
+    ray: str | None = None,
     progress: Progress = silent,
 ) -> Iterator[Evaluation]:
-    """Loads both and holds the folder's lock; the rules are the checkpoint's unless others are given."""
+    """Loads both and holds the folder's lock; the rules are the checkpoint's unless others are given.
+
+    With ``ray`` the workers of the cluster there, of so many ``threads`` each, do what scores depend on.
+    """
     detector = load_detector(checkpoint, device)
-    with locked(folder, [Path(manifest)]):
+    kind = detector.device.type
+    files = filter(None, (detector.own_path, Path(manifest)))
+    with (
+        open_engine(ray=ray, device=kind, threads=threads, files=files) if ray else nullcontext() as cluster,
+        locked(folder, [Path(manifest)]),
+    ):
         yield Evaluation(
             detector,
             load_manifest(Path(manifest)),
             folder,
             detector.checkpoint.decision.aggregation.changed(clip_rule, face_rule),
-            batch or BATCH_CLIPS[detector.device.type],
+            batch or BATCH_CLIPS[kind],
             seed,
             progress,
+            cluster,
+            threads,
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from deepfake_ssat.evaluation.perturbed_clips import run_key, score_file
 from deepfake_ssat.evaluation.source_videos import SourceTask, judge_source
 from deepfake_ssat.inference.detector import load_detector
 from deepfake_ssat.inference.verdict import unscored_verdict
-from deepfake_ssat.pool import Outcome, map_in_processes
+from deepfake_ssat.pool import Outcome, map_in_processes, num_cores
 from deepfake_ssat.records import Box, ClipScore, ManifestRow, Status, VideoVerdict
 from deepfake_ssat.video.perturbation import Perturbation
 
@@ -102,9 +101,13 @@ def _outcomes(
 ) -> Iterator[Outcome]:
     """In this process where one is enough."""
     device = evaluation.detector.device.type
-    processes = min(processes or os.cpu_count() or 1, MOST_PROCESSES[device], len(tasks))
+    prepare = PrepareJudging(evaluation.detector.own_path, device)
+    if evaluation.cluster is not None:
+        yield from evaluation.cluster(prepare, tasks)
+        return
+    processes = min(processes or num_cores(), MOST_PROCESSES[device], len(tasks))
     if processes > 1:
-        yield from map_in_processes(PrepareJudging(evaluation.detector.path, device), tasks, processes)
+        yield from map_in_processes(prepare, tasks, processes)
         return
     for number, task in enumerate(tasks):
         yield Outcome(number, judge_source(evaluation.detector, task))
@@ -114,7 +117,7 @@ def _outcomes(
 class PrepareJudging:
     """Called once in each process: loads the detector, gives the function of one video."""
 
-    checkpoint: Path
+    checkpoint: Path | None
     device: str
 
     def __call__(self) -> Callable[[SourceTask], VideoVerdict]:

@@ -20,7 +20,7 @@ from deepfake_ssat.corpora.files import relative_name
 from deepfake_ssat.errors import CorpusError, ManifestError, VideoError
 from deepfake_ssat.extraction.account import Account
 from deepfake_ssat.manifest import VideoWarning, dropped_video, video_columns
-from deepfake_ssat.pool import map_in_processes
+from deepfake_ssat.pool import Engine
 from deepfake_ssat.progress import Progress
 from deepfake_ssat.records import DroppedVideo, ManifestRow, SourceVideo, Status
 from deepfake_ssat.video.frame_folder import LAST_NUMBER, numbered_pictures
@@ -66,7 +66,7 @@ def take_crops(
     base: Path,
     out: Path,
     settings: ExtractionSettings,
-    workers: int,
+    engine: Engine,
     progress: Progress,
 ) -> TakenCrops:
     """The rows of all pictures, ``videos`` naming each picture, or folder of pictures, of a video.
@@ -83,7 +83,7 @@ def take_crops(
         except VideoError as error:
             dropped.append(_unreadable(video, base, str(error)))
     every = [picture.path for members in pictures.values() for picture in members]
-    measures, cpu_seconds = _measure_all(every, workers, progress)
+    measures, cpu_seconds = _measure_all(every, engine, progress)
     rows, warnings = [], []
     contract_hash = settings.hash()
     for video, members in pictures.items():
@@ -142,14 +142,14 @@ def _pictures(paths: Sequence[Path]) -> list[_Picture]:
 
 
 def _measure_all(
-    paths: Sequence[Path], workers: int, progress: Progress
+    paths: Sequence[Path], engine: Engine, progress: Progress
 ) -> tuple[dict[Path, _Measure], float]:
     """Each picture's size, and the CPU-seconds that reading them all took."""
     tasks = [paths[start : start + PICTURES_A_TASK] for start in range(0, len(paths), PICTURES_A_TASK)]
     measures: dict[Path, _Measure] = {}
     cpu_seconds = 0.0
     with progress("preprocess", "picture", len(paths)) as advance:
-        for outcome in map_in_processes(_prepare, tasks, workers):
+        for outcome in engine(_prepare, tasks):
             if outcome.failure is not None:
                 raise ManifestError(
                     f"reading {tasks[outcome.task][0]} and the {len(tasks[outcome.task]) - 1} after it: "

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,7 +31,7 @@ from deepfake_ssat.manifest import (
     write_manifest,
 )
 from deepfake_ssat.outputs import make_folder, write_file
-from deepfake_ssat.pool import map_in_processes
+from deepfake_ssat.pool import Engine, open_engine
 from deepfake_ssat.progress import Progress, silent
 from deepfake_ssat.records import SourceVideo, Status
 
@@ -71,7 +71,7 @@ class _Job:
     """The corpus root; the folder of a CSV."""
     out: Path
     settings: ExtractionSettings
-    workers: int
+    engine: Engine
     device: str
     clips: int | None
     progress: Progress
@@ -88,41 +88,56 @@ def preprocess(
     limit: int | None = None,
     clips: int | None = None,
     device: str = "cpu",
+    ray: str | None = None,
     progress: Progress = silent,
 ) -> PreprocessReport:
     """Makes or completes an output folder; called again after an interruption, it goes on where it was.
 
     ``limit`` takes at most so many videos of each corpus, split and manipulation; ``clips`` stores so many
     clips spread over each video in place of all, which saves most of the disk and of the time; ``workers`` is
-    the number of processes, by default one a CPU core. Several corpora may go into one folder: its manifest
-    lists all of them. Settings with ``already_cut`` take pictures that are faces as they are, from any corpus
-    that has pictures, into a folder of their own. Raises DeepfakeError for what the user can correct.
+    the number of processes, by default one a CPU core. ``ray`` is the address of a Ray cluster that does it
+    instead, on storage that its machines share (docs/scale.md). Several corpora may go into one folder: its
+    manifest lists all of them. Settings with ``already_cut`` take pictures that are faces as they are, from
+    any corpus that has pictures, into a folder of their own. Raises DeepfakeError for what the user can
+    correct.
     """
     settings = settings or ExtractionSettings()  # pyright: ignore[reportCallIssue]
     base = root.parent if root.is_file() else root
-    job = _Job(base, out, settings, workers or _cpu_count(), device, clips, progress)
     options = replace(options or CorpusOptions(), crops=settings.already_cut)
-    index = _labelled(index_corpus(corpus, root, options), job.base)
+    index = _labelled(index_corpus(corpus, root, options), base)
     check_leaks(index.videos)
     videos = _limited(index.videos, limit)
     _check_folder(out, settings)
+    files = [out, *(video.path for video in videos[:1])]
+    with open_engine(workers, ray, device=device, files=files) as engine, _locked(out, root):
+        job = _Job(base, out, settings, engine, device, clips, progress)
+        _check_folder(out, settings)  # Again: another run may have begun and ended meanwhile.
+        write_contract(out, settings)
+        _write_left_out(out, corpus, index.left_out)
+        do = _take if settings.already_cut else _process
+        return do(videos, index.left_out, job)
+
+
+@contextmanager
+def _locked(out: Path, root: Path) -> Iterator[None]:
+    """The output folder for one run at a time; made where it is not there."""
     make_folder(out, [root])
+    lock = FileLock(out / LOCK_FILE, timeout=0)
     try:
-        with FileLock(out / LOCK_FILE, timeout=0):
-            _check_folder(out, settings)  # Again: another run may have begun and ended meanwhile.
-            write_contract(out, settings)
-            _write_left_out(out, corpus, index.left_out)
-            do = _take if settings.already_cut else _process
-            return do(videos, index.left_out, job)
+        lock.acquire()
     except Timeout as error:
         raise ManifestError(
             f"{out}: another preprocess is writing there; wait for it, or give another folder"
         ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _take(videos: Sequence[SourceVideo], left_out: tuple[LeftOut, ...], job: _Job) -> PreprocessReport:
     """Lists pictures that are faces already: these, and nothing that the folder's manifest listed before."""
-    taken = take_crops(videos, job.base, job.out, job.settings, job.workers, job.progress)
+    taken = take_crops(videos, job.base, job.out, job.settings, job.engine, job.progress)
     write_manifest(job.out, taken.rows, taken.dropped, job.settings, taken.warnings)
     return PreprocessReport(job.out / MANIFEST_FILE, taken.account, left_out, (), 0)
 
@@ -163,7 +178,7 @@ def _extract(videos: Sequence[SourceVideo], journal: Journal, job: _Job) -> tupl
     prepare = PrepareExtraction(job.settings, job.device, job.clips)
     entries, failures, dropped = [], [], 0
     with job.progress("preprocess", "video", len(videos)) as advance:
-        for outcome in map_in_processes(prepare, tasks, job.workers):
+        for outcome in job.engine(prepare, tasks):
             video = videos[outcome.task]
             if outcome.failure is not None:
                 failures.append(Failure(video.path, outcome.failure, outcome.traceback))
@@ -228,8 +243,3 @@ def _write_left_out(out: Path, corpus: str, left_out: Sequence[LeftOut]) -> None
     writer.writerow(("name", "reason"))
     writer.writerows((item.name, item.reason) for item in left_out)
     write_file(out / LEFT_OUT_FOLDER / f"{corpus}.csv", text.getvalue().encode())
-
-
-def _cpu_count() -> int:
-    """The cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

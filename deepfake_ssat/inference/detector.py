@@ -106,6 +106,11 @@ class Detector:
         return self.path == DEFAULT_WEIGHTS
 
     @property
+    def own_path(self) -> Path | None:
+        """The file to load it from on another machine; None: the weights of the package there."""
+        return None if self.has_default_weights else self.path
+
+    @property
     def precision(self) -> Literal["bf16", "fp32"]:
         """What the scores are computed in."""
         return self.scorer.precision

@@ -76,7 +76,10 @@ class FixedExtractor:
 
 @dataclass(frozen=True)
 class PrepareFixed:
-    """Takes the place of ``PrepareExtraction``: two faces; a file named ``killer`` kills its process."""
+    """Takes the place of ``PrepareExtraction``: two faces; a file named ``killer`` kills its process.
+
+    One named ``once`` does so the first time, half done, and leaves a note beside the output folder.
+    """
 
     settings: ExtractionSettings
     device: str
@@ -87,6 +90,11 @@ class PrepareFixed:
 
         def work(task):
             if task.path.stem == "killer":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if task.path.stem == "once" and not (note := task.staging.parents[2] / "died").exists():
+                note.touch()
+                task.staging.mkdir(parents=True)
+                (task.staging / "track000_00.mp4.part").write_bytes(b"half")
                 os.kill(os.getpid(), signal.SIGKILL)
             if task.path.stem == "bug":
                 raise KeyError("a bug")

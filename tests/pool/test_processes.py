@@ -11,23 +11,23 @@ import pytest
 
 from deepfake_ssat.errors import VideoError
 from deepfake_ssat.pool import map_in_processes
-from tests import pool_tasks
+from tests.pool import tasks
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 
 
 def test_every_task_is_done_once():
-    outcomes = list(map_in_processes(pool_tasks.prepare_square, range(7), processes=2))
+    outcomes = list(map_in_processes(tasks.prepare_square, range(7), processes=2))
     assert {outcome.task: outcome.value for outcome in outcomes} == {n: n * n for n in range(7)}
 
 
 def test_no_task_needs_no_process():
-    assert list(map_in_processes(pool_tasks.prepare_square, [], processes=2)) == []
+    assert list(map_in_processes(tasks.prepare_square, [], processes=2)) == []
 
 
 def test_killed_process_loses_its_task_only():
     words = ["a", "die", "b", "bug", "c"]
-    outcomes = {o.task: o for o in map_in_processes(pool_tasks.prepare_hazards, words, processes=1)}
+    outcomes = {o.task: o for o in map_in_processes(tasks.prepare_hazards, words, processes=1)}
     assert [outcomes[n].value for n in (0, 2, 4)] == ["a", "b", "c"]
     assert outcomes[1].failure == "the process was killed by signal 9"
     assert outcomes[3].failure == "KeyError: 'x'"
@@ -36,20 +36,20 @@ def test_killed_process_loses_its_task_only():
 
 def test_what_the_user_can_correct_ends_the_work():
     with pytest.raises(VideoError, match="disk is full"):
-        list(map_in_processes(pool_tasks.prepare_hazards, ["a", "refuse", "b"], processes=1))
+        list(map_in_processes(tasks.prepare_hazards, ["a", "refuse", "b"], processes=1))
     with pytest.raises(VideoError, match="no networks here"):
-        list(map_in_processes(pool_tasks.prepare_refusing, ["a"], processes=1))
+        list(map_in_processes(tasks.prepare_refusing, ["a"], processes=1))
 
 
 def test_process_that_cannot_start_ends_the_work_with_its_traceback():
     with pytest.raises(RuntimeError, match="ZeroDivisionError: broken"):
-        list(map_in_processes(pool_tasks.prepare_broken, ["a"], processes=1))
+        list(map_in_processes(tasks.prepare_broken, ["a"], processes=1))
 
 
 def test_workers_end_when_their_parent_is_killed(tmp_path):
     code = (
         "from deepfake_ssat.pool import map_in_processes\n"
-        "from tests.pool_tasks import prepare_sleep\n"
+        "from tests.pool.tasks import prepare_sleep\n"
         f"list(map_in_processes(prepare_sleep, [{str(tmp_path)!r}] * 2, 2))"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], cwd=REPOSITORY)

@@ -8,31 +8,16 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
-import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from multiprocessing import connection
 from typing import Any
 
-from deepfake_ssat.errors import DeepfakeError
 from deepfake_ssat.interruption import leave_signals_to_parent, signals_held
-
-Work = Callable[[Any], Any]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one task: its value, or how the process failed on it."""
-
-    task: int
-    value: Any = None
-    failure: str | None = None
-    """One line: the process died, or a bug raised."""
-    traceback: str = ""
+from deepfake_ssat.pool.worker import Outcome, Prepare, Worker
 
 
-def map_in_processes(prepare: Callable[[], Work], tasks: Sequence[Any], processes: int) -> Iterator[Outcome]:
+def map_in_processes(prepare: Prepare, tasks: Sequence[Any], processes: int) -> Iterator[Outcome]:
     """Yields an outcome for every task, as they finish.
 
     ``prepare`` is called once in each process (load the networks) and returns the function of one task; it
@@ -69,7 +54,7 @@ def map_in_processes(prepare: Callable[[], Work], tasks: Sequence[Any], processe
 class _Process:
     """One worker process, its pipe and the task it has."""
 
-    def __init__(self, prepare: Callable[[], Work]) -> None:
+    def __init__(self, prepare: Prepare) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, prepare), daemon=True)
@@ -99,20 +84,14 @@ class _Process:
         task = self._task
         assert task is not None
         try:
-            kind, value = self.connection.recv()
+            answer = self.connection.recv()
         except (EOFError, ConnectionResetError):
             self._alive = False
             self._process.join()
             code = self._process.exitcode or 0
             how = f"killed by signal {-code}" if code < 0 else f"ended with code {code}"
             return Outcome(task, failure=f"the process was {how}" if code < 0 else f"the process {how}")
-        if kind == "refused":
-            raise value
-        if kind == "unprepared":
-            raise RuntimeError(f"a worker process could not start:\n{value}")
-        if kind == "bug":
-            return Outcome(task, failure=value.strip().splitlines()[-1], traceback=value)
-        return Outcome(task, value)
+        return Outcome.of(task, answer)
 
     def end(self) -> None:
         """Lets an idle process finish."""
@@ -124,24 +103,17 @@ class _Process:
         self._process.join()
 
 
-def _serve(pipe: connection.Connection, prepare: Callable[[], Work]) -> None:
+def _serve(pipe: connection.Connection, prepare: Prepare) -> None:
     """The life of a worker process: prepare, then task after task until the pipe is closed."""
     leave_signals_to_parent()
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    work: Work | None = None
+    worker = Worker(prepare)
     while True:
         try:
             task = pipe.recv()
         except EOFError:
             return
-        try:
-            work = work or prepare()
-            answer = ("done", work(task))
-        except DeepfakeError as error:
-            answer = ("refused", error)
-        except Exception:
-            answer = ("bug" if work else "unprepared", traceback.format_exc())
-        pipe.send(answer)
+        pipe.send(worker.answer(task))
 
 
 def _die_with_parent() -> None:

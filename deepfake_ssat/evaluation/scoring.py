@@ -1,0 +1,79 @@
+"""Scores stored clips by a detector: in this process, or in the workers of a cluster with the same result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from deepfake_ssat.errors import ManifestError
+from deepfake_ssat.evaluation.stored_clips import ChangePixels, StoredClip, score_clips
+from deepfake_ssat.inference.detector import Detector, load_detector
+from deepfake_ssat.pool import Engine, in_order
+
+BATCHES_A_TASK = 8
+"""A worker reads the next batch while it scores one, and a task is done in seconds."""
+
+Scored = Iterator[tuple[Sequence[StoredClip], np.ndarray]]
+"""Some clips and their probabilities, in the order given."""
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How clips are read and changed before they are scored."""
+
+    root: Path
+    """The manifest's folder."""
+    batch: int
+    shown: float
+    """The part of a stored picture's side that the checkpoint sees."""
+    change: ChangePixels | None = None
+
+    def score(self, detector: Detector, clips: Sequence[StoredClip]) -> Scored:
+        """Batch by batch, in this process."""
+        size = detector.checkpoint.settings.image_size
+        return score_clips(clips, self.root, size, detector.score, self.batch, self.change, self.shown)
+
+
+@dataclass(frozen=True)
+class PrepareScoring:
+    """Called once in each worker: loads the detector, gives the function of some clips."""
+
+    scoring: Scoring
+    checkpoint: Path | None
+    device: str
+    threads: int
+
+    def __call__(self) -> Callable[[Sequence[StoredClip]], np.ndarray]:
+        """Maps clips to their probabilities."""
+        import torch
+
+        torch.set_num_threads(self.threads)
+        detector = load_detector(self.checkpoint, self.device)
+
+        def score(clips: Sequence[StoredClip]) -> np.ndarray:
+            return np.concatenate([part for _, part in self.scoring.score(detector, clips)])
+
+        return score
+
+
+def score_in_workers(
+    engine: Engine, scoring: Scoring, detector: Detector, clips: Sequence[StoredClip], threads: int
+) -> Scored:
+    """The same batches as in one process, so the same probabilities, and in the same order.
+
+    Raises ManifestError for clips whose worker died again and again, RuntimeError for a bug.
+    """
+    prepare = PrepareScoring(scoring, detector.own_path, detector.device.type, threads)
+    size = scoring.batch * BATCHES_A_TASK
+    tasks = [clips[start : start + size] for start in range(0, len(clips), size)]
+    for outcome in in_order(engine(prepare, tasks)):
+        part = tasks[outcome.task]
+        first = f"{part[0].row.clip_file} and the {len(part) - 1} clips after it"
+        if outcome.traceback:
+            raise RuntimeError(f"{first}:\n{outcome.traceback}")
+        if outcome.failure is not None:
+            raise ManifestError(f"{first}: {outcome.failure}; the same command goes on from here")
+        yield part, outcome.value

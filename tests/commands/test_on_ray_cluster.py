@@ -1,0 +1,108 @@
+"""The verbs on a Ray cluster of two machines, both of which are this one: the same output as on one.
+
+Each test says what a worker of the cluster suffers meanwhile.
+"""
+
+import json
+
+import pytest
+
+from deepfake_ssat.commands import detect, evaluate, preprocess
+from deepfake_ssat.corpora import CorpusOptions
+from deepfake_ssat.errors import VideoError
+from deepfake_ssat.evaluation.perturbing import PerturbOptions
+from deepfake_ssat.manifest import load_manifest
+from deepfake_ssat.pool import open_engine
+from tests.commands.fixed_faces import SETTINGS, PrepareFixed
+from tests.commands.preprocess_runs import file_hashes, make_video, run_folder
+from tests.commands.scripted_judging import ScriptedJudging
+from tests.commands.test_detect_many import judged_count, make_folder
+from tests.commands.test_evaluate import CONTRACT
+from tests.inference.scripted import write_checkpoint
+from tests.manifests import make_manifest, tiny_videos
+from tests.pool import tasks
+
+pytestmark = pytest.mark.slow
+STORE_BYTES = 80_000_000
+
+
+@pytest.fixture(scope="module")
+def address():
+    pytest.importorskip("ray", reason="needs ray: the extra deepfake-ssat[ray]")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        from ray.cluster_utils import Cluster
+
+        machine = {"num_cpus": 1, "object_store_memory": STORE_BYTES, "include_dashboard": False}
+        cluster = Cluster(initialize_head=True, head_node_args=machine)
+        cluster.add_node(**machine)
+        yield cluster.address
+        cluster.shutdown()
+
+
+def on_cluster(corpus, out, address):
+    return preprocess.run("folder", corpus, out, SETTINGS, CorpusOptions(), ray=address)
+
+
+def test_task_whose_worker_dies_is_tried_three_times_and_costs_no_other(address):
+    words = ["a", "die", "b", "bug", "c"]
+    with open_engine(ray=address) as engine:
+        outcomes = {outcome.task: outcome for outcome in engine(tasks.prepare_hazards, words)}
+        with pytest.raises(VideoError, match="disk is full"):
+            list(engine(tasks.prepare_hazards, ["a", "refuse", "b"]))
+    assert [outcomes[n].value for n in (0, 2, 4)] == ["a", "b", "c"]
+    assert outcomes[1].failure == "its worker died 3 times (WorkerCrashedError)"
+    assert outcomes[3].failure == "KeyError: 'x'"
+
+
+def test_preprocess_loses_and_doubles_nothing_when_a_worker_is_killed(address, tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr("deepfake_ssat.extraction.preprocess.PrepareExtraction", PrepareFixed)
+    corpus, out = tmp_path / "corpus", tmp_path / "out"
+    for name in ("train/real/a", "train/real/once", "train/fake/b", "val/real/c", "val/fake/d"):
+        make_video(corpus / f"{name}.mp4")
+    (corpus / "val/real/text.mp4").write_text("no video")
+    assert on_cluster(corpus, out, address) == 0
+    assert (tmp_path / "died").exists()
+    assert "raylet" not in "".join(capfd.readouterr())
+    run_folder(corpus, tmp_path / "local")
+    assert file_hashes(out) == file_hashes(tmp_path / "local")
+    assert len(load_manifest(out).rows) == 10
+
+
+def test_preprocess_goes_on_where_a_run_on_one_machine_was(address, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("deepfake_ssat.extraction.preprocess.PrepareExtraction", PrepareFixed)
+    corpus, out = tmp_path / "corpus", tmp_path / "out"
+    make_video(corpus / "train/real/a.mp4")
+    run_folder(corpus, out)
+    make_video(corpus / "train/fake/b.mp4")
+    assert on_cluster(corpus, out, address) == 0
+    assert "videos       2 (1 done before)" in capsys.readouterr().out
+
+
+def test_detect_writes_the_same_document_and_names_the_video_that_kills(address, tmp_path, monkeypatch):
+    monkeypatch.setattr(detect, "Judging", ScriptedJudging)
+    checkpoint = write_checkpoint(tmp_path / "tiny.safetensors")
+    folder = make_folder(tmp_path / "videos", ["0.1", "kill", "0.9", "0.2"])
+    documents = []
+    for name, place in {"cluster": {"ray": address}, "local": {"workers": 2}}.items():
+        out = tmp_path / f"{name}.json"
+        assert detect.run([folder], checkpoint, out, jsonl_file=tmp_path / f"{name}.jsonl", **place) == 3
+        documents.append(json.loads(out.read_text()))
+    on_ray, here = (document.pop("videos") for document in documents)
+    assert documents[0] == documents[1]
+    told = "could not be judged: its worker died 3 times (WorkerCrashedError); --resume tries it again"
+    assert on_ray[1].pop("warnings") == [told]
+    here[1].pop("warnings")
+    assert on_ray == here
+    assert judged_count(folder, "01") == 3 + 1
+
+
+def test_evaluate_writes_the_same_scores_and_report(address, tmp_path):
+    manifest = make_manifest(tmp_path / "manifest", tiny_videos(5, ["test"]), frames=20)
+    checkpoint = write_checkpoint(tmp_path / "best.safetensors", contract=CONTRACT)
+    perturbing = PerturbOptions(("blur",))
+    for name, place in {"cluster": {"ray": address}, "local": {}}.items():
+        out = tmp_path / name
+        options = {"device": "cpu", "batch": 2, "threads": 1, "perturbing": perturbing}
+        assert evaluate.run(checkpoint, manifest.root, out, **options, **place) == 0
+    assert file_hashes(tmp_path / "cluster") == file_hashes(tmp_path / "local")
