@@ -112,11 +112,11 @@ class Evaluation:
     ) -> None:
         """Scores clips, changed first where ``change`` is given, and keeps each batch as it comes."""
         shown = self.detector.contract.part_of(self.manifest.contract)
-        scoring = Scoring(self.manifest.root, self.batch, shown, change)
+        scoring = Scoring(self.manifest.root, self.batch, shown)
         if self.cluster is None:
-            batches = scoring.score(self.detector, clips)
+            batches = scoring.score(self.detector, clips, change)
         else:
-            batches = score_in_workers(self.cluster, scoring, self.detector, clips, self.threads)
+            batches = score_in_workers(self.cluster, scoring, self.detector, clips, change, self.threads)
         for part, probabilities in batches:
             scores.append(part, probabilities.tolist())
             advance(len(part), note)

@@ -22,45 +22,58 @@ Scored = Iterator[tuple[Sequence[StoredClip], np.ndarray]]
 
 @dataclass(frozen=True)
 class Scoring:
-    """How clips are read and changed before they are scored."""
+    """How clips are read."""
 
     root: Path
     """The manifest's folder."""
     batch: int
     shown: float
     """The part of a stored picture's side that the checkpoint sees."""
-    change: ChangePixels | None = None
 
-    def score(self, detector: Detector, clips: Sequence[StoredClip]) -> Scored:
-        """Batch by batch, in this process."""
+    def score(self, detector: Detector, clips: Sequence[StoredClip], change: ChangePixels | None) -> Scored:
+        """Batch by batch, in this process; changed first where ``change`` is given."""
         size = detector.checkpoint.settings.image_size
-        return score_clips(clips, self.root, size, detector.score, self.batch, self.change, self.shown)
+        return score_clips(clips, self.root, size, detector.score, self.batch, change, self.shown)
+
+
+@dataclass(frozen=True)
+class ScoringTask:
+    """Some batches for a worker."""
+
+    clips: Sequence[StoredClip]
+    change: ChangePixels | None
 
 
 @dataclass(frozen=True)
 class PrepareScoring:
-    """Called once in each worker: loads the detector, gives the function of some clips."""
+    """Called once in each worker: loads the detector, gives the function of some batches."""
 
     scoring: Scoring
     checkpoint: Path | None
     device: str
     threads: int
 
-    def __call__(self) -> Callable[[Sequence[StoredClip]], np.ndarray]:
-        """Maps clips to their probabilities."""
+    def __call__(self) -> Callable[[ScoringTask], np.ndarray]:
+        """Gives their probabilities."""
         import torch
 
         torch.set_num_threads(self.threads)
         detector = load_detector(self.checkpoint, self.device)
 
-        def score(clips: Sequence[StoredClip]) -> np.ndarray:
-            return np.concatenate([part for _, part in self.scoring.score(detector, clips)])
+        def score(task: ScoringTask) -> np.ndarray:
+            scored = self.scoring.score(detector, task.clips, task.change)
+            return np.concatenate([probabilities for _, probabilities in scored])
 
         return score
 
 
 def score_in_workers(
-    engine: Engine, scoring: Scoring, detector: Detector, clips: Sequence[StoredClip], threads: int
+    engine: Engine,
+    scoring: Scoring,
+    detector: Detector,
+    clips: Sequence[StoredClip],
+    change: ChangePixels | None,
+    threads: int,
 ) -> Scored:
     """The same batches as in one process, so the same probabilities, and in the same order.
 
@@ -68,9 +81,9 @@ def score_in_workers(
     """
     prepare = PrepareScoring(scoring, detector.own_path, detector.device.type, threads)
     size = scoring.batch * BATCHES_A_TASK
-    tasks = [clips[start : start + size] for start in range(0, len(clips), size)]
+    tasks = [ScoringTask(clips[start : start + size], change) for start in range(0, len(clips), size)]
     for outcome in in_order(engine(prepare, tasks)):
-        part = tasks[outcome.task]
+        part = tasks[outcome.task].clips
         first = f"{part[0].row.clip_file} and the {len(part) - 1} clips after it"
         if outcome.traceback:
             raise RuntimeError(f"{first}:\n{outcome.traceback}")
