@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from deepfake_ssat import __version__
 from deepfake_ssat.cli import app
 from deepfake_ssat.commands import detect as detect_command
+from deepfake_ssat.commands import evaluate as evaluate_command
 from deepfake_ssat.commands import preprocess as preprocess_command
 from deepfake_ssat.config import ExtractionSettings
 from deepfake_ssat.errors import VideoError
@@ -131,6 +132,21 @@ def test_preprocess_options_make_the_contract(monkeypatch):
     assert given["settings"] == ExtractionSettings(frames=8, margin=0.5)
     assert given["positional"] == ("ffpp", Path("root"), Path("o"))
     assert given["options"].compressions == ("c23",)
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        (detect_command, ["detect", "a.mp4"]),
+        (preprocess_command, ["preprocess", "folder", "root", "--out", "o"]),
+        (evaluate_command, ["evaluate", "best.safetensors", "clips", "--out", "o"]),
+    ],
+)
+def test_address_of_a_cluster_reaches_the_command(monkeypatch, command, arguments):
+    given = {}
+    monkeypatch.setattr(command, "run", lambda *_, **options: given.update(options) or 0)
+    assert run_cli(*arguments, "--ray", "head:6379").exit_code == 0
+    assert given["ray"] == "head:6379"
 
 
 def test_preprocess_help_tells_the_contracts_defaults():

@@ -175,6 +175,10 @@ def test_options_that_mean_nothing_together_are_refused(folder, tmp_path):
         run([folder], workers=2, debug=True)
     with pytest.raises(ConfigError, match="leave --workers out"):
         run([folder / "00.mp4"], workers=2, annotate=tmp_path / "marked.mp4")
+    with pytest.raises(ConfigError, match="leave --ray out"):
+        run([folder], ray="auto", debug=True)
+    with pytest.raises(ConfigError, match="give a file or a folder"):
+        run([folder / "00.mp4"], ray="auto", report=Path("-"))
 
 
 def test_more_videos_than_anybody_reads_are_counted_only(folder, checkpoint, capsys, monkeypatch):
