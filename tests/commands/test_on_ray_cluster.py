@@ -8,16 +8,17 @@ import json
 import pytest
 
 from deepfake_ssat.commands import detect, evaluate, preprocess
+from deepfake_ssat.config import ExtractionSettings
 from deepfake_ssat.corpora import CorpusOptions
 from deepfake_ssat.errors import VideoError
 from deepfake_ssat.evaluation.perturbing import PerturbOptions
 from deepfake_ssat.manifest import load_manifest
 from deepfake_ssat.pool import open_engine
+from deepfake_ssat.pool.ray_cluster import ENVIRONMENT
 from tests.commands.fixed_faces import SETTINGS, PrepareFixed
 from tests.commands.preprocess_runs import file_hashes, make_video, run_folder
 from tests.commands.scripted_judging import ScriptedJudging
 from tests.commands.test_detect_many import judged_count, make_folder
-from tests.commands.test_evaluate import CONTRACT
 from tests.inference.scripted import write_checkpoint
 from tests.manifests import make_manifest, tiny_videos
 from tests.pool import tasks
@@ -30,7 +31,8 @@ STORE_BYTES = 80_000_000
 def address():
     pytest.importorskip("ray", reason="needs ray: the extra deepfake-ssat[ray]")
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        for name, value in ENVIRONMENT.items():
+            environment.setenv(name, value)
         from ray.cluster_utils import Cluster
 
         machine = {"num_cpus": 1, "object_store_memory": STORE_BYTES, "include_dashboard": False}
@@ -99,7 +101,9 @@ def test_detect_writes_the_same_document_and_names_the_video_that_kills(address,
 
 def test_evaluate_writes_the_same_scores_and_report(address, tmp_path):
     manifest = make_manifest(tmp_path / "manifest", tiny_videos(5, ["test"]), frames=20)
-    checkpoint = write_checkpoint(tmp_path / "best.safetensors", contract=CONTRACT)
+    checkpoint = write_checkpoint(
+        tmp_path / "best.safetensors", contract=ExtractionSettings(frames=16, crop_size=32)
+    )
     perturbing = PerturbOptions(("blur",))
     for name, place in {"cluster": {"ray": address}, "local": {}}.items():
         out = tmp_path / name
