@@ -10,6 +10,7 @@ import logging
 import os
 import pickle
 import socket
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -29,6 +30,8 @@ SUBMITTED_PER_WORKER = 2
 WORKERS_PER_GPU = 4
 LOCAL_STORE_BYTES = 100_000_000
 """Ray takes a third of the memory by default; only tasks and answers pass through."""
+SECONDS_BETWEEN_LOOKS = 10.0
+"""At the machines that are there: a list of hundreds of them takes longer than handing over a task."""
 SECONDS_TO_CONNECT = 5.0
 REMEDY = "start a cluster with ray start (docs/scale.md), or give local"
 ENVIRONMENT = {
@@ -134,9 +137,13 @@ def map_on_cluster(
     prepared = pickle.dumps(prepare), Place(os.getcwd(), tuple(files))
     waiting = deque((task, 1) for task in range(len(tasks)))
     running: dict[Any, tuple[int, int]] = {}
+    most, look_again = 0, 0.0
     try:
         while waiting or running:
-            while waiting and len(running) < (workers or SUBMITTED_PER_WORKER * max(1, _room(share))):
+            if time.monotonic() >= look_again:
+                most = workers or SUBMITTED_PER_WORKER * max(1, _room(share))
+                look_again = time.monotonic() + SECONDS_BETWEEN_LOOKS
+            while waiting and len(running) < most:
                 task, attempt = waiting.popleft()
                 running[do.remote(*prepared, tasks[task])] = task, attempt
             done, _ = ray.wait(list(running))
