@@ -1,6 +1,7 @@
 # make demo: set up, then train a small model on face videos made here and judge two fresh ones.
 # make test: set up, then lint, types, layers and the tests.
 # make test-oldest, make test-newest: the tests with other versions than those of constraints.txt.
+# make docs: the documentation as a site, in site/.
 # make package: the wheel and the source archive, checked.
 # make reproduce-smoke: every table of the paper, small and on made-up data.
 # make constraints: the newest versions become those of constraints.txt, if the tests pass with them.
@@ -11,7 +12,7 @@ STAMP := $(VENV)/.installed
 OLDEST := $(VENV)-oldest
 NEWEST := $(VENV)-newest
 
-.PHONY: demo test test-quick test-oldest test-newest package reproduce-smoke constraints lint format setup
+.PHONY: demo test test-quick test-oldest test-newest docs package reproduce-smoke constraints lint format setup
 
 demo: setup
 	$(BIN)/python tools/demo.py
@@ -34,6 +35,9 @@ test-newest:
 	$(NEWEST)/bin/python -m pip install -qq --upgrade pip setuptools
 	$(NEWEST)/bin/python -m pip install -qq --editable ".[dev]"
 	$(NEWEST)/bin/python -m pytest -n 2
+
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 package: setup
 	$(BIN)/python -m pip install -qq build twine
