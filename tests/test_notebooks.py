@@ -62,5 +62,5 @@ def test_notebook_trains_on_a_folder(run):
     assert names["report"].failures == ()
     assert [int(row["epoch"]) for row in names["rows"]][-1] == 2
     everything = names["result"].groups[0]
-    assert (everything.num_real, everything.num_fake) == (2, 2)
+    assert (everything.num_real, everything.num_fake) == (1, 1)
     assert names["verdict"].status is Status.SCORED

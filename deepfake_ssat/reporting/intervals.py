@@ -1,4 +1,4 @@
-"""How metrics' intervals were made; apart from documents.py, which detect needs without metrics' libraries."""
+"""How metrics' intervals were made; apart from documents.py, which detect needs without scikit-learn."""
 
 from deepfake_ssat.metrics import CONFIDENCE, RESAMPLES
 
