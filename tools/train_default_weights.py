@@ -30,7 +30,7 @@ from deepfake_ssat.models.checkpoint import load_checkpoint, save_checkpoint
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIGS = REPOSITORY / "configs"
 PACKAGED = REPOSITORY / "deepfake_ssat" / "weights" / "default.safetensors"
-CROP_SIZE, MARGIN = 256, 0.1
+CROP_SIZE, MARGIN = 288, 0.25
 """Of stored clips; what is seen of them is cut down to DFDC's crops, which end at the face box."""
 SMALL_SIDE = 192
 """Pixels of the frame model's first stage, which sees more pictures in the same time."""
@@ -92,7 +92,7 @@ def preprocess_all(data: list[Path], folder: Path) -> dict[str, Path]:
 
 def preprocess(corpus: str, source: Path, folder: Path) -> Path:
     """Face clips of a corpus of videos."""
-    run_verb("preprocess", corpus, source, "--out", folder, "--crop-size", CROP_SIZE, "--margin", MARGIN)
+    run_verb("preprocess", corpus, source, "--out", folder, "--crop-size", CROP_SIZE, "--margin", MARGIN, "--clips", 6)
     return folder
 
 
