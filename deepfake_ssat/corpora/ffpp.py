@@ -165,7 +165,7 @@ def _source_video(path: Path, folder: _Folder, split_of: Mapping[str, str]) -> S
 
 
 def ffpp_video(path: Path, stem: str, method: str, compression: str, split: str) -> SourceVideo:
-    """What names say of a video: ``stem`` is its own; the method's is ``youtube`` or ``actors`` of originals."""
+    """What names tell of a video: ``stem`` is its own; the method of originals is ``youtube``, ``actors``."""
     is_dfd, genuine = _is_dfd(method), method in ORIGINALS
     identities = _people(stem, method)
     # A DFD fake <target>_<source>__<scene>__<experiment> was made from <target>__<scene>.

@@ -142,9 +142,7 @@ def _doubts(
         found.append(f"videos without a label: {unlabelled}, listed in videos.csv but in no metric")
     auc = everything.video["auc"]
     if auc.high is not None and auc.high < 0.5:
-        found.append(
-            "genuine videos score higher than fakes: if these are probabilities of real, say --score-kind real"
-        )
+        found.append("genuine videos score higher than fakes: if they are of real, say --score-kind real")
     if len({video.probability for video in videos}) <= 2 < len(videos):
         found.append("there are two different scores only: verdicts, no probabilities, rank nothing")
     shared = {video.name for video in videos} & {video.name for video in validation}

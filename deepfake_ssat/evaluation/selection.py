@@ -46,7 +46,7 @@ def choose_rows(manifest: Manifest, selection: Selection, with_validation: bool)
 
 
 def passes(video: ManifestRow | DroppedVideo | EvaluatedVideo, selection: Selection) -> bool:
-    """Whether it is selected: as ``manifest.select`` does, for videos without a label and for dropped ones too."""
+    """As ``manifest.select`` does, for videos without a label and for dropped ones too."""
     compressions = {COMPRESSION_ALIASES.get(name, name) for name in selection.compressions}
     return (
         (not selection.splits or video.split in selection.splits)
