@@ -23,6 +23,7 @@ EXTRAS = {
     "serve": ("the local page", ("fastapi", "python-multipart", "uvicorn")),
     "export": ("export to ONNX", ("onnx", "onnxruntime", "onnxscript")),
     "openvino": ("detect --backend openvino", ("openvino",)),
+    "links": ("the videos of web pages", ("yt-dlp",)),
     "hub": ("weights from and to Hugging Face", ("huggingface-hub", "transformers")),
 }
 """By name: what it is for, and the packages that it brings."""
