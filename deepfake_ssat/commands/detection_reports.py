@@ -58,8 +58,8 @@ class ReportOptions:
 
     def named(self, verdict: VideoVerdict) -> VideoVerdict:
         """The verdict under that name."""
-        name = self.name_of(Path(verdict.path))
-        return verdict if name == verdict.path else renamed(verdict, name)
+        name = self.links.get(verdict.path)
+        return renamed(verdict, name) if name else verdict
 
 
 def report_video(

@@ -435,7 +435,7 @@ def test_database_of_the_version_before_is_opened(tmp_path):
 def test_page_allows_no_script_but_its_own(client):
     page = client.get("/")
     assert "script-src 'self'" in page.headers["content-security-policy"]
-    assert "Drop videos here" in page.text
+    assert "Drop videos or pictures here" in page.text
 
 
 def test_description_names_every_route(client):
