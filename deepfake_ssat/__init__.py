@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from deepfake_ssat.corpora import CorpusOptions
     from deepfake_ssat.errors import DeepfakeError
     from deepfake_ssat.evaluation.evaluate import evaluate
+    from deepfake_ssat.evaluation.given_scores import evaluate_scores
     from deepfake_ssat.evaluation.pictures import PictureReport, evaluate_pictures
     from deepfake_ssat.extraction.preprocess import PreprocessReport, preprocess
     from deepfake_ssat.inference.detect import detect
@@ -62,6 +63,7 @@ __all__ = [
     "detect",
     "evaluate",
     "evaluate_pictures",
+    "evaluate_scores",
     "load_detector",
     "preprocess",
     "train",
@@ -74,6 +76,7 @@ _HOMES = {
     "corpora": ("CorpusOptions",),
     "errors": ("DeepfakeError",),
     "evaluation.evaluate": ("evaluate",),
+    "evaluation.given_scores": ("evaluate_scores",),
     "evaluation.pictures": ("PictureReport", "evaluate_pictures"),
     "extraction.preprocess": ("PreprocessReport", "preprocess"),
     "inference.detect": ("detect",),

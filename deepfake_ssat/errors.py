@@ -21,6 +21,10 @@ class VideoError(DeepfakeError):
     """A video that cannot be opened or from which no frame can be decoded."""
 
 
+class LinkError(DeepfakeError):
+    """An address from which no video can be had."""
+
+
 class CorpusError(DeepfakeError):
     """A data-set folder, split list or label file that breaks its layout or rules."""
 

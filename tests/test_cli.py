@@ -114,7 +114,7 @@ def test_commands_exit_code_is_the_programs(monkeypatch, code):
     monkeypatch.setattr(detect_command, "run", run)
     result = run_cli("detect", "a.mp4", "b", "--json", "-", "--clips", "all", "--device", "cpu")
     assert result.exit_code == code
-    assert given["paths"] == [Path("a.mp4"), Path("b")]
+    assert given["paths"] == ["a.mp4", "b"]
     assert (given["json_file"], given["clips"]) == (Path("-"), "all")
     assert given["device"] == "cpu"
 

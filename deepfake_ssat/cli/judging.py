@@ -12,8 +12,10 @@ from deepfake_ssat.cli.shared import Backend, Device, ExportFormat, Order, Ray, 
 
 def detect(
     paths: Annotated[
-        list[Path],
-        typer.Argument(metavar="PATH...", help="Videos or pictures, or folders of them at any depth."),
+        list[str],
+        typer.Argument(
+            metavar="PATH...", help="Videos or pictures, folders of them at any depth, or their addresses."
+        ),
     ],
     checkpoint: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Trained weights; without it the default ones.")
@@ -69,11 +71,17 @@ def detect(
     details: Annotated[
         bool, typer.Option("--details", help="Print each face and every warning below the table.")
     ] = False,
+    max_download: Annotated[
+        float, typer.Option(metavar="MB", min=0.001, help="Refuse to download more from an https address.")
+    ] = 1000.0,
     debug: Annotated[
         bool, typer.Option("--debug", help="Stop with a traceback at an internal error in a video.")
     ] = False,
 ) -> None:
     """Judge videos and pictures: is a face in them manipulated?
+
+    An http(s) address is downloaded into a private file that is removed in the end; of a web page, the video
+    that it shows (with deepfake-ssat[links]).
 
     Exit codes: 0 every video was scored; 3 some were not (no face, too short, unreadable: the table says
     which); 2 the command cannot run as given, or nothing to judge was found; 130 interrupted, 143 terminated
@@ -107,6 +115,7 @@ def detect(
                 rotate=int(rotate.value),
                 details=details,
                 ray=ray,
+                max_download=max_download,
             )
         )
 

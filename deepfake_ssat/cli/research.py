@@ -20,6 +20,7 @@ from deepfake_ssat.cli.shared import (
     PerturbOn,
     Ray,
     Scaling,
+    ScoreKind,
     Smoke,
     Threads,
     WorkerDevice,
@@ -31,7 +32,8 @@ def preprocess(
     corpus: Annotated[
         str,
         typer.Argument(
-            metavar="CORPUS", help="ffpp, dfdc, dfdc-preview, celebdf, deeperforensics, folder or csv."
+            metavar="CORPUS",
+            help="ffpp, dfdc, dfdc-preview, celebdf, deeperforensics, deepfakebench, folder or csv.",
         ),
     ],
     root: Annotated[
@@ -177,16 +179,33 @@ def train(
 
 
 def evaluate(
-    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A file that train wrote.")],
-    manifest: Annotated[
-        Path,
-        typer.Argument(
-            metavar="MANIFEST", help="The folder that preprocess wrote; or where a model's pictures lie."
-        ),
-    ],
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Where tables and pictures go; run again to go on.")
     ],
+    checkpoint: Annotated[
+        Path | None, typer.Argument(metavar="CHECKPOINT", help="A file that train wrote.", show_default=False)
+    ] = None,
+    manifest: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="MANIFEST",
+            help="The folder that preprocess wrote; or where a model's pictures lie.",
+            show_default=False,
+        ),
+    ] = None,
+    scores: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.csv", help="In place of both: anybody's scores and labels (docs/scores.md)."
+        ),
+    ] = None,
+    score_kind: Annotated[
+        ScoreKind, typer.Option(help="What --scores holds: probabilities of fake or real, or logits of fake.")
+    ] = ScoreKind.fake,
+    labels: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.json", help="Labels of --scores: a data set's JSON of DeepfakeBench."),
+    ] = None,
     split: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="train, val or test (default); repeatable.")
     ] = None,
@@ -227,24 +246,35 @@ def evaluate(
 
     Videos: AUC, error rates and calibration with intervals, overall and by manipulation; with --perturb, how
     they hold when the picture gets worse. Pictures (CIFAR, ImageNet, …): top-1 and top-5, overall and by
-    class; with --perspective, as seen from other places.
+    class; with --perspective, as seen from other places. With --scores, what other programs say of videos.
     """
     with one_line_errors():
-        from deepfake_ssat.commands.evaluate import run
+        from deepfake_ssat.commands.evaluate import GivenScores, run, run_on_scores
         from deepfake_ssat.config import Selection
+        from deepfake_ssat.errors import ConfigError
         from deepfake_ssat.evaluation.perturbing import perturb_options
 
+        selection = Selection(
+            splits=tuple(split or ["test"]),
+            corpora=tuple(corpus or ()),
+            compressions=tuple(compression or ()),
+            manipulations=tuple(manipulation or ()),
+        )
+        if scores is not None:
+            of_models = {"CHECKPOINT": checkpoint, "--face-rule": face_rule, "--perturb": perturb}
+            given = [name for name, value in {**of_models, "--perspective": perspective}.items() if value]
+            if given:
+                raise ConfigError(f"--scores {scores}: {given[0]} is of models; leave it out")
+            table = GivenScores(scores, score_kind.value, labels)
+            raise typer.Exit(run_on_scores(table, out, selection, clip_rule, seed))
+        if labels is not None or checkpoint is None or manifest is None:
+            raise ConfigError("give CHECKPOINT and MANIFEST, or --scores FILE.csv (and its --labels)")
         raise typer.Exit(
             run(
                 checkpoint,
                 manifest,
                 out,
-                selection=Selection(
-                    splits=tuple(split or ["test"]),
-                    corpora=tuple(corpus or ()),
-                    compressions=tuple(compression or ()),
-                    manipulations=tuple(manipulation or ()),
-                ),
+                selection=selection,
                 device=device.value,
                 batch=batch,
                 clip_rule=clip_rule,

@@ -108,6 +108,14 @@ class Scaling(str, Enum):
     temperature = "temperature"
 
 
+class ScoreKind(str, Enum):
+    """What scores are that another program gave."""
+
+    fake = "fake"
+    real = "real"
+    logit = "logit"
+
+
 class WorkerDevice(str, Enum):
     """Where a worker process runs its networks: there is one a CPU core, so the GPU is never a default."""
 

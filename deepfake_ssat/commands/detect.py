@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from rich.console import Console
 from deepfake_ssat.commands.detection_reports import ReportIndex, ReportOptions, is_page, write_marked_copy
 from deepfake_ssat.commands.judging import Judged, Judging, Results, judge_in_workers
 from deepfake_ssat.commands.progress import console_progress
+from deepfake_ssat.commands.sources import MAX_DOWNLOAD_MEGABYTES, downloaded, list_videos, split_links
 from deepfake_ssat.commands.verdict_log import VerdictLog, file_state
 from deepfake_ssat.config.extraction import parse_clips
 from deepfake_ssat.errors import ConfigError
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from deepfake_ssat.inference.detector import Detector
     from deepfake_ssat.inference.explanation import Explanation
 
-HEIC_SUFFIXES = {".heic", ".heif"}
 ALL_SCORED, SOME_NOT_SCORED = 0, 3
 
 
@@ -62,7 +61,7 @@ class Outputs:
 
 
 def run(
-    paths: Sequence[Path],
+    paths: Sequence[Path | str],
     checkpoint: Path | None = None,
     json_file: Path | None = None,
     csv_file: Path | None = None,
@@ -82,14 +81,16 @@ def run(
     rotate: int = 0,
     details: bool = False,
     ray: str | None = None,
+    max_download: float = MAX_DOWNLOAD_MEGABYTES,
 ) -> int:
-    """Judges files and folders, prints a table, and writes what is asked for; ``-`` prints it.
+    """Judges files, folders and addresses, prints a table, and writes what is asked for; ``-`` prints it.
 
     ``backend`` is what computes the scores, torch or openvino. ``workers`` judge in processes of their own,
     with ``ray`` those of the cluster at that address (docs/scale.md); ``resume`` goes on with ``jsonl_file``;
     ``order`` is by name or the newest first. A run that is interrupted writes what has been judged. ``note``
     is free text for JSON and pages, such as a case number. ``rotate`` turns all pictures clockwise by so many
-    degrees, beyond their tags. ``details`` prints each face and all warnings.
+    degrees, beyond their tags. ``details`` prints each face and all warnings. Of an address at most
+    ``max_download`` megabytes are downloaded, for a while.
 
     Returns 0 when every video was scored, 3 when some were not. Raises DeepfakeError, before the first video
     is judged, for paths, options and checkpoints that cannot be used. An internal error in one video is
@@ -97,21 +98,62 @@ def run(
     """
     outputs = Outputs(json_file, csv_file, jsonl_file, report, annotate)
     options = ReportOptions(parse_clips(clips), note, annotate, rotate)
-    judging = Judging(options, checkpoint, device, threads, backend, report, debug)
-    videos = list_videos(paths)
-    _check_outputs(outputs, videos, checkpoint)
-    _check_options(outputs, resume, "--ray" if ray else "--workers" if workers else None, debug)
+    files, links = split_links(paths)
+    videos = list_videos(files)
     if order == "newest":
         videos.sort(key=_modified, reverse=True)
+    _check_outputs(outputs, [*videos, *map(Path, links)], checkpoint)
+    place = _Place(workers, ray)
+    _check_options(outputs, resume, place.option, debug)
     errors = Console(stderr=True, highlight=False, soft_wrap=True, quiet=quiet)
     progress = console_progress(errors, transient=True)
     console = Console(stderr=outputs.is_printed, highlight=False, quiet=quiet)
+    with downloaded(links, max_download, progress) as fetched:
+        options = replace(options, links=fetched)
+        judging = Judging(options, checkpoint, device, threads, backend, report, debug)
+        named = {options.name_of(path): path for path in [*videos, *map(Path, fetched)]}
+        return _run(judging, outputs, named, _Telling(console, progress, details), place, resume)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where videos are judged: here, in workers of their own, or on a cluster."""
+
+    workers: int | None
+    ray: str | None
+
+    @property
+    def option(self) -> str | None:
+        """That asked for workers."""
+        return "--ray" if self.ray else "--workers" if self.workers else None
+
+
+@dataclass(frozen=True)
+class _Telling:
+    """What the person at the terminal is told."""
+
+    console: Console
+    progress: Progress
+    details: bool
+
+
+def _run(
+    judging: Judging,
+    outputs: Outputs,
+    videos: Mapping[str, Path],
+    telling: _Telling,
+    place: _Place,
+    resume: bool,
+) -> int:
+    """Judges the files, which results call by these names; the exit code."""
+    options, progress = judging.options, telling.progress
     detector = judging.load()
     explained: list[Explanation] = []
-    keep = explained.append if annotate else None
-    files = [*videos[:1], *filter(None, (checkpoint, outputs.pages))]
+    keep = explained.append if outputs.annotated else None
+    first = next(iter(videos.values()))
+    files = [first, *map(Path, options.links), *filter(None, (judging.checkpoint, outputs.pages))]
     with (
-        _open_judging(judging, detector, progress, keep, workers, ray, files) as judged,
+        _open_judging(judging, detector, progress, keep, place, files) as judged,
         _open_log(outputs.jsonl, videos, detector, options, resume) as log,
     ):
         results = Results(videos, log.known if log else {})
@@ -120,17 +162,17 @@ def run(
                 judged,
                 results,
                 log,
-                _index(outputs, len(videos), note),
+                _index(outputs, len(videos), options.note),
                 progress if len(videos) > 1 else silent,
             )
         finally:
             _write(outputs, results, detector, options)
             if judged_so_far := results.in_order():
-                show(console, judged_so_far, details=details)
+                show(telling.console, judged_so_far, details=telling.details)
             for line in results.account():
-                console.print(line)
-    if annotate is not None and explained:
-        write_marked_copy(detector, explained[0], annotate, progress)
+                telling.console.print(line)
+    if outputs.annotated is not None and explained:
+        write_marked_copy(detector, explained[0], outputs.annotated, progress)
     return ALL_SCORED if results.all_scored else SOME_NOT_SCORED
 
 
@@ -140,21 +182,21 @@ def _open_judging(
     detector: Detector,
     progress: Progress,
     keep: Callable[[Explanation], None] | None,
-    workers: int | None,
-    ray: str | None,
+    place: _Place,
     files: Sequence[Path],
 ) -> Iterator[Callable[[Sequence[Path]], Iterator[Judged]]]:
     """How videos become verdicts: in workers that see ``files``, or here; a single one tells its progress."""
-    if workers is not None or ray is not None:
-        device = detector.device.type
-        each = judging.in_each_of(None if ray else workers, device)
-        with open_engine(workers, ray, device=device, threads=each.threads or 1, files=files) as engine:
-            yield partial(judge_in_workers, each, engine=engine)
+    if place.option:
+        device, name_of = detector.device.type, judging.options.name_of
+        each = judging.in_each_of(None if place.ray else place.workers, device)
+        threads = each.threads or 1
+        with open_engine(place.workers, place.ray, device=device, threads=threads, files=files) as engine:
+            yield partial(judge_in_workers, each, engine=engine, name_of=name_of)
         return
 
     def here(videos: Sequence[Path]) -> Iterator[Judged]:
         judge = judging.judge_with(detector, progress if len(videos) == 1 else silent, keep)
-        return (Judged(path, judge(path)) for path in videos)
+        return (Judged(judge(path)) for path in videos)
 
     yield here
 
@@ -168,11 +210,11 @@ def _collect(
 ) -> None:
     """Judges what is not known, and hands each verdict on as it comes."""
     # In a folder of pages the known ones have theirs already, and are listed in the index again.
-    videos = list(results.videos) if index else results.waiting()
+    videos = list(results.videos.values()) if index else results.waiting()
     with progress("judging", "video", len(videos)) as advance:
         try:
             for one in judged(videos):
-                if log is not None and os.fspath(one.path) not in log.known:
+                if log is not None and one.verdict.path not in log.known:
                     log.add(one.verdict, one.failed)
                 results.add(one.verdict)
                 if index is not None:
@@ -207,43 +249,12 @@ def _write(outputs: Outputs, results: Results, detector: Detector, options: Repo
 
 
 def _open_log(
-    file: Path | None, videos: Sequence[Path], detector: Detector, options: ReportOptions, resume: bool
+    file: Path | None, videos: Mapping[str, Path], detector: Detector, options: ReportOptions, resume: bool
 ) -> AbstractContextManager[VerdictLog | None]:
     from deepfake_ssat.inference.description import judged_by
 
     basis = judged_by(detector, options.clips, options.rotate)
     return VerdictLog(file, videos, basis, resume) if file else nullcontext()
-
-
-def list_videos(paths: Sequence[Path]) -> list[Path]:
-    """The files as given, and the videos in folders at any depth, behind links too, by name, each once.
-
-    Of a folder that holds no video they are the pictures.
-
-    A file is taken whatever its name; a missing path, or a folder without a video, raises DeepfakeError.
-    """
-    from deepfake_ssat.corpora.files import PICTURE_SUFFIXES, VIDEO_SUFFIXES, has_suffix, walk
-
-    found: dict[Path, None] = {}
-    for path in paths:
-        if not os.path.exists(path):
-            raise ConfigError(f"{path} does not exist, or may not be read; give video files or folders")
-        inside = [path]
-        if path.is_dir():
-            listed = [folder.path / name for folder in walk(path) for name in folder.files]
-            videos, pictures = (
-                sorted(file for file in listed if has_suffix(file.name, suffixes))
-                for suffixes in (VIDEO_SUFFIXES, PICTURE_SUFFIXES | HEIC_SUFFIXES)
-            )
-            # Beside videos lie covers and thumbnails.
-            inside = videos or pictures
-        if not inside:
-            suffixes = " ".join(sorted(VIDEO_SUFFIXES))
-            raise ConfigError(
-                f"{path} holds no video ({suffixes}) and no picture; give a file, or a folder that holds some"
-            )
-        found.update(dict.fromkeys(inside))
-    return list(found)
 
 
 def _modified(path: Path) -> int:

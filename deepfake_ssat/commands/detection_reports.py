@@ -7,11 +7,12 @@ import json
 import os
 import shlex
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deepfake_ssat.inference.verdict import renamed
 from deepfake_ssat.outputs import is_printed, write_file
 from deepfake_ssat.progress import NOT_KNOWN, Progress, silent
 from deepfake_ssat.records import VideoVerdict
@@ -48,6 +49,17 @@ class ReportOptions:
     """The marked copy of one video."""
     rotate: int = 0
     """Degrees clockwise, beyond the file's tag."""
+    links: Mapping[str, str] = field(default_factory=dict)
+    """By downloaded file, the address that it came from, which is its name in all results."""
+
+    def name_of(self, path: Path) -> str:
+        """What results call a file."""
+        return self.links.get(os.fspath(path), os.fspath(path))
+
+    def named(self, verdict: VideoVerdict) -> VideoVerdict:
+        """The verdict under that name."""
+        name = self.links.get(verdict.path)
+        return renamed(verdict, name) if name else verdict
 
 
 def report_video(
@@ -67,10 +79,11 @@ def report_video(
     explained = EXPLAINED_CLIPS if report else 0
     explanation = detector.explain(path, clips, explained, rotate=options.rotate, progress=progress)
     if report is not None:
+        shown = replace(explanation, verdict=options.named(explanation.verdict))
         records = checkpoint_record(detector), settings_record(detector, clips)
         page = render_report(
-            results_document([explanation.verdict], *records, options.note),
-            explanation,
+            results_document([shown.verdict], *records, options.note),
+            shown,
             detector.contract,
             read_full_frames(path, explanation, detector.checkpoint.decision.verdict),
             command=command_for(path, detector, report, options),
@@ -123,14 +136,14 @@ class ReportFolder:
 
     def judge(self, path: Path) -> VideoVerdict:
         """The verdict of one video, its page written."""
-        page = self._folder / page_name(path)
+        page = self._folder / page_name(Path(self._options.name_of(path)))
         stored = page.with_suffix(".json")
         fingerprint = self._fingerprint(path)
         fresh = self._options.annotated is not None or not page.is_file()
         record = None if fresh else self._read(stored, fingerprint)
         if record is None:
             explanation = report_video(self._detector, path, page, self._options, self._progress)
-            record = video_record(explanation.verdict)
+            record = video_record(self._options.named(explanation.verdict))
             self._write_thumbnail(page.with_suffix(THUMBNAIL), explanation)
             write_file(stored, json.dumps({"fingerprint": fingerprint, "video": record}, indent=1).encode())
             if self._keep is not None:
@@ -151,7 +164,7 @@ class ReportFolder:
 
         facts = os.stat(existing_file(path, "path"))
         return {
-            "path": str(path),
+            "path": self._options.name_of(path),
             "size": facts.st_size,
             "modified": facts.st_mtime_ns,
             **judged_by(self._detector, self._options.clips, self._options.rotate),
@@ -207,7 +220,7 @@ def page_name(path: Path) -> str:
 
 def command_for(path: Path, detector: Detector, report: Path, options: ReportOptions) -> str:
     """What a person types beside the file to get the same page; it names no folder of this machine."""
-    words = ["deepfake-ssat", "detect", path.name]
+    words = ["deepfake-ssat", "detect", options.links.get(os.fspath(path), path.name)]
     words += [] if detector.has_default_weights else ["--checkpoint", detector.path.name]
     words += ["--clips", "all" if options.clips is None else str(options.clips)]
     words += ["--backend", detector.scorer.name] if detector.scorer.name != "torch" else []

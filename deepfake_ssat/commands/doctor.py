@@ -24,6 +24,7 @@ EXTRAS = {
     "export": ("export to ONNX", ("onnx", "onnxruntime", "onnxscript")),
     "openvino": ("detect --backend openvino", ("openvino",)),
     "ray": ("preprocess, detect and evaluate on a cluster", ("ray",)),
+    "links": ("the videos of web pages", ("yt-dlp",)),
     "hub": ("weights from and to Hugging Face", ("huggingface-hub", "transformers")),
 }
 """By name: what it is for, and the packages that it brings."""

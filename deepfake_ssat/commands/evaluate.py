@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,6 +85,46 @@ def run(
         if plan is not None:
             robustness = measure_robustness(evaluation, plan, report, threads)
             show_and_write(console, robustness_report, robustness, out)
+    return 0
+
+
+@dataclass(frozen=True)
+class GivenScores:
+    """Scores of another program."""
+
+    file: Path
+    kind: str = "fake"
+    """``fake``, ``real`` or ``logit``."""
+    labels: Path | None = None
+    """A data set's JSON of DeepfakeBench, where the file has no labels."""
+
+
+def run_on_scores(
+    given: GivenScores,
+    out: Path,
+    selection: Selection = TEST_SPLIT,
+    rule: str | None = None,
+    seed: int = 0,
+) -> int:
+    """Measures scores as those of a checkpoint are, prints the table and fills ``out``; returns 0.
+
+    Raises DeepfakeError for what the user can correct, such as a line without a label.
+    """
+    from deepfake_ssat.evaluation.given_scores import evaluate_scores
+    from deepfake_ssat.outputs import check_file, make_folder
+    from deepfake_ssat.protocols.runs import REPORT_FILE, VIDEOS_FILE
+    from deepfake_ssat.reporting import evaluation_report
+
+    console = Console(highlight=False)
+    report = evaluate_scores(
+        given.file, kind=given.kind, labels=given.labels, selection=selection, rule=rule, seed=seed
+    )
+    inputs = [path for path in (given.file, given.labels) if path is not None]
+    make_folder(out)
+    # An earlier result's videos.csv can be such a table: it is not written over.
+    for name in (REPORT_FILE, VIDEOS_FILE):
+        check_file(out / name, inputs)
+    show_and_write(console, evaluation_report, report, out)
     return 0
 
 

@@ -27,9 +27,8 @@ Judge = Callable[[Path], VideoVerdict]
 
 @dataclass(frozen=True)
 class Judged:
-    """A video and what was found."""
+    """What was found of a video."""
 
-    path: Path
     verdict: VideoVerdict
     failed: bool = False
     """The process died on it, which another time may not."""
@@ -38,8 +37,9 @@ class Judged:
 class Results:
     """The verdicts of one run, in whatever order they come."""
 
-    def __init__(self, videos: Sequence[Path], known: Mapping[str, VideoVerdict]) -> None:
+    def __init__(self, videos: Mapping[str, Path], known: Mapping[str, VideoVerdict]) -> None:
         self.videos = videos
+        """By name; what results call it."""
         self._verdicts = dict(known)
         self._num_known = len(known)
         self._counter = Counter(map(outcome_of, known.values()))
@@ -55,11 +55,11 @@ class Results:
 
     def waiting(self) -> list[Path]:
         """Those without a verdict."""
-        return [path for path in self.videos if os.fspath(path) not in self._verdicts]
+        return [path for name, path in self.videos.items() if name not in self._verdicts]
 
     def in_order(self) -> list[VideoVerdict]:
         """The verdicts so far, in the order of the videos."""
-        found = (self._verdicts.get(os.fspath(path)) for path in self.videos)
+        found = (self._verdicts.get(name) for name in self.videos)
         return [verdict for verdict in found if verdict is not None]
 
     @property
@@ -130,13 +130,14 @@ class Judging:
 
         def guarded(path: Path) -> VideoVerdict:
             try:
-                return judge(path)
+                return self.options.named(judge(path))
             except OutputError:
                 raise
             except Exception as error:
                 if self.debug:
                     raise
-                return VideoVerdict(os.fspath(path), Status.UNREADABLE, warnings=(_in_words(error),))
+                name = self.options.name_of(path)
+                return VideoVerdict(name, Status.UNREADABLE, warnings=(_in_words(error),))
 
         return guarded
 
@@ -160,16 +161,19 @@ class Judging:
 
 
 def judge_in_workers(
-    judging: Callable[[], Judge], videos: Sequence[Path], engine: Engine
+    judging: Callable[[], Judge],
+    videos: Sequence[Path],
+    engine: Engine,
+    name_of: Callable[[Path], str] = os.fspath,
 ) -> Iterator[Judged]:
     """Each video as it is done; one that its process died on says so, and costs the others nothing."""
     for outcome in engine(judging, videos):
         path = videos[outcome.task]
         if outcome.failure is None:
-            yield Judged(path, outcome.value)
+            yield Judged(outcome.value)
             continue
         warning = f"could not be judged: {outcome.failure}; --resume tries it again"
-        yield Judged(path, VideoVerdict(os.fspath(path), Status.UNREADABLE, warnings=(warning,)), failed=True)
+        yield Judged(VideoVerdict(name_of(path), Status.UNREADABLE, warnings=(warning,)), failed=True)
 
 
 def _in_words(error: Exception) -> str:

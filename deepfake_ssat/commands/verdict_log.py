@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -37,12 +37,12 @@ class VerdictLog:
     """The lines of one run; a context manager, which keeps other runs away from the file meanwhile."""
 
     def __init__(
-        self, file: Path, videos: Sequence[Path], judged_by: Mapping[str, Any], resume: bool
+        self, file: Path, videos: Mapping[str, Path], judged_by: Mapping[str, Any], resume: bool
     ) -> None:
         self.known: dict[str, VideoVerdict] = {}
-        """By path, what an earlier run judged in the same way and need not be judged again."""
+        """By name, what an earlier run judged in the same way and need not be judged again."""
         self._file = file
-        self._states = {os.fspath(path): file_state(path) for path in videos}
+        self._states = {name: file_state(path) for name, path in videos.items()}
         self._judged_by = json.loads(json.dumps(judged_by))  # As it will be read again.
         self._resume = resume
         self._open = ExitStack()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from deepfake_ssat.corpora.celebdf import index_celebdf
 from deepfake_ssat.corpora.deeperforensics import index_deeperforensics
+from deepfake_ssat.corpora.deepfakebench import index_deepfakebench
 from deepfake_ssat.corpora.dfdc import index_dfdc
 from deepfake_ssat.corpora.dfdc_preview import index_dfdc_preview
 from deepfake_ssat.corpora.ffpp import index_ffpp
@@ -32,6 +33,7 @@ CORPORA: dict[str, Callable[[Path, CorpusOptions], CorpusIndex]] = {
     "dfdc-preview": index_dfdc_preview,
     "celebdf": index_celebdf,
     "deeperforensics": index_deeperforensics,
+    "deepfakebench": index_deepfakebench,
     "folder": index_folder,
     "csv": index_csv,
 }
@@ -50,7 +52,7 @@ def index_corpus(name: str, root: Path, options: CorpusOptions | None = None) ->
         raise CorpusError(f"corpus {name!r} is none of {', '.join(CORPORA)}")
     if not root.exists():
         raise CorpusError(f"{root}: does not exist; give the folder of the {name} download")
-    if options.compressions and name != "ffpp":
+    if options.compressions and name not in ("ffpp", "deepfakebench"):
         raise CorpusError(f"corpus {name} has one compression only; leave out compressions")
     if options.validation_parts is not None and name != "dfdc":
         raise CorpusError(f"corpus {name} has no training parts to hold out; leave out validation parts")

@@ -29,6 +29,7 @@ from deepfake_ssat.text import read_text
 
 METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures", "FaceShifter")
 DFD = "DeepFakeDetection"
+ORIGINALS = ("youtube", "actors")
 COMPRESSION_FOLDERS = {"raw": "raw", "c0": "raw", "c23": "c23", "c40": "c40"}
 """Folder name to compression: the download script says raw, the documentation c0."""
 FLAT_NAME = re.compile(r"faceforensics.*_(raw|c0|c23|c40)", re.IGNORECASE)
@@ -153,33 +154,44 @@ def _read_split_lists(folder: Path) -> dict[str, str]:
 def _source_video(path: Path, folder: _Folder, split_of: Mapping[str, str]) -> SourceVideo | str:
     """One video, or the reason why it is left out."""
     method, stem = folder.method, path.name if path.is_dir() else path.stem
-    is_dfd = method in ("actors", DFD)
-    people = stem.split("__")[0].split("_")
-    if is_dfd:
-        identities = tuple(f"actor{name}" for name in people)
-        split = "test"
-    else:
-        if len(people) != (1 if method == "youtube" else 2):
-            return "the name is not <id>.mp4 (original) or <target>_<source>.mp4 (fake)"
-        identities = tuple(people)
-        if any(name not in split_of for name in people):
-            return "in no split list"
-        split = split_of[people[0]]
-    genuine = method in ("youtube", "actors")
+    people = _people(stem, method)
+    if not people:
+        return "the name is not <id>.mp4 (original) or <target>_<source>.mp4 (fake)"
+    if not _is_dfd(method) and any(name not in split_of for name in people):
+        return "in no split list"
+    video = ffpp_video(path, stem, method, folder.compression, split_of.get(people[0], "test"))
+    mask = find(folder.masks, path.name) if folder.masks and video.label == FAKE else None
+    return replace(video, mask_path=mask) if mask and mask.is_file() else video
+
+
+def ffpp_video(path: Path, stem: str, method: str, compression: str, split: str) -> SourceVideo:
+    """What names tell of a video: ``stem`` is its own; the method of originals is ``youtube``, ``actors``."""
+    is_dfd, genuine = _is_dfd(method), method in ORIGINALS
+    identities = _people(stem, method)
     # A DFD fake <target>_<source>__<scene>__<experiment> was made from <target>__<scene>.
-    target = "__".join((people[0], *stem.split("__")[1:2]))
-    mask = find(folder.masks, path.name) if folder.masks and not genuine else None
+    target = "__".join((stem.split("_")[0], *stem.split("__")[1:2]))
     return SourceVideo(
         path=path,
-        video_id=f"{method}/{folder.compression}/{stem}",
+        video_id=f"{method}/{compression}/{stem}",
         label=REAL if genuine else FAKE,
         corpus="dfd" if is_dfd else "ffpp",
         manipulation=ORIGINAL if genuine else method,
         split=split,
         identities=identities,
-        group=identities[0],
-        compression=folder.compression,
-        mask_path=mask if mask and mask.is_file() else None,
-        original_id="" if genuine else f"{'actors' if is_dfd else 'youtube'}/{folder.compression}/{target}",
+        group=identities[0] if identities else stem,
+        compression=compression,
+        original_id="" if genuine else f"{'actors' if is_dfd else 'youtube'}/{compression}/{target}",
         is_aligned=not is_dfd,
     )
+
+
+def _is_dfd(method: str) -> bool:
+    return method in ("actors", DFD)
+
+
+def _people(stem: str, method: str) -> tuple[str, ...]:
+    """Everyone that a name tells; empty where it is not of the official form."""
+    names = stem.split("__")[0].split("_")
+    if _is_dfd(method):
+        return tuple(f"actor{name}" for name in names)
+    return tuple(names) if len(names) == (1 if method == "youtube" else 2) else ()

@@ -49,7 +49,7 @@ def index_csv(root: Path, options: CorpusOptions) -> CorpusIndex:
         if reason:
             left_out.append(LeftOut(row.values["path"], reason))
         else:
-            videos.append(_source_video(row.values, path, name, f"{root}, line {row.line}"))
+            videos.append(source_video(row.values, path, name, f"{root}, line {row.line}"))
     if not videos:
         reasons = ", ".join(dict.fromkeys(item.reason for item in left_out))
         raise CorpusError(
@@ -96,8 +96,11 @@ def _require_different(videos: Sequence[SourceVideo], root: Path) -> None:
         )
 
 
-def _source_video(row: Mapping[str, str], path: Path, name: str, place: str) -> SourceVideo:
-    """One row's video; ``name`` is its id where the row has none."""
+def source_video(row: Mapping[str, str], path: Path, name: str, place: str) -> SourceVideo:
+    """The video of a row, columns by the first of their names; ``name`` is its id where the row has none.
+
+    ``place`` names the row in errors. Without a column ``split`` it is of none.
+    """
     label = _label(row, place)
     split, corpus = row.get("split", ""), row.get("corpus") or "csv"
     if split and split not in SPLITS:

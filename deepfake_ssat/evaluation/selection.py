@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from deepfake_ssat.config import Selection
 from deepfake_ssat.errors import ManifestError
 from deepfake_ssat.manifest import COMPRESSION_ALIASES, Manifest, select
-from deepfake_ssat.records import REAL, DroppedVideo, ManifestRow
+from deepfake_ssat.records import REAL, DroppedVideo, EvaluatedVideo, ManifestRow
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class ChosenRows:
 
 def choose_rows(manifest: Manifest, selection: Selection, with_validation: bool) -> ChosenRows:
     """Raises ManifestError, naming what the manifest has, when the selection is empty."""
-    unlabelled = [row for row in manifest.rows if row.label is None and _passes(row, selection)]
+    unlabelled = [row for row in manifest.rows if row.label is None and passes(row, selection)]
     try:
         labelled = select(manifest.rows, selection)
     except ManifestError:
@@ -40,12 +40,12 @@ def choose_rows(manifest: Manifest, selection: Selection, with_validation: bool)
     validation: Sequence[ManifestRow] = ()
     if with_validation:
         wanted = selection.model_copy(update={"splits": ("val",), "manipulations": ()})
-        validation = [row for row in manifest.rows if row.label is not None and _passes(row, wanted)]
-    dropped = [video for video in manifest.dropped if _passes(video, selection)]
+        validation = [row for row in manifest.rows if row.label is not None and passes(row, wanted)]
+    dropped = [video for video in manifest.dropped if passes(video, selection)]
     return ChosenRows([*labelled, *unlabelled], list(validation), dropped)
 
 
-def _passes(video: ManifestRow | DroppedVideo, selection: Selection) -> bool:
+def passes(video: ManifestRow | DroppedVideo | EvaluatedVideo, selection: Selection) -> bool:
     """As ``manifest.select`` does, for videos without a label and for dropped ones too."""
     compressions = {COMPRESSION_ALIASES.get(name, name) for name in selection.compressions}
     return (

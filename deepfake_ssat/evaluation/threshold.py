@@ -25,16 +25,23 @@ def threshold_and_source(
     why = "the checkpoint stores none"
     if own.is_chosen:
         why = f"the checkpoint's is for scores put together as {own.aggregation.in_words()}"
+    chosen, source = chosen_threshold(validation, "this manifest")
+    if chosen is None:
+        return None, f"{why} and {source}"
+    return chosen, f"{source}; {why}" if own.is_chosen else source
+
+
+def chosen_threshold(validation: Sequence[EvaluatedVideo], where: str) -> tuple[float | None, str]:
+    """The one of best balanced accuracy on the validation videos of ``where``, and this, or why none."""
+    videos = f"{len(validation)} validation videos of {where}"
     if not validation:
-        return None, f"{why} and the manifest has no validation videos"
+        return None, f"{where} has no validation videos"
     chosen = choose_threshold(
         [int(video.label or 0) for video in validation], [video.probability for video in validation]
     )
-    where = f"{len(validation)} validation videos of this manifest"
     if chosen is None:
-        return None, f"{why} and the {where} are of one class"
-    reason = f"; {why}" if own.is_chosen else ""
-    return chosen, f"the best balanced accuracy on the {where}{reason}"
+        return None, f"the {videos} are of one class"
+    return chosen, f"the best balanced accuracy on the {videos}"
 
 
 def _origin(decision: Decision) -> str:

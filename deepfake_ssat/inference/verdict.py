@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -101,6 +102,13 @@ def doubts(faces: Sequence[FaceVerdict], decided_by: int | None, is_still: bool)
         if face.num_clips < FEW_CLIPS and not is_still:
             found.append(f"face {face.track_id} was judged on {face.num_clips} clip only")
     return found
+
+
+def renamed(verdict: VideoVerdict, name: str) -> VideoVerdict:
+    """The verdict of a copy under the name that its sender gives it; the date of the file is the copy's."""
+    warnings = tuple(warning.replace(verdict.path, name) for warning in verdict.warnings)
+    file = replace(verdict.file, modified=None) if verdict.file else None
+    return replace(verdict, path=name, warnings=warnings, file=file)
 
 
 def unscored_verdict(

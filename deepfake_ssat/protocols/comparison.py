@@ -250,15 +250,15 @@ def _conclusion(one: MethodDifference, adjusted: float | None, labels: np.ndarra
 def _doubts(columns: Columns) -> list[str]:
     lines = []
     runs = [run for methods in columns.values() for its in methods.values() for run in its]
-    if len({run.manifest_sha256 for run in runs}) > 1:
+    if len({run.manifest_sha256 for run in runs} - {None}) > 1:
         lines.append("the runs are of different manifests: their clips may differ")
     twice: dict[tuple[str, str], list[str]] = {}
     for column, methods in columns.items():
         for its in methods.values():
             for run in its:
-                twice.setdefault((column, run.checkpoint_sha256), []).append(run.source)
+                twice.setdefault((column, run.scores_from), []).append(run.source)
     same = {tuple(sources) for sources in twice.values() if len(sources) > 1}
-    lines += [f"the same checkpoint made {' and '.join(sources)}" for sources in sorted(same)]
+    lines += [f"the same checkpoint or file made {' and '.join(sources)}" for sources in sorted(same)]
     single = sorted({name for methods in columns.values() for name, its in methods.items() if len(its) == 1})
     if single:
         lines.append(

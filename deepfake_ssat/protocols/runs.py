@@ -31,8 +31,10 @@ class JudgedRun:
     """The validation threshold."""
     videos: Mapping[str, JudgedVideo]
     """By name."""
-    manifest_sha256: str
-    checkpoint_sha256: str
+    manifest_sha256: str | None
+    """None for scores that were given."""
+    scores_from: str
+    """SHA-256 of what the scores are from: the checkpoint, or the file in which they were given."""
 
 
 def run_of_fold(fold: FoldResult, source: str) -> JudgedRun:
@@ -60,7 +62,8 @@ def read_evaluation(folder: Path) -> JudgedRun:
             for line in csv.DictReader(io.StringIO(text, newline=""))
             if line["status"] == "scored" and line["label"]
         ]
-        provenance = report["checkpoint"]["provenance"]
+        given = report.get("scores")
+        provenance = {} if given else report["checkpoint"]["provenance"]
         config = provenance.get("config")
         return JudgedRun(
             str(folder),
@@ -68,8 +71,8 @@ def read_evaluation(folder: Path) -> JudgedRun:
             with_trainings_before(deciding_settings(config), provenance.get("before")) if config else None,
             report["threshold"]["value"],
             {video.name: video for video in videos},
-            report["manifest"]["sha256"],
-            report["checkpoint"]["sha256"],
+            None if given else report["manifest"]["sha256"],
+            (given or report["checkpoint"])["sha256"],
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(

@@ -76,13 +76,14 @@ def reliability_figure(report: EvalReport) -> bytes | None:
 
 
 def _canvas(report: EvalReport, title: str, width: float, height: float) -> tuple[Figure, Axes]:
-    """A figure whose heading says what was judged, on how much, by which checkpoint."""
+    """A figure whose heading says what was judged, on how much, by which checkpoint or file of scores."""
     everything = report.groups[0]
+    kind = "scores" if report.provenance.get("scores") else "checkpoint"
     figure = style.new_figure(
         width,
         height,
         f"{title}: {everything.num_real} real and {everything.num_fake} fake videos\n"
-        f"{names_of_all(report)}; checkpoint {report.provenance['checkpoint']['sha256'][:8]}",
+        f"{names_of_all(report)}; {kind} {report.provenance[kind]['sha256'][:8]}",
     )
     axes = figure.add_subplot()
     style.add_grid(axes)

@@ -6,6 +6,7 @@ docs/evaluate_report.md documents every key of the JSON.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -24,7 +25,7 @@ from deepfake_ssat.reporting.tables import (
     percent,
 )
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 VIDEO_COLUMNS = (
     *("corpus", "video_id", "split", "label", "manipulation", "compression"),
     *("status", "probability", "faces", "clips", "people", "detail"),
@@ -92,9 +93,7 @@ def notes(report: EvalReport) -> list[str]:
         LEGEND,
         *absences(_estimates(report)),
         *(f"warning: {warning}" for warning in report.warnings),
-        identity("checkpoint", facts["checkpoint"]),
-        f"{identity('manifest', facts['manifest'])}, splits {splits}",
-        f"trained by: {_training(facts['training'])}",
+        *_origins(facts, splits),
         f"command: {facts['command']}",
     ]
 
@@ -146,6 +145,18 @@ def _cell(heading: str, estimate: Estimate, every_interval: bool) -> str:
     if heading == "log loss":
         return estimate_text(estimate, scale=1, digits=3, interval=interval)
     return percent(estimate, interval=interval)
+
+
+def _origins(facts: Mapping[str, Any], splits: str) -> list[str]:
+    """What was measured: a checkpoint on a manifest, or scores that were given."""
+    if facts.get("scores"):
+        labels = [identity("labels", facts["labels"])] if facts["labels"] else []
+        return [f"{identity('scores', facts['scores'])}, splits {splits}", *labels]
+    return [
+        identity("checkpoint", facts["checkpoint"]),
+        f"{identity('manifest', facts['manifest'])}, splits {splits}",
+        f"trained by: {_training(facts['training'])}",
+    ]
 
 
 def _training(facts: dict[str, str | None]) -> str:

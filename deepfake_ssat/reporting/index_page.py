@@ -11,6 +11,7 @@ from typing import Any
 from deepfake_ssat.records import Status, Verdict
 from deepfake_ssat.reporting.html import filled_template
 from deepfake_ssat.reporting.verdict_words import headline, probability_text
+from deepfake_ssat.video.download import is_link
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,13 @@ def render_index(rows: Sequence[IndexRow], num_waiting: int, command: str, note:
 
 
 def names_below(paths: Sequence[str]) -> list[str]:
-    """The paths without the folder that all of them lie in: it tells of the machine and not of the videos."""
-    folders = [os.path.dirname(os.path.abspath(path)) for path in paths]
+    """Paths without the folder that all lie in, which tells of the machine; addresses as they are."""
+    folders = [os.path.dirname(os.path.abspath(path)) for path in paths if not is_link(path)]
     common = os.path.commonpath(folders) if folders else ""
-    return [os.path.relpath(os.path.abspath(path), common).replace(os.sep, "/") for path in paths]
+    return [
+        path if is_link(path) else os.path.relpath(os.path.abspath(path), common).replace(os.sep, "/")
+        for path in paths
+    ]
 
 
 def _listed(row: IndexRow, name: str) -> dict[str, Any]:

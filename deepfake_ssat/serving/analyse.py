@@ -16,6 +16,7 @@ from pathlib import Path
 from deepfake_ssat.errors import DeepfakeError, OutputError
 from deepfake_ssat.inference.description import checkpoint_record, settings_record
 from deepfake_ssat.inference.detector import load_detector
+from deepfake_ssat.inference.verdict import renamed
 from deepfake_ssat.outputs import write_file
 from deepfake_ssat.records import ClipScore, FaceClip
 from deepfake_ssat.reporting.detection_report import results_csv, results_document
@@ -25,7 +26,7 @@ from deepfake_ssat.reporting.page import render_report
 from deepfake_ssat.serving.sandbox import NO_ROOM
 from deepfake_ssat.serving.storage import CSV, PROGRESS, REPORT, RESULT, TIMELINE, VIDEO
 from deepfake_ssat.serving.timeline import Timeline
-from deepfake_ssat.video import open_video
+from deepfake_ssat.video.reader import open_video_or_picture
 
 PROGRESS_SECONDS = 0.3
 EXPLAINING = 0.9
@@ -33,7 +34,7 @@ EXPLAINING = 0.9
 
 
 def analyse(folder: Path, name: str, checkpoint: Path | None, device: str, clips: int | None) -> None:
-    """Judges and explains one uploaded video; raises DeepfakeError where the checkpoint cannot be used."""
+    """Judges and explains one upload; raises DeepfakeError where the checkpoint cannot be used."""
     video = folder / VIDEO
     detector = load_detector(checkpoint, device, decoder=True)
     progress = _Progress(folder / PROGRESS, video)
@@ -44,13 +45,7 @@ def analyse(folder: Path, name: str, checkpoint: Path | None, device: str, clips
         progress.note(score)
 
     explanation = detector.explain(video, clips, on_clip=note)
-    # Messages name the file as its sender knows it.
-    warnings = tuple(warning.replace(str(video), name) for warning in explanation.verdict.warnings)
-    verdict = replace(explanation.verdict, path=name, warnings=warnings)
-    if verdict.file is not None:
-        # The date is that of the upload.
-        verdict = replace(verdict, file=replace(verdict.file, modified=None))
-    explanation = replace(explanation, verdict=verdict)
+    explanation = replace(explanation, verdict=renamed(explanation.verdict, name))
     document = results_document(
         [explanation.verdict], checkpoint_record(detector), settings_record(detector, clips)
     )
@@ -74,7 +69,7 @@ class _Progress:
         self._file = file
         self._written = 0.0
         try:
-            with open_video(video) as reader:
+            with open_video_or_picture(video) as reader:
                 self._seconds = reader.metadata.duration_seconds
         except DeepfakeError:
             self._seconds = None

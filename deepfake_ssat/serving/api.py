@@ -1,4 +1,4 @@
-"""The REST API below /api/v1: send a video, ask how far it is, fetch what was found, forget it."""
+"""The REST API below /api/v1: send a video or picture, ask how far it is, fetch what was found, forget it."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ api = APIRouter(prefix="/api/v1", dependencies=[Depends(_require_key)], response
 async def submit_video(
     request: Request, service: FoundService, name: Annotated[str | None, Query(max_length=1000)] = None
 ) -> JobAnswer:
-    """Send a video as the raw body, or as the one file of a form (curl -F file=@video.mp4).
+    """Send a video or a picture as the raw body, or as the one file of a form (curl -F file=@video.mp4).
 
     ``name`` is shown to people and never used as a path; a form's file brings its own.
     """
@@ -107,15 +107,16 @@ async def submit_video(
 
 
 async def _body(request: Request, limits: ServiceLimits) -> tuple[AsyncIterator[bytes], str | None]:
-    """The video's bytes as they arrive, and the name that a form gives it."""
+    """The file's bytes as they arrive, and the name that a form gives it."""
     given = request.headers.get("content-type", "")
     content_type = given.split(";")[0].strip().lower()
     if content_type == FORM:
         file = await first_file(request.stream(), given, limits.upload_seconds)
         return file.chunks, file.name
-    if content_type != "application/octet-stream" and not content_type.startswith("video/"):
+    if content_type != "application/octet-stream" and not content_type.startswith(("video/", "image/")):
         raise RefusedUploadError(
-            415, f"send the video's bytes as application/octet-stream or video/*, or as a file of {FORM}"
+            415,
+            f"send the file's bytes as application/octet-stream, video/* or image/*, or as a file of {FORM}",
         )
     return request.stream(), None
 
@@ -149,7 +150,7 @@ def job_csv(service: FoundService, job: FoundJob) -> Response:
 
 @api.get("/jobs/{job_id}/timeline")
 def job_timeline(service: FoundService, job: FoundJob) -> Response:
-    """Where each face is and what each clip scored over time, to be drawn over the playing video."""
+    """Where each face is and what each clip scored over time, to be drawn over the video or picture."""
     return _file(service, job, TIMELINE, "application/json")
 
 

@@ -27,7 +27,7 @@ STATIC = Path(__file__).parent / "static"
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 LOGGER = logging.getLogger(__name__)
 PAGE_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob:; "
     "media-src blob:"
 )
 

@@ -1,7 +1,7 @@
 """``python -m deepfake_ssat.serving.probe VIDEO SECONDS MEGAPIXELS``: may this file be analysed?
 
 Runs in a child process, since the file is a stranger's. Exit code 0, or one line on standard error with
-10 (no video that can be read) or 11 (too large).
+10 (neither a video nor a picture that can be read) or 11 (too large).
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from pathlib import Path
 
 from deepfake_ssat.errors import VideoError
 from deepfake_ssat.serving.uploads import TOO_LARGE, UNREADABLE
-from deepfake_ssat.video import open_video
+from deepfake_ssat.video.reader import open_video_or_picture
 
 
 def probe(path: Path, max_seconds: float, max_megapixels: float) -> tuple[int, str]:
     """Exit code and reason for one file; reads the header and the first frame only."""
     try:
-        with open_video(path) as reader:
+        with open_video_or_picture(path) as reader:
             metadata = reader.metadata
             next(iter(reader))
     except VideoError as error:

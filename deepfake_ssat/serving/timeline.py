@@ -1,4 +1,4 @@
-"""Faces and scores over time, as the page draws them over the playing video.
+"""Faces and scores over time, as the page draws them over the playing video; of a picture at second 0.
 
 Boxes are parts of the picture as a player shows it: left, top, right, bottom, each in [0, 1].
 """
@@ -33,6 +33,7 @@ class Timeline:
     def document(self, metadata: VideoMetadata, decision: Decision) -> dict[str, Any]:
         """JSON values: seconds to the millisecond, parts and probabilities to four digits."""
         return {
+            "is_still": metadata.is_still,
             "uncertain_low": decision.uncertain_low,
             "threshold": decision.threshold,
             "faces": [

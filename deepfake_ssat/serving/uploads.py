@@ -1,4 +1,4 @@
-"""Receives one video as the raw body of a request, within its limits, and asks a child whether it is one."""
+"""Receives one video or picture within its limits, and asks a child whether it is one."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ async def receive(chunks: AsyncIterator[bytes], path: Path, limits: ServiceLimit
         file.flush()
         await asyncio.to_thread(os.fsync, file.fileno())
     if size == 0:
-        raise RefusedUploadError(400, "the request has no body: send the video's bytes")
+        raise RefusedUploadError(400, "the request has no body: send the file's bytes")
     return size, digest.hexdigest()
 
 
 def check(path: Path, limits: ServiceLimits) -> None:
-    """Raises RefusedUploadError unless the file is a video within the limits; reads it in a child process."""
+    """Raises RefusedUploadError unless it is a video or picture within the limits; a child reads it."""
     outcome = run_child(
         PROBE,
         [str(path), str(limits.video_seconds), str(limits.frame_megapixels)],

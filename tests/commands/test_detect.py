@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from deepfake_ssat.commands.detect import list_videos, run
+from deepfake_ssat.commands.detect import run
+from deepfake_ssat.commands.sources import list_videos
 from deepfake_ssat.config.extraction import parse_clips
 from deepfake_ssat.errors import CheckpointError, ConfigError, OutputError
 from deepfake_ssat.faces import extract

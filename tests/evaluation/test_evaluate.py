@@ -76,7 +76,7 @@ def test_without_validation_videos_other_rules_have_no_threshold(checkpoint, tmp
     report = evaluate(checkpoint, manifest.root, device="cpu", face_rule="mean")
     assert report.threshold is None
     assert report.threshold_source.startswith("the checkpoint's is for scores put together as mean over")
-    assert report.threshold_source.endswith("and the manifest has no validation videos")
+    assert report.threshold_source.endswith("and this manifest has no validation videos")
 
 
 def test_checkpoints_own_rules_are_the_default(checkpoint, manifest, tmp_path):

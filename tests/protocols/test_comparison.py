@@ -140,7 +140,7 @@ def test_doubts_are_told():
     other = replace(judged_run(0.4), manifest_sha256="cd" * 32)
     comparison = compare_methods({"": {"a": [judged_run(0.4)], "b": [other]}})
     assert any("different manifests" in warning for warning in comparison.warnings)
-    assert any("the same checkpoint made" in warning for warning in comparison.warnings)
+    assert any("the same checkpoint or file made" in warning for warning in comparison.warnings)
 
 
 def test_files_say_the_same():

@@ -30,7 +30,7 @@ def _keys(value):
 def test_report_holds_groups_with_values_and_intervals():
     report = make_report(drawn_videos(20), dropped=(DROPPED,), warnings=("look here",))
     document = _document(report)
-    assert document["schema_version"] == "1.0"
+    assert document["schema_version"] == "1.1"
     assert document["checkpoint"]["sha256"] == "ab12cd34" * 8
     assert document["threshold"] == {"value": 0.47, "source": "stored in the checkpoint"}
     assert document["counts"] == {

@@ -19,4 +19,9 @@ if __name__ == "__main__":
     video = {"path": name, "status": "scored", "probability": 0.25, "verdict": "real"}
     (folder / "report.html").write_text("<p>report</p>")
     (folder / "result.csv").write_text(f"path\n{name}\n")
+    if name.endswith(".png"):
+        video["video"] = {"is_still": True}
+        face = {"track_id": 0, "boxes": [[0, 0.1, 0.1, 0.6, 0.6]], "clips": [[0, 0, 0.25]]}
+        drawn = {"is_still": True, "uncertain_low": 0.4, "threshold": 0.6, "faces": [face]}
+        (folder / "timeline.json").write_text(json.dumps(drawn))
     (folder / "result.json").write_text(json.dumps({"videos": [video]}))

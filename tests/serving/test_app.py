@@ -5,6 +5,7 @@ import time
 from dataclasses import replace
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 from starlette.testclient import TestClient
@@ -180,6 +181,24 @@ def test_hostile_upload_is_answered_with_a_clear_refusal(client, tmp_path, body,
     assert words in answer.json()["error"]
     assert str(tmp_path) not in answer.json()["error"]
     assert list((tmp_path / "service" / "jobs").iterdir()) == []
+
+
+@pytest.mark.parametrize(("suffix", "kind"), [(".png", "image/png"), (".jpg", "image/jpeg"), (".webp", "")])
+def test_picture_is_taken_like_a_video(client, suffix, kind):
+    done, picture = cv2.imencode(suffix, np.full((48, 64, 3), 99, np.uint8))
+    assert done
+    headers = {"Content-Type": kind} if kind else BYTES
+    answer = submit(client, picture.tobytes(), f"a{suffix}", headers)
+    assert answer.status_code == 202
+    assert wait(client, answer.json()["id"])["state"] == "done"
+
+
+def test_picture_over_the_limit_and_a_broken_one_are_refused(tmp_path):
+    _, picture = cv2.imencode(".png", np.full((48, 64, 3), 99, np.uint8))
+    with TestClient(create_app(settings(tmp_path, frame_megapixels=0.001))) as client:
+        answer = submit(client, picture.tobytes())
+        assert (answer.status_code, "64x48" in answer.json()["error"]) == (413, True)
+        assert submit(client, picture.tobytes()[:60]).status_code == 422
 
 
 def test_video_cut_before_its_index_is_refused(client, video):
@@ -416,7 +435,7 @@ def test_database_of_the_version_before_is_opened(tmp_path):
 def test_page_allows_no_script_but_its_own(client):
     page = client.get("/")
     assert "script-src 'self'" in page.headers["content-security-policy"]
-    assert "Drop videos here" in page.text
+    assert "Drop videos or pictures here" in page.text
 
 
 def test_description_names_every_route(client):

@@ -10,6 +10,7 @@ import threading
 import time
 import urllib.request
 
+import cv2
 import pytest
 import uvicorn
 
@@ -28,6 +29,7 @@ PUT_INTO_HAND = """(text) => {
 }"""
 IS_DRAWN = """() => {
   const canvas = document.querySelector("canvas");
+  if (!canvas || !canvas.width) return false;
   return canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean);
 }"""
 OFFLINE = (
@@ -58,8 +60,8 @@ def address(tmp_path_factory):
         server.terminate()
 
 
-def ask(address, body=None):
-    request = urllib.request.Request(address, body, {"Content-Type": "video/mp4"})
+def ask(address, body=None, kind="video/mp4"):
+    request = urllib.request.Request(address, body, {"Content-Type": kind})
     with urllib.request.urlopen(request, timeout=60) as answer:
         return json.loads(answer.read())
 
@@ -170,6 +172,51 @@ def test_dropped_video_is_judged_reported_and_played_with_its_boxes(tab, address
     until(tab, f"() => document.querySelector('video').currentTime < {before}")
     job.get_by_text("Close the player").click()
     assert tab.locator("video").count() == 0
+
+
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory):
+    path = tmp_path_factory.mktemp("faces") / "face.png"
+    assert cv2.imwrite(str(path), portrait_frames(1)[0][..., ::-1])
+    return path
+
+
+@pytest.mark.slow
+def test_picture_is_judged_and_told_to_be_one(address, picture):
+    job = ask(f"{address}/api/v1/jobs?name=face.png", picture.read_bytes(), "image/png")
+    deadline = time.monotonic() + 120
+    while job["state"] in ("queued", "running") and time.monotonic() < deadline:
+        time.sleep(0.2)
+        (job,) = ask(f"{address}/api/v1/jobs?id={job['id']}")
+    assert job["state"] == "done"
+    (judged,) = ask(address + job["result"])["videos"]
+    assert (judged["path"], judged["status"]) == ("face.png", "scored")
+    drawn = ask(address + job["timeline"])
+    assert drawn["is_still"]
+    ((seconds, left, top, right, bottom),) = drawn["faces"][0]["boxes"]
+    assert seconds == 0
+    assert 0 <= left < right <= 1
+    assert 0 <= top < bottom <= 1
+
+
+@pytest.mark.slow
+def test_picture_is_shown_with_its_boxes_in_place_of_a_player(tab, pretending_address, picture):
+    tab.goto(pretending_address)
+    tab.set_input_files("#files", str(picture))
+    job = judged(tab)
+    job.get_by_text("Show with boxes").click()
+    until(tab, "() => document.querySelector('.picture img')?.naturalWidth > 0")
+    until(tab, IS_DRAWN)
+    assert tab.locator("video").count() == tab.locator(".line").count() == 0
+    assert "probability of a fake: face 0 25 %" in job.locator("img").get_attribute("alt")
+    job.get_by_text("Close the picture").click()
+    assert tab.locator(".picture").count() == 0
+    # The page no longer has the file after a refresh, and asks for it.
+    tab.reload()
+    with tab.expect_file_chooser() as asked:
+        judged(tab).get_by_text("Show with boxes").click()
+    asked.value.set_files(str(picture))
+    until(tab, IS_DRAWN)
 
 
 @pytest.mark.slow

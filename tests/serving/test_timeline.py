@@ -6,9 +6,9 @@ from deepfake_ssat.records import ClipScore, FaceClip, VideoMetadata
 from deepfake_ssat.serving.timeline import Timeline
 
 
-def metadata(turn=0):
+def metadata(turn=0, is_still=False):
     width, height = (100, 200) if turn in (90, 270) else (200, 100)
-    return VideoMetadata(25.0, 100, width, height, 0, "h264", 4.0, untagged_turn=turn)
+    return VideoMetadata(25.0, 100, width, height, 0, "h264", 4.0, untagged_turn=turn, is_still=is_still)
 
 
 def clip(start, box=(20.0, 10.0, 60.0, 50.0), track_id=1, frames=4):
@@ -55,3 +55,14 @@ def test_box_lies_where_a_player_without_our_turn_shows_the_face(turn):
 def test_thresholds_are_told():
     told = document(clip(0.0))
     assert (told["uncertain_low"], told["threshold"]) == (0.4, 0.6)
+
+
+def test_picture_is_said_to_be_one_and_has_its_boxes_at_second_0():
+    timeline = Timeline()
+    timeline.note(*clip(0.0, frames=1))
+    drawn = timeline.document(metadata(is_still=True), Decision())
+    assert drawn["is_still"] is True
+    (face,) = drawn["faces"]
+    assert face["boxes"] == [[0.0, 0.1, 0.1, 0.3, 0.5]]
+    assert face["clips"] == [[0.0, 0.0, 0.75]]
+    assert timeline.document(metadata(), Decision())["is_still"] is False

@@ -16,7 +16,7 @@ const VERDICTS = {
 const NOT_SCORED = {
   no_face: "no face was found",
   too_short: "no face is visible for long enough",
-  unreadable: "the video cannot be read",
+  unreadable: "the file cannot be read",
 };
 
 const byId = (id) => document.getElementById(id);
@@ -105,24 +105,26 @@ class Item {
     link(this.part("report"), job.report);
     link(this.part("result"), job.result, `${job.name}.json`);
     link(this.part("csv"), job.csv, `${job.name}.csv`);
-    if (job.timeline) this.offerPlayer(job);
+    if (job.timeline) this.offerPlayer(job, Boolean(video.video?.is_still));
   }
 
-  offerPlayer(job) {
+  offerPlayer(job, isStill) {
+    const [offer, close] = isStill ? ["Show with boxes", "Close the picture"] : ["Play with boxes", "Close the player"];
     const button = this.part("play");
     button.hidden = false;
+    button.textContent = offer;
     button.onclick = async () => {
       if (this.closePlayer) {
         this.closePlayer();
         this.closePlayer = null;
-        button.textContent = "Play with boxes";
+        button.textContent = offer;
         return;
       }
       const file = files.get(job.id) || await chooseAgain(job);
       if (!file) return;
       files.set(job.id, file);
       this.closePlayer = openPlayer(this.part("stage"), file, await get(job.timeline));
-      button.textContent = "Close the player";
+      button.textContent = close;
     };
   }
 }
@@ -300,7 +302,7 @@ window.addEventListener("hashchange", showLinkedJob);
 showLinkedJob().then(() => poll());
 get("/api/v1/limits").then((limits) => {
   byId("limits").textContent =
-    `Up to ${limits.upload_megabytes} MB and ${Math.round(limits.video_seconds / 60)} minutes a video.`;
+    `Up to ${limits.upload_megabytes} MB and ${Math.round(limits.video_seconds / 60)} minutes a video, ${limits.frame_megapixels} megapixels a picture.`;
 }, (problem) => showProblem(problem.message));
 get("/api/v1/model").then((model) => {
   byId("model").textContent = model.sha256 ? `Model ${model.sha256.slice(0, 12)}` : "";

@@ -1,4 +1,4 @@
-// Plays a video that the browser holds, with its faces boxed and its scores running along.
+// Shows what the browser holds with its faces boxed: a video with its scores running along, or a picture.
 
 const COLOURS = ["#0b6bcb", "#c2410c", "#7c3aed", "#047857", "#be185d", "#a16207", "#0e7490", "#4d7c0f"];
 const DASHES = ["", "12 6", "3 5"];
@@ -13,19 +13,55 @@ const percent = (part) => `${Math.round(100 * part)} %`;
 
 /** Builds the player into `stage`; `timeline` is what the service found. Returns a way to take it away. */
 export function openPlayer(stage, file, timeline) {
+  return timeline.is_still ? openPicture(stage, file, timeline) : openVideo(stage, file, timeline);
+}
+
+function openPicture(stage, file, timeline) {
+  const root = document.getElementById("player").content.firstElementChild.cloneNode(true);
+  const [image, canvas] = [document.createElement("img"), root.querySelector("canvas")];
+  const scores = timeline.faces.map((face) => `face ${face.track_id} ${percent(face.clips[0][2])}`);
+  image.alt = `The picture; probability of a fake: ${scores.join(", ")}`;
+  root.querySelector("video").replaceWith(image);
+  root.querySelectorAll(".line, .ticks").forEach((part) => part.remove());
+  root.querySelector(".legend").replaceChildren(...legend(timeline));
+  const draw = () => drawBoxes(canvas, image, [image.naturalWidth, image.naturalHeight], 0, timeline);
+  const watcher = new ResizeObserver(draw);
+  image.addEventListener("load", draw);
+  showFile(root, image, file, "show");
+  watcher.observe(image);
+  stage.replaceChildren(root);
+  stage.hidden = false;
+  return () => {
+    watcher.disconnect();
+    takeAway(stage, image);
+  };
+}
+
+function showFile(root, element, file, verb) {
+  element.addEventListener("error", () => {
+    const message = document.createElement("p");
+    message.textContent = `This browser cannot ${verb} the file; the report shows its faces and scores.`;
+    root.querySelector(".picture")?.replaceWith(message);
+  });
+  element.src = URL.createObjectURL(file);
+}
+
+function takeAway(stage, element) {
+  const address = element.src;
+  element.removeAttribute("src");
+  URL.revokeObjectURL(address);
+  stage.replaceChildren();
+  stage.hidden = true;
+}
+
+function openVideo(stage, file, timeline) {
   const root = document.getElementById("player").content.firstElementChild.cloneNode(true);
   const [video, canvas, line] = ["video", "canvas", ".line"].map((selector) => root.querySelector(selector));
-  const address = URL.createObjectURL(file);
   let running = true;
   root.querySelector(".legend").replaceChildren(...legend(timeline));
   video.addEventListener("loadedmetadata", () => {
     drawLine(line, timeline, video.duration);
     root.querySelector(".last").textContent = clock(video.duration);
-  });
-  video.addEventListener("error", () => {
-    const message = document.createElement("p");
-    message.textContent = "This browser cannot play the file; the report shows its faces and scores.";
-    root.querySelector(".picture").replaceWith(message);
   });
   const seek = (seconds) => { video.currentTime = Math.min(Math.max(seconds, 0), video.duration || 0); };
   line.addEventListener("click", (event) => {
@@ -39,20 +75,17 @@ export function openPlayer(stage, file, timeline) {
   });
   const follow = () => {
     if (!running) return;
-    drawBoxes(canvas, video, timeline);
+    drawBoxes(canvas, video, [video.videoWidth, video.videoHeight], video.currentTime, timeline);
     showMoment(root, line, video, timeline);
     requestAnimationFrame(follow);
   };
-  video.src = address;
+  showFile(root, video, file, "play");
   stage.replaceChildren(root);
   stage.hidden = false;
   requestAnimationFrame(follow);
   return () => {
     running = false;
-    video.removeAttribute("src");
-    URL.revokeObjectURL(address);
-    stage.replaceChildren();
-    stage.hidden = true;
+    takeAway(stage, video);
   };
 }
 
@@ -118,8 +151,8 @@ function clipAt(face, seconds) {
   return face.clips.find(([start, end]) => start <= seconds && seconds <= end);
 }
 
-function drawBoxes(canvas, video, timeline) {
-  const [width, height] = [video.clientWidth, video.clientHeight];
+function drawBoxes(canvas, element, [ownWidth, ownHeight], seconds, timeline) {
+  const [width, height] = [element.clientWidth, element.clientHeight];
   const scale = window.devicePixelRatio || 1;
   if (canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) {
     canvas.width = Math.round(width * scale);
@@ -128,15 +161,15 @@ function drawBoxes(canvas, video, timeline) {
   const pen = canvas.getContext("2d");
   pen.setTransform(scale, 0, 0, scale, 0, 0);
   pen.clearRect(0, 0, width, height);
-  if (!video.videoWidth) return;
+  if (!ownWidth) return;
   // The picture is centred in the element, as object-fit: contain lays it.
-  const zoom = Math.min(width / video.videoWidth, height / video.videoHeight);
-  const [shownWidth, shownHeight] = [video.videoWidth * zoom, video.videoHeight * zoom];
+  const zoom = Math.min(width / ownWidth, height / ownHeight);
+  const [shownWidth, shownHeight] = [ownWidth * zoom, ownHeight * zoom];
   const [left, top] = [(width - shownWidth) / 2, (height - shownHeight) / 2];
   timeline.faces.forEach((face, number) => {
-    const box = boxAt(face.boxes, video.currentTime);
+    const box = boxAt(face.boxes, seconds);
     if (!box) return;
-    const clip = clipAt(face, video.currentTime);
+    const clip = clipAt(face, seconds);
     const [x, y] = [left + box[0] * shownWidth, top + box[1] * shownHeight];
     pen.strokeStyle = pen.fillStyle = colour(number);
     pen.lineWidth = 3;

@@ -1,0 +1,81 @@
+"""What ``detect`` is given: files, videos in folders, and addresses, each downloaded for a while."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from deepfake_ssat.errors import ConfigError
+from deepfake_ssat.progress import Progress
+from deepfake_ssat.video.download import WebPageError, check_link, download, is_link
+from deepfake_ssat.video.linked_page import download_from_page
+
+HEIC_SUFFIXES = {".heic", ".heif"}
+MAX_DOWNLOAD_MEGABYTES = 1000.0
+
+
+def list_videos(paths: Sequence[Path]) -> list[Path]:
+    """The files as given, and the videos in folders at any depth, behind links too, by name, each once.
+
+    Of a folder that holds no video they are the pictures.
+
+    A file is taken whatever its name; a missing path, or a folder without a video, raises DeepfakeError.
+    """
+    from deepfake_ssat.corpora.files import PICTURE_SUFFIXES, VIDEO_SUFFIXES, has_suffix, walk
+
+    found: dict[Path, None] = {}
+    for path in paths:
+        if not os.path.exists(path):
+            raise ConfigError(f"{path} does not exist, or may not be read; give video files or folders")
+        inside = [path]
+        if path.is_dir():
+            listed = [folder.path / name for folder in walk(path) for name in folder.files]
+            videos, pictures = (
+                sorted(file for file in listed if has_suffix(file.name, suffixes))
+                for suffixes in (VIDEO_SUFFIXES, PICTURE_SUFFIXES | HEIC_SUFFIXES)
+            )
+            # Beside videos lie covers and thumbnails.
+            inside = videos or pictures
+        if not inside:
+            suffixes = " ".join(sorted(VIDEO_SUFFIXES))
+            raise ConfigError(
+                f"{path} holds no video ({suffixes}) and no picture; give a file, or a folder that holds some"
+            )
+        found.update(dict.fromkeys(inside))
+    return list(found)
+
+
+def split_links(given: Sequence[Path | str]) -> tuple[list[Path], list[str]]:
+    """Paths, and addresses each once; raises LinkError for one that is not taken."""
+    links = list(dict.fromkeys(text for text in map(str, given) if is_link(text)))
+    for link in links:
+        check_link(link)
+    return [Path(path) for path in given if not is_link(str(path))], links
+
+
+@contextmanager
+def downloaded(links: Sequence[str], max_megabytes: float, progress: Progress) -> Iterator[Mapping[str, str]]:
+    """By file, the address it came from; nobody else may read the files, and they go when the block ends.
+
+    Raises LinkError where one cannot be had.
+    """
+    if not links:
+        yield {}
+        return
+    with tempfile.TemporaryDirectory(prefix="deepfake-ssat-") as folder:
+        found = {}
+        for number, link in enumerate(links):
+            place = Path(folder, str(number))
+            place.mkdir()
+            found[str(_bring(link, place, max_megabytes, progress))] = link
+        yield found
+
+
+def _bring(link: str, folder: Path, max_megabytes: float, progress: Progress) -> Path:
+    try:
+        return download(link, folder, max_megabytes, progress)
+    except WebPageError:
+        return download_from_page(link, folder, max_megabytes, progress)
