@@ -8,7 +8,7 @@ import numpy as np
 from torch.utils.data import Sampler
 
 from deepfake_ssat.clips.sampling import epoch_order
-from deepfake_ssat.training.hardware import Processes
+from deepfake_ssat.training.processes import Processes
 
 
 class EpochBatches(Sampler[list[int]]):

@@ -16,12 +16,8 @@ from deepfake_ssat.models.precision import bf16_products
 from deepfake_ssat.provenance import typed_command
 from deepfake_ssat.training.data import load_examples
 from deepfake_ssat.training.examples import Examples
-from deepfake_ssat.training.hardware import (
-    Processes,
-    choose_precision,
-    multiplies_in_bf16,
-    training_device,
-)
+from deepfake_ssat.training.hardware import choose_precision, multiplies_in_bf16, training_device
+from deepfake_ssat.training.processes import Processes
 from deepfake_ssat.training.reporter import Reporter
 from deepfake_ssat.training.run_folder import RunFolder
 from deepfake_ssat.training.trainer import train_model
@@ -51,7 +47,7 @@ def train(
         folder.begin(experiment, processes.count, examples.manifest_hash)
     if experiment.trainer.threads is not None:
         torch.set_num_threads(experiment.trainer.threads)
-    device = training_device()
+    device = training_device(processes.local_count)
     if device == "cuda":
         torch.set_float32_matmul_precision("high")
     wanted = experiment.trainer.precision

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
+from lightning.fabric.plugins.environments import (
+    ClusterEnvironment,
+    LightningEnvironment,
+    TorchElasticEnvironment,
+)
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EMAWeightAveraging
 from lightning.pytorch.strategies import DDPStrategy
@@ -21,11 +27,12 @@ from deepfake_ssat.training.callbacks import EpochStarts, ResumeState, TrainingR
 from deepfake_ssat.training.checkpoints import Outlet, Validations
 from deepfake_ssat.training.data import Loaders, class_weights
 from deepfake_ssat.training.examples import Examples
-from deepfake_ssat.training.hardware import Precision, Processes
+from deepfake_ssat.training.hardware import Precision
 from deepfake_ssat.training.metrics_log import MetricsLog, columns_for
 from deepfake_ssat.training.module import TrainingModule
 from deepfake_ssat.training.optim import freeze_stem, freeze_unused, make_schedule
 from deepfake_ssat.training.pictures import SampleCollector
+from deepfake_ssat.training.processes import Processes
 from deepfake_ssat.training.progress import TrainingProgress
 from deepfake_ssat.training.reporter import Reporter
 from deepfake_ssat.training.run_folder import RunFolder
@@ -156,16 +163,21 @@ def _make_trainer(
     folder: RunFolder,
 ) -> Trainer:
     strategy: Any = "auto"
+    environment: ClusterEnvironment = LightningEnvironment()
     if processes.count > 1:
         # Validation shares may differ by a batch: nothing may be broadcast within it.
         strategy = DDPStrategy(
             process_group_backend="nccl" if device == "cuda" else "gloo", broadcast_buffers=False
         )
+        os.environ.update(processes.variables)
+        environment = TorchElasticEnvironment()
     return Trainer(
         accelerator=device,
         devices=processes.local_count,
         num_nodes=processes.nodes,
         strategy=strategy,
+        # Chosen here: Lightning's own look at Slurm's variables refuses some of what srun starts.
+        plugins=[environment],
         precision=precision,
         max_epochs=experiment.trainer.epochs,
         accumulate_grad_batches=experiment.optimizer.accumulate_batches,

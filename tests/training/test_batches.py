@@ -1,7 +1,7 @@
 import pytest
 
 from deepfake_ssat.training.batches import EpochBatches, own_share
-from deepfake_ssat.training.hardware import Processes
+from deepfake_ssat.training.processes import Processes
 
 
 def batches(num_items=10, size=3, seed=0, balanced=False, rank=0, count=1, labels=None, pairs=None):
