@@ -11,11 +11,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from lightning.fabric.plugins.environments import (
-    ClusterEnvironment,
-    LightningEnvironment,
-    TorchElasticEnvironment,
-)
+from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EMAWeightAveraging
 from lightning.pytorch.strategies import DDPStrategy
@@ -37,6 +35,7 @@ from deepfake_ssat.training.progress import TrainingProgress
 from deepfake_ssat.training.reporter import Reporter
 from deepfake_ssat.training.run_folder import RunFolder
 from deepfake_ssat.training.states import Position
+from deepfake_ssat.training.step_shape import StepShape
 
 KNOWN_NAGGING = (
     ".*does not have many workers.*",
@@ -46,8 +45,10 @@ KNOWN_NAGGING = (
     ".*GPU available but not used.*",
     ".*LeafSpec.*",
     ".*broadcast_buffers. is deprecated.*",
+    # Of a depthwise convolution, along the dimension with one entry.
+    "Grad strides do not match bucket view strides.*",
 )
-"""What Lightning warns of that is meant here, or taken care of."""
+"""What Lightning and torch warn of that is meant here, or taken care of."""
 
 
 def train_model(
@@ -68,15 +69,13 @@ def train_model(
     state = folder.state()
     position = state.position if state else Position()
     loaders = Loaders(examples, experiment, processes)
-    loaders.start(position.epoch, position.batch)
+    shape = StepShape.of(experiment.optimizer, processes.count)
+    loaders.start(position.epoch, position.first_batch(shape.batch_items))
     freeze_unused(model, experiment.objective)
     freeze_stem(model, experiment.optimizer)
     settings = experiment.trainer
-    effective_batch = (
-        experiment.optimizer.batch_size * experiment.optimizer.accumulate_batches * processes.count
-    )
     steps_per_epoch = math.ceil(len(loaders.train) / experiment.optimizer.accumulate_batches)
-    schedule = make_schedule(experiment.optimizer, effective_batch, steps_per_epoch, settings.epochs)
+    schedule = make_schedule(experiment.optimizer, shape.items, steps_per_epoch, settings.epochs)
     module = TrainingModule(
         model,
         experiment,
@@ -95,9 +94,9 @@ def train_model(
     validations = Validations(
         experiment, examples, _samples(model, experiment, examples, processes), provenance, outlet
     )
-    callbacks = _callbacks(experiment, loaders, validations, folder, outlet)
+    callbacks = _callbacks(experiment, loaders, validations, folder, shape, outlet)
     if outlet:
-        callbacks.append(TrainingProgress(reporter, schedule.total_steps, effective_batch))
+        callbacks.append(TrainingProgress(reporter, schedule.total_steps, shape.items))
     try:
         with _quiet_lightning():
             trainer = _make_trainer(experiment, callbacks, processes, device, precision, folder)
@@ -139,6 +138,7 @@ def _callbacks(
     loaders: Loaders,
     validations: Validations,
     folder: RunFolder,
+    shape: StepShape,
     outlet: Outlet | None,
 ) -> list[Callback]:
     """In the order in which they are called: rows, then averaging, then the state that holds both."""
@@ -150,7 +150,7 @@ def _callbacks(
         TrainingRows(outlet.log if outlet else None, settings.log_every_steps),
         validations,
         *averaging,
-        ResumeState(folder, settings.checkpoint_every_steps),
+        ResumeState(folder, settings.checkpoint_every_steps, shape.batch_items),
     ]
 
 

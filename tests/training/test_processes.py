@@ -81,7 +81,7 @@ def test_step_of_one_task_trains_alone_in_a_larger_job(started):
 
 def test_job_of_several_tasks_without_srun_is_refused(started):
     batch_script = {name: value for name, value in SRUN.items() if "STEP" not in name}
-    with pytest.raises(ConfigError, match="SLURM_NTASKS is 16, and srun did not start .* put srun before"):
+    with pytest.raises(ConfigError, match=r"SLURM_NTASKS is 16, and srun did not start .* put srun before"):
         started(batch_script)
     assert started({"SLURM_NTASKS": "1"}) == Processes()
 
