@@ -28,6 +28,7 @@ from deepfake_ssat.version import __version__
 REMEDY = "take another --out, or the settings it was started with"
 FREE = {
     "data.manifest",
+    "trainer.activation_checkpointing",
     "trainer.checkpoint_every_steps",
     "trainer.log_every_steps",
     "trainer.reconstruction_samples",

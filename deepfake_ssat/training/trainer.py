@@ -26,6 +26,7 @@ from deepfake_ssat.training.checkpoints import Outlet, Validations
 from deepfake_ssat.training.data import Loaders, class_weights
 from deepfake_ssat.training.examples import Examples
 from deepfake_ssat.training.hardware import Precision
+from deepfake_ssat.training.memory import recompute_blocks
 from deepfake_ssat.training.metrics_log import MetricsLog, columns_for
 from deepfake_ssat.training.module import TrainingModule
 from deepfake_ssat.training.optim import freeze_stem, freeze_unused, make_schedule
@@ -74,6 +75,8 @@ def train_model(
     freeze_unused(model, experiment.objective)
     freeze_stem(model, experiment.optimizer)
     settings = experiment.trainer
+    if settings.activation_checkpointing:
+        recompute_blocks(model)
     steps_per_epoch = math.ceil(len(loaders.train) / experiment.optimizer.accumulate_batches)
     schedule = make_schedule(experiment.optimizer, shape.items, steps_per_epoch, settings.epochs)
     module = TrainingModule(

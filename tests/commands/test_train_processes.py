@@ -126,7 +126,7 @@ def trained(tmp_path_factory):
     stem = tiny_values(
         manifest.root,
         optimizer={"frozen_stem_blocks": 3, "base_learning_rate": 0.05},
-        trainer={"precision": "bf16_products"},
+        trainer={"precision": "bf16_products", "activation_checkpointing": True},
     ) | {"model": HYBRID.model_dump(mode="json")}
     write_config(folder / "stem.yaml", stem)
     run(plain, changes=ONE_BY_FOUR, out=folder / "undisturbed")
