@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from deepfake_ssat.calibration.crossfit import counted, cross_fitted
 from deepfake_ssat.calibration.fitting import fit_decision
 from deepfake_ssat.calibration.logits import open_parts, video_logits
 from deepfake_ssat.calibration.parts import choose_parts, doubts
@@ -61,8 +62,11 @@ def calibrate(
         videos = [video for found, _ in scored for video in found]
         logits = video_logits(videos, policy)
         before = detector.checkpoint.decision
+        people = [video.people for video in videos]
+        crossed = cross_fitted(logits, people, method, false_alarm_rate, miss_rate)
+        elsewhere = None if crossed is None else counted(logits.labels, crossed)
         after = fit_decision(
-            detector.checkpoint, logits, method, false_alarm_rate, miss_rate, parts, selection
+            detector.checkpoint, logits, method, false_alarm_rate, miss_rate, parts, selection, elsewhere
         )
         calibrated = replace(detector.checkpoint, decision=after)
         written = {"path": str(out), "sha256": save_checkpoint(out, calibrated)}
@@ -73,6 +77,7 @@ def calibrate(
         videos=videos,
         probabilities_before=logits.probabilities(Scaling(before.temperature, before.bias)),
         probabilities_after=logits.probabilities(Scaling(after.temperature, after.bias)),
+        crossed=crossed,
         dropped=[video for part in parts for video in choose_rows(part.manifest, selection, False).dropped],
         warnings=doubts(detector, parts),
         reused=sum(reused for _, reused in scored),

@@ -10,7 +10,7 @@ from deepfake_ssat.config import Selection
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.metrics import ErrorBand, Scaling, VideoLogits
 from deepfake_ssat.models.checkpoint import Checkpoint
-from deepfake_ssat.models.decision import AggregationPolicy, Calibration, Decision, ErrorLimit
+from deepfake_ssat.models.decision import AggregationPolicy, Calibration, CrossFit, Decision, ErrorLimit
 from deepfake_ssat.records import FAKE, REAL
 
 
@@ -22,24 +22,10 @@ def fit_decision(
     miss_rate: float,
     parts: Sequence[ChosenPart],
     selection: Selection,
+    elsewhere: CrossFit | None,
 ) -> Decision:
-    """Scaling first, then the two cuts on the scaled probabilities.
-
-    Raises ConfigError where the scores do not tell the classes apart, or leave no room above genuine videos.
-    """
-    area = metrics.auc(videos.labels, videos.probabilities(Scaling()))
-    if area is None or area <= 0.5:
-        raise ConfigError(
-            f"the video AUC on these videos is {area or 0:.3f}: scores that do not tell fake from real "
-            "cannot become probabilities; train longer, or calibrate on other videos"
-        )
-    scaling = metrics.SCALING_METHODS[method](videos)
-    band = metrics.choose_band(videos.labels, videos.probabilities(scaling), false_alarm_rate, miss_rate)
-    if band is None:
-        raise ConfigError(
-            f"more than {100 * false_alarm_rate:g} % of the genuine videos score 1.0: no threshold spares "
-            "them; allow more (--false-alarm-rate), or train another model"
-        )
+    """Raises ConfigError where scores do not tell the classes apart or leave no room above genuine videos."""
+    scaling, band = cuts(videos, method, false_alarm_rate, miss_rate)
     return Decision(
         # Where there is a band, fake is said from its upper end on.
         threshold=band.high,
@@ -53,9 +39,30 @@ def fit_decision(
             manifests=tuple(part.manifest.hash for part in parts),
             splits=selection.splits,
             checkpoint_sha256=checkpoint.hash,
+            elsewhere=elsewhere,
         ),
         aggregation=AggregationPolicy(videos.clip_rule, videos.face_rule),
     )
+
+
+def cuts(
+    videos: VideoLogits, method: str, false_alarm_rate: float, miss_rate: float
+) -> tuple[Scaling, ErrorBand]:
+    """Scaling first, then the two cuts on the scaled probabilities; errors as those of ``fit_decision``."""
+    area = metrics.auc(videos.labels, videos.probabilities(Scaling()))
+    if area is None or area <= 0.5:
+        raise ConfigError(
+            f"the video AUC on these videos is {area or 0:.3f}: scores that do not tell fake from real "
+            "cannot become probabilities; train longer, or calibrate on other videos"
+        )
+    scaling = metrics.SCALING_METHODS[method](videos)
+    band = metrics.choose_band(videos.labels, videos.probabilities(scaling), false_alarm_rate, miss_rate)
+    if band is None:
+        raise ConfigError(
+            f"more than {100 * false_alarm_rate:g} % of the genuine videos score 1.0: no threshold spares "
+            "them; allow more (--false-alarm-rate), or train another model"
+        )
+    return scaling, band
 
 
 def _limits(

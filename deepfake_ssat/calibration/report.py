@@ -11,7 +11,7 @@ import numpy as np
 from deepfake_ssat import metrics
 from deepfake_ssat.models.checkpoint import Checkpoint
 from deepfake_ssat.models.decision import Calibration, Decision
-from deepfake_ssat.records import FAKE, REAL, DroppedVideo, EvaluatedVideo
+from deepfake_ssat.records import FAKE, REAL, DroppedVideo, EvaluatedVideo, Verdict
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ class CalibrationReport:
     """(V,) by the decision that the checkpoint had."""
     probabilities_after: np.ndarray
     """(V,)"""
+    crossed: Sequence[Verdict] | None
+    """(V,) of decisions fitted on other people's videos; None where they could not be parted so."""
     dropped: Sequence[DroppedVideo]
     """Videos of the selection that gave no clip."""
     warnings: Sequence[str]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,9 +47,17 @@ def sides(report: CalibrationReport) -> list[Side]:
 
 def verdict_counts(report: CalibrationReport) -> dict[str, dict[str, int]]:
     """How many genuine and how many manipulated videos get each verdict of the new decision."""
+    return _counts(report, [report.after.verdict(value) for value in report.probabilities_after.tolist()])
+
+
+def crossed_counts(report: CalibrationReport) -> dict[str, dict[str, int]] | None:
+    """The same of decisions that were fitted on other people's videos."""
+    return None if report.crossed is None else _counts(report, report.crossed)
+
+
+def _counts(report: CalibrationReport, verdicts: Sequence[Verdict]) -> dict[str, dict[str, int]]:
     found = {}
     for label, kind in ((REAL, "genuine"), (FAKE, "manipulated")):
-        own = report.probabilities_after[report.labels == label].tolist()
-        counted = Counter(map(report.after.verdict, own))
+        counted = Counter(own for own, known in zip(verdicts, report.labels, strict=True) if known == label)
         found[kind] = {verdict.value: counted[verdict] for verdict in Verdict}
     return found

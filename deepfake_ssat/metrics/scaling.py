@@ -6,7 +6,7 @@ N clips, F faces, V videos.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
@@ -51,6 +51,29 @@ class VideoLogits:
         clips = expit(self.logits / scaling.temperature + scaling.bias)
         faces = _SEGMENT_RULES[self.clip_rule](clips, self.face_starts)
         return _SEGMENT_RULES[self.face_rule](faces, self.video_starts)
+
+    def part(self, videos: np.ndarray) -> VideoLogits:
+        """Some of them alone, by their indices (in ascending order)."""
+        face_video = np.repeat(
+            np.arange(len(self.labels)), np.diff(self.video_starts, append=len(self.face_starts))
+        )
+        clip_face = np.repeat(
+            np.arange(len(self.face_starts)), np.diff(self.face_starts, append=len(self.logits))
+        )
+        faces = np.flatnonzero(np.isin(face_video, videos))
+        clips = np.flatnonzero(np.isin(clip_face, faces))
+        return replace(
+            self,
+            labels=self.labels[videos],
+            logits=self.logits[clips],
+            face_starts=_starts(clip_face[clips]),
+            video_starts=_starts(face_video[faces]),
+        )
+
+
+def _starts(owners: np.ndarray) -> np.ndarray:
+    """Where each owner of neighbouring values begins."""
+    return np.flatnonzero(np.diff(owners, prepend=-1))
 
 
 def _mean(values: np.ndarray, starts: np.ndarray) -> np.ndarray:

@@ -74,6 +74,19 @@ class ErrorLimit:
 
 
 @dataclass(frozen=True)
+class CrossFit:
+    """What the calibration videos were called by decisions fitted on other people's videos, part by part."""
+
+    parts: int
+    false_alarms: int
+    """Genuine videos called fake."""
+    misses: int
+    """Manipulated videos called real."""
+    uncertain: int
+    """Of both."""
+
+
+@dataclass(frozen=True)
 class Calibration:
     """What ``calibrate`` fitted a decision on, and what its limits mean."""
 
@@ -88,6 +101,8 @@ class Calibration:
     splits: tuple[str, ...]
     checkpoint_sha256: str
     """Of the file with the same weights before."""
+    elsewhere: CrossFit | None = None
+    """None: the videos could not be parted by people, or an older version calibrated."""
 
     def in_words(self) -> str:
         """What each verdict means."""
@@ -100,6 +115,19 @@ class Calibration:
             f'"Real" is said below the one under which at most {100 * misses.allowed:g} % of the manipulated '
             f"ones lie ({misses.errors} of {misses.videos}; of others at most "
             f"{100 * misses.upper_limit:.1f} %). Between the two nothing is claimed."
+            f"{self._elsewhere_in_words()}"
+        )
+
+    def _elsewhere_in_words(self) -> str:
+        found = self.elsewhere
+        if found is None:
+            return ""
+        genuine, manipulated = self.false_alarms.videos, self.misses.videos
+        return (
+            f" Fitted anew on {found.parts - 1} of {found.parts} parts of these videos, and asked about the "
+            f"people of the part left out: {found.false_alarms} of {genuine} genuine ones were called fake, "
+            f"{found.misses} of {manipulated} manipulated ones real, {found.uncertain} of "
+            f"{genuine + manipulated} uncertain."
         )
 
 
@@ -158,4 +186,6 @@ def parse_decision(values: dict[str, Any]) -> Decision:
 def _calibration(values: dict[str, Any]) -> Calibration:
     limits = {name: ErrorLimit(**values[name]) for name in ("false_alarms", "misses")}
     lists: dict[str, Sequence[str]] = {name: tuple(values[name]) for name in ("manifests", "splits")}
-    return Calibration(**{**values, **limits, **lists})
+    crossed = values.get("elsewhere")
+    elsewhere = CrossFit(**crossed) if crossed else None
+    return Calibration(**{**values, **limits, **lists, "elsewhere": elsewhere})

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from deepfake_ssat import metrics
 from deepfake_ssat.calibration.report import CalibrationReport
-from deepfake_ssat.calibration.sides import Side, sides, verdict_counts
+from deepfake_ssat.calibration.sides import Side, crossed_counts, sides, verdict_counts
 from deepfake_ssat.models.decision import ErrorLimit
 from deepfake_ssat.records import FAKE, REAL, Verdict
 from deepfake_ssat.reporting.charts import draw_reliability, draw_scores
@@ -20,7 +20,7 @@ from deepfake_ssat.reporting.tables import ABSENT, Table, csv_table, markdown
 
 VIDEO_COLUMNS = (
     *("corpus", "video_id", "label", "manipulation"),
-    *("probability_before", "probability", "verdict"),
+    *("probability_before", "probability", "verdict", "verdict_of_others"),
 )
 CLASSES = ("genuine", "manipulated")
 
@@ -28,11 +28,17 @@ CLASSES = ("genuine", "manipulated")
 def tables(report: CalibrationReport) -> list[Table]:
     """The probabilities before and after, and what the verdicts would have been on these videos."""
     headings = ("", "temperature", "bias", "ECE, %", "Brier", "log loss", "video AUC, %")
-    verdicts = [(kind, *map(str, counts.values())) for kind, counts in verdict_counts(report).items()]
+    crossed = crossed_counts(report)
     return [
         Table("Probabilities (both classes weighted alike)", headings, [*map(_quality_cells, sides(report))]),
-        Table("Verdicts on these videos", ("", *(verdict.value for verdict in Verdict)), verdicts),
+        _verdict_table("Verdicts on these videos", verdict_counts(report)),
+        *([_verdict_table("Verdicts of fits on other people's videos", crossed)] if crossed else []),
     ]
+
+
+def _verdict_table(title: str, counts: dict[str, dict[str, int]]) -> Table:
+    rows = [(kind, *map(str, own.values())) for kind, own in counts.items()]
+    return Table(title, ("", *(verdict.value for verdict in Verdict)), rows)
 
 
 def notes(report: CalibrationReport) -> list[str]:
@@ -41,7 +47,8 @@ def notes(report: CalibrationReport) -> list[str]:
     return [
         f"fake from {report.after.uncertain_high:.4f} on, real below {report.after.uncertain_low:.4f}",
         report.calibration.in_words(),
-        "measured on the videos that it was fitted on; evaluate on others tells how it does there",
+        "measured on the videos that it was fitted on"
+        + ("" if report.crossed else "; their people are too few to ask fits on others too"),
         *_too_few("genuine", report.calibration.false_alarms),
         *_too_few("manipulated", report.calibration.misses),
         *([f"without a clip, left out: {len(report.dropped)} videos"] if report.dropped else []),
@@ -59,6 +66,7 @@ def files(report: CalibrationReport) -> Files:
         "meaning": report.calibration.in_words(),
         **{side.name: _side_values(side) for side in sides(report)},
         "verdicts": verdict_counts(report),
+        "verdicts_of_others": crossed_counts(report),
         "dropped": [asdict(video) for video in report.dropped],
         "warnings": list(report.warnings),
     }
@@ -144,12 +152,14 @@ def _side_values(side: Side) -> dict[str, Any]:
 
 def _video_values(report: CalibrationReport) -> list[dict[str, Any]]:
     before, after = report.probabilities_before.tolist(), report.probabilities_after.tolist()
+    crossed = [verdict.value for verdict in report.crossed] if report.crossed else [ABSENT] * len(after)
     return [
         {
             **vars(video),
             "probability_before": f"{its_before:.9g}",
             "probability": f"{its_after:.9g}",
             "verdict": report.after.verdict(its_after).value,
+            "verdict_of_others": others,
         }
-        for video, its_before, its_after in zip(report.videos, before, after, strict=True)
+        for video, its_before, its_after, others in zip(report.videos, before, after, crossed, strict=True)
     ]

@@ -8,7 +8,14 @@ import torch
 
 from deepfake_ssat.errors import CheckpointError
 from deepfake_ssat.models.checkpoint import load_checkpoint, save_checkpoint
-from deepfake_ssat.models.decision import AggregationPolicy, Calibration, Decision, ErrorLimit, parse_decision
+from deepfake_ssat.models.decision import (
+    AggregationPolicy,
+    Calibration,
+    CrossFit,
+    Decision,
+    ErrorLimit,
+    parse_decision,
+)
 from tests.inference.scripted import write_checkpoint
 
 CALIBRATION = Calibration(
@@ -18,6 +25,7 @@ CALIBRATION = Calibration(
     ("ab" * 32,),
     ("val",),
     "cd" * 32,
+    CrossFit(5, 3, 2, 20),
 )
 CALIBRATED = Decision(0.7, 0.3, 0.7, 1.8, -0.4, CALIBRATION, AggregationPolicy("median", "mean"))
 

@@ -10,6 +10,7 @@ import pytest
 
 from deepfake_ssat.calibration.report import CalibrationReport
 from deepfake_ssat.models.decision import Calibration, Decision, ErrorLimit
+from deepfake_ssat.records import Verdict
 from deepfake_ssat.reporting.calibration_report import files, notes
 from tests.reporting.evaluations import DROPPED, drawn_videos
 
@@ -42,6 +43,7 @@ def report():
         videos=videos,
         probabilities_before=before,
         probabilities_after=np.clip(2 * before - 0.5, 0, 1),
+        crossed=[Verdict.UNCERTAIN] * len(videos),
         dropped=[DROPPED],
         warnings=["watch out"],
     )
