@@ -36,7 +36,9 @@ def started_processes() -> Processes:
     Raises ConfigError where several were asked of Slurm, and it does not tell how they find each other.
     """
     if "TORCHELASTIC_RUN_ID" in os.environ:
-        return Processes(*(int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")))
+        names = ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")
+        rank, count, local_count = (int(os.environ[name]) for name in names)
+        return Processes(rank, count, local_count)
     # Of the job alone, and not of a step: srun did not start this process, though the job has room for more.
     asked = os.environ.get("SLURM_NTASKS", "1")
     tasks = os.environ.get("SLURM_STEP_NUM_TASKS")
