@@ -1,19 +1,22 @@
-# make demo: set up, then train a small model on face videos made here and judge two fresh ones.
-# make test: set up, then lint, types, layers and the tests.
+# make demo: install what judging needs, make a genuine face video and a manipulated copy of it, judge both.
+# make test: install everything, then lint, types, layers and the tests.
 # make test-oldest, make test-newest: the tests with other versions than those of constraints.txt.
+# make docs: the documentation as a site, in site/.
 # make package: the wheel and the source archive, checked.
 # make reproduce-smoke: every table of the paper, small and on made-up data.
 # make constraints: the newest versions become those of constraints.txt, if the tests pass with them.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+DEMO_STAMP := $(VENV)/.installed-for-demo
 STAMP := $(VENV)/.installed
+INSTALL := $(BIN)/python -m pip install --constraint constraints.txt --build-constraint constraints.txt --editable
 OLDEST := $(VENV)-oldest
 NEWEST := $(VENV)-newest
 
-.PHONY: demo test test-quick test-oldest test-newest package reproduce-smoke constraints lint format setup
+.PHONY: demo test test-quick test-oldest test-newest docs package reproduce-smoke constraints lint format setup
 
-demo: setup
+demo: $(DEMO_STAMP)
 	$(BIN)/python tools/demo.py
 
 test: lint
@@ -34,6 +37,9 @@ test-newest:
 	$(NEWEST)/bin/python -m pip install -qq --upgrade pip setuptools
 	$(NEWEST)/bin/python -m pip install -qq --editable ".[dev]"
 	$(NEWEST)/bin/python -m pytest -n 2
+
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 package: setup
 	$(BIN)/python -m pip install -qq build twine
@@ -61,9 +67,15 @@ format: setup
 
 setup: $(STAMP)
 
-$(STAMP): pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -qq --constraint constraints.txt pip setuptools
-	$(BIN)/python -m pip install -qq --constraint constraints.txt --build-constraint constraints.txt \
-		--editable ".[dev]"
+# Not silent: what pip downloads and how far it is are the progress of these minutes.
+$(STAMP): $(BIN)/python pyproject.toml constraints.txt
+	$(INSTALL) ".[dev]"
 	touch $(STAMP)
+
+$(DEMO_STAMP): $(BIN)/python pyproject.toml constraints.txt
+	$(INSTALL) ".[demo]"
+	touch $(DEMO_STAMP)
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --constraint constraints.txt pip setuptools

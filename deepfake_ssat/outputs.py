@@ -20,6 +20,12 @@ PRINTED = {"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
 """Names of standard output."""
 
 
+def cache_folder() -> Path:
+    """Where the user's caches lie, those of this package in a folder of their own."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "deepfake-ssat"
+
+
 def is_printed(path: Path | None) -> bool:
     """Whether a path is standard output, which other words must then leave alone."""
     return path is not None and os.fspath(path) in PRINTED

@@ -34,6 +34,20 @@ def test_detecting_imports_no_training_package():
     assert _printed(code) == "[]"
 
 
+def test_verbs_of_people_with_a_video_need_no_extra():
+    extras = ("albumentations", "fastapi", "huggingface_hub", "lightning", "onnx", "scipy", "sklearn", "timm")
+    commands = ("detect", "detection_reports", "doctor", "export", "model", "serve")
+    reports = ("annotate", "detection_report", "index_page", "page")
+    modules = [f"commands.{name}" for name in commands] + [f"reporting.{name}" for name in reports]
+    lines = [
+        "import sys",
+        f"sys.modules.update(dict.fromkeys({extras}))",
+        *(f"import deepfake_ssat.{module}" for module in modules),
+        "print('all there')",
+    ]
+    assert _printed("\n".join(lines)) == "all there"
+
+
 @pytest.mark.parametrize("name", deepfake_ssat.__all__)
 def test_every_name_is_there_and_documented(name):
     assert getattr(deepfake_ssat, name).__doc__

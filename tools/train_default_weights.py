@@ -26,20 +26,20 @@ from pathlib import Path
 
 from deepfake_ssat.config import load_experiment
 from deepfake_ssat.models.checkpoint import load_checkpoint, save_checkpoint
+from deepfake_ssat.records import REAL
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIGS = REPOSITORY / "configs"
 PACKAGED = REPOSITORY / "deepfake_ssat" / "weights" / "default.safetensors"
-CROP_SIZE, MARGIN = 256, 0.1
-"""Of stored clips; what is seen of them is cut down to DFDC's crops, which end at the face box."""
+CROP_SIZE, MARGIN, CLIPS = 288, 0.25, 6
+"""Of stored clips, and how many of a video; what is seen of them is cut down to DFDC's crops, which end at
+the face box."""
 SMALL_SIDE = 192
 """Pixels of the frame model's first stage, which sees more pictures in the same time."""
-PHOTO_PART, VALIDATION_PART = 4, 5
-"""One of so many photos takes part, since there are far more of them than videos; so many people validate."""
+VALIDATION_PART = 5
+"""One in so many people validates."""
 SAME_PEOPLE = {"styletalk_obama": "vox_lia_obama", "edtalk_uncrop": "vox_lia_obama"}
 """Names by file -> by manifest, where the same person is elsewhere in the data."""
-JUDGED_FRAMES = 64
-"""Four clips of each face, as many as detect reads."""
 COMMAND = "python tools/train_default_weights.py OUT DATA [DATA ...] --init FILE --package"
 MODEL_CARD = {
     "trained on": "DFDC's face crops and FaceForensics++ (training people), genuine photos and videos of "
@@ -73,39 +73,40 @@ def main() -> None:
 def preprocess_all(data: list[Path], folder: Path) -> dict[str, Path]:
     """Face clips of every corpus, by the names that the configurations' sources have."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_table(data, folder / "genuine.csv")
+    clips = {}
+    for name in ("genuine", "photos"):
+        write_table(data, folder / f"{name}.csv", photos=name == "photos")
+        clips[name] = preprocess("csv", folder / f"{name}.csv", folder / name)
     link([root / "FaceForensics++" for root in data], folder / "ffpp_videos")
-    clips = {
-        "genuine": preprocess("csv", folder / "genuine.csv", folder / "genuine"),
-        "ffpp": preprocess("ffpp", folder / "ffpp_videos", folder / "ffpp"),
-    }
+    clips["ffpp"] = preprocess("ffpp", folder / "ffpp_videos", folder / "ffpp")
+    clips["originals"] = rewrite(clips["ffpp"], "originals.csv", only_genuine)
     for root in data:
         if (root / "fetched.csv").is_file():
-            run_verb(
-                "preprocess", "csv", root / "fetched.csv", "--out", folder / "dfdc", "--crops", "--margin", 0
-            )
-            clips["dfdc"] = folder / "dfdc"
+            crops = folder / "dfdc"
+            run_verb("preprocess", "csv", root / "fetched.csv", "--out", crops, "--crops", "--margin", 0)
+            clips["dfdc"] = crops
         if (root / "dfdc").is_dir():
             clips["dfdc_videos"] = preprocess("dfdc", root / "dfdc", folder / "dfdc_videos")
     return clips
 
 
 def preprocess(corpus: str, source: Path, folder: Path) -> Path:
-    """Face clips of a corpus of videos."""
-    run_verb("preprocess", corpus, source, "--out", folder, "--crop-size", CROP_SIZE, "--margin", MARGIN)
+    """Face clips of a corpus of videos, or of photos."""
+    cut = ("--crop-size", CROP_SIZE, "--margin", MARGIN, "--clips", CLIPS)
+    run_verb("preprocess", corpus, source, "--out", folder, *cut)
     return folder
 
 
 def train_all(clips: dict[str, Path], init: Path, out: Path, processes: int) -> Path:
     """The frame model on small and on large pictures, then SSAT on single faces and on clips."""
-    sources = {name: clips[name] for name in ("dfdc", "ffpp", "genuine")}
+    sources = {name: clips[name] for name in ("dfdc", "ffpp", "genuine", "photos", "originals")}
     small = [f"model.image_size={SMALL_SIDE}", "optimizer.flat_part=1.0"]
     best = train("frame_model", init, sources, out / "frame_model_small", processes, small)
     best = train("frame_model", best, sources, out / "frame_model", processes, ["optimizer.flat_part=0.0"])
     best = train("default_weights_image", best, sources, out / "default_weights_image", processes)
-    del sources["dfdc"]
-    sources["genuine"] = rewrite(clips["genuine"], "clips.csv", without_photos)
-    return train("default_weights", best, sources, out / "default_weights", processes)
+    # DFDC's crops and the photos are single pictures: the last stage learns from what moves.
+    moving = {name: sources[name] for name in ("ffpp", "genuine", "originals")}
+    return train("default_weights", best, moving, out / "default_weights", processes)
 
 
 def train(
@@ -139,24 +140,23 @@ def train(
 def calibrate(best: Path, clips: dict[str, Path], out: Path) -> Path:
     """Threshold, band and temperature from people not trained on."""
     final = out / "default.safetensors"
-    manifests = [rewrite(clips[name], "judged.csv", only_videos) for name in ("genuine", "ffpp")]
+    manifests = [clips["genuine"], clips["ffpp"]]
     if "dfdc_videos" in clips:
         manifests.append(rewrite(clips["dfdc_videos"], "judged.csv", as_validation))
     run_verb("calibrate", best, *manifests, "--out", final, "--report", out / "calibration")
     return final
 
 
-def write_table(data: list[Path], path: Path) -> None:
-    """The CSV that ``preprocess csv`` reads: genuine videos and some photos, every person in one split."""
+def write_table(data: list[Path], path: Path, photos: bool) -> None:
+    """The CSV that ``preprocess csv`` reads: genuine videos, or photos, every person in one split."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["path", "label", "split", "identity"])
         for root in data:
             for source, person in genuine_files(root):
-                if "real_photos" in source.parts and sum(source.name.encode()) % PHOTO_PART:
-                    continue
-                split = "val" if validates(person) else "train"
-                writer.writerow([source.resolve(), "real", split, person.replace(";", ",")])
+                if ("real_photos" in source.parts) == photos:
+                    split = "val" if validates(person) else "train"
+                    writer.writerow([source.resolve(), "real", split, person.replace(";", ",")])
 
 
 def genuine_files(data: Path) -> Iterator[tuple[Path, str]]:
@@ -205,20 +205,14 @@ def rewrite(folder: Path, name: str, change: Callable[[dict[str, str]], dict[str
     return path
 
 
-def without_photos(row: dict[str, str]) -> dict[str, str] | None:
-    """The last stage learns from what really moves."""
-    return row if int(row["num_frames"]) > 1 else None
-
-
-def only_videos(row: dict[str, str]) -> dict[str, str] | None:
-    """Photos say nothing of false alarms on videos; of those as many clips as detect reads."""
-    frames = int(row["num_frames"])
-    return {**row, "num_frames": str(min(frames, JUDGED_FRAMES))} if frames > 1 else None
+def only_genuine(row: dict[str, str]) -> dict[str, str] | None:
+    """FaceForensics++'s originals, of which pseudo-fakes are made."""
+    return row if int(row["label"]) == REAL else None
 
 
 def as_validation(row: dict[str, str]) -> dict[str, str] | None:
     """DFDC's whole videos were never trained on: all of them validate."""
-    return {**row, "split": "val", "num_frames": str(min(int(row["num_frames"]), JUDGED_FRAMES))}
+    return {**row, "split": "val"}
 
 
 def package(final: Path) -> None:

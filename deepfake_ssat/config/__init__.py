@@ -45,7 +45,13 @@ from deepfake_ssat.config.pictures import (
     moved,
 )
 from deepfake_ssat.config.pseudo_fakes import PseudoFakeSettings
-from deepfake_ssat.config.training import Experiment, ObjectiveSettings, OptimizerSettings, TrainerSettings
+from deepfake_ssat.config.training import (
+    Experiment,
+    LoggerName,
+    ObjectiveSettings,
+    OptimizerSettings,
+    TrainerSettings,
+)
 
 __all__ = [
     "TEST_SPLIT",
@@ -74,6 +80,7 @@ __all__ = [
     "Framing",
     "GuidanceSettings",
     "ImageFolder",
+    "LoggerName",
     "Mixture",
     "MixtureSource",
     "ModelSettings",

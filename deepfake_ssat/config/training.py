@@ -30,6 +30,7 @@ Momentum = Annotated[float, Field(ge=0.0, lt=1.0)]
 ObjectiveName = Literal[
     "scratch", "mae", "ssat", "ssat_visible", "supmae", "simclr", "dino", "ssat_simclr", "ssat_dino"
 ]
+LoggerName = Literal["csv", "tensorboard", "wandb", "mlflow"]
 WITHOUT_LABELS: tuple[ObjectiveName, ...] = ("mae", "simclr", "dino")
 """Pre-training, whose classifier stays random."""
 VIEW_TASKS: dict[ObjectiveName, ViewTaskName] = {
@@ -162,8 +163,18 @@ class TrainerSettings(_Frozen):
     checkpoint_every_steps: int = Field(500, ge=1)
     """A killed run loses at most so many steps."""
     log_every_steps: int = Field(10, ge=1)
+    logger: tuple[LoggerName, ...] = ("tensorboard",)
+    """One or several, written into the run folder; metrics.csv is always there, csv alone adds nothing to it.
+
+    wandb and mlflow need the extras of these names.
+    """
     reconstruction_samples: int = Field(4, ge=0)
     """Validation clips drawn as pictures after each validation."""
+
+    @field_validator("logger", mode="before")
+    @classmethod
+    def _one_is_a_list_of_one(cls, logger: Any) -> Any:
+        return (logger,) if isinstance(logger, str) else logger
 
 
 class Experiment(_Frozen):

@@ -5,7 +5,6 @@ B batch, T frames, H W pixels, C channels.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -19,6 +18,7 @@ from deepfake_ssat.inference.extras import import_openvino, require_packages
 from deepfake_ssat.models.checkpoint import Checkpoint
 from deepfake_ssat.models.pixels import normalize_pixels
 from deepfake_ssat.models.precision import inference_dtype
+from deepfake_ssat.outputs import cache_folder, write_file
 from deepfake_ssat.version import __version__
 
 OPENVINO_TOLERANCE = {"fp32": 1e-3, "bf16": 0.03}
@@ -108,12 +108,6 @@ def make_scorer(name: str, checkpoint: Checkpoint, device: torch.device) -> Clip
     return BACKENDS[name](checkpoint, device)
 
 
-def cache_folder() -> Path:
-    """Where the user's caches lie, those of this package in a folder of their own."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "deepfake-ssat"
-
-
 def _precision(device: torch.device) -> Literal["bf16", "fp32"]:
     return "bf16" if inference_dtype(device) is torch.bfloat16 else "fp32"
 
@@ -121,7 +115,6 @@ def _precision(device: torch.device) -> Literal["bf16", "fp32"]:
 def _stored_onnx(checkpoint: Checkpoint) -> Path:
     """The checkpoint's ONNX file in the cache, made first where it is not there yet."""
     from deepfake_ssat.inference.onnx_export import onnx_model
-    from deepfake_ssat.outputs import write_file
 
     path = cache_folder() / "onnx" / f"{checkpoint.hash}-{__version__}.onnx"
     if not path.is_file():

@@ -66,13 +66,15 @@ def load_detector(
 ) -> Detector:
     """Loads and self-tests a checkpoint, by default the package's own, and judges videos with it.
 
+    A self-test that the file passed on this machine, with this software, is not repeated.
+
     ``device`` is auto, cpu or cuda. ``decoder`` keeps the weights that only reconstruction needs. ``backend``
     is torch or openvino (on CPUs only: there auto is the CPU). Raises CheckpointError for files that are no
     detector of faces, ConfigError for a device or a backend that is not there.
     """
     path = default_weights() if checkpoint is None else checkpoint_path(checkpoint)
     where = resolve_device("cpu" if (backend, device) == ("openvino", "auto") else device)
-    return Detector(load_checkpoint(path, where, decoder=decoder), path, where, backend)
+    return Detector(load_checkpoint(path, where, decoder=decoder, test_once=True), path, where, backend)
 
 
 def default_weights() -> Path:

@@ -20,10 +20,11 @@ from torch import Tensor
 from deepfake_ssat.config import ModelSettings
 from deepfake_ssat.errors import CheckpointError
 from deepfake_ssat.inference.extras import require_packages
-from deepfake_ssat.models.checkpoint import Checkpoint, noise_pixels
+from deepfake_ssat.models.checkpoint import Checkpoint
 from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
 from deepfake_ssat.models.pixels import normalize_pixels
 from deepfake_ssat.models.precision import full_precision
+from deepfake_ssat.models.self_test import noise_pixels
 from deepfake_ssat.outputs import make_folder, write_file
 
 TOLERANCE = 1e-4

@@ -16,9 +16,10 @@ from torch import Tensor, nn
 
 from deepfake_ssat.errors import CheckpointError
 from deepfake_ssat.inference.extras import import_onnxruntime, require_packages
-from deepfake_ssat.models.checkpoint import Checkpoint, noise_pixels
+from deepfake_ssat.models.checkpoint import Checkpoint
 from deepfake_ssat.models.pixels import normalize_pixels
 from deepfake_ssat.models.precision import full_precision
+from deepfake_ssat.models.self_test import noise_pixels
 from deepfake_ssat.outputs import write_file
 from deepfake_ssat.version import __version__
 

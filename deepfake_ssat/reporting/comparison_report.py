@@ -18,7 +18,8 @@ from deepfake_ssat.protocols.comparison import (
 from deepfake_ssat.protocols.manipulation_table import METRICS
 from deepfake_ssat.protocols.recipes import RecipeDifference
 from deepfake_ssat.records import FAKE, REAL
-from deepfake_ssat.reporting.documents import INTERVALS, Files, document, json_text
+from deepfake_ssat.reporting.documents import Files, document, json_text
+from deepfake_ssat.reporting.intervals import INTERVALS
 from deepfake_ssat.reporting.tables import ABSENT, Table, csv_table, markdown, percent
 
 METHOD_COLUMNS = (

@@ -10,7 +10,8 @@ from deepfake_ssat.metrics import RESAMPLES
 from deepfake_ssat.protocols.dataset_matrix import DatasetMatrix, MatrixCell
 from deepfake_ssat.protocols.manipulation_table import METRICS
 from deepfake_ssat.records import EvalReport
-from deepfake_ssat.reporting.documents import INTERVALS, Files, document, identity, json_text
+from deepfake_ssat.reporting.documents import Files, document, identity, json_text
+from deepfake_ssat.reporting.intervals import INTERVALS
 from deepfake_ssat.reporting.style import LEGEND_SIZE, in_percent, new_figure, png
 from deepfake_ssat.reporting.tables import ABSENT, Table, absences, csv_table, markdown, percent
 

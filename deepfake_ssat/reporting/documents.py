@@ -7,14 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deepfake_ssat.metrics import CONFIDENCE, RESAMPLES
 from deepfake_ssat.outputs import write_file
 from deepfake_ssat.version import __version__
 
 Files = dict[str, bytes | None]
 """By name, in the order of writing; None where this report has nothing to draw or tell there."""
-INTERVALS = {"confidence": CONFIDENCE, "resamples": RESAMPLES}
-"""How the intervals of metrics were made."""
 
 
 def document(schema_version: str, content: Mapping[str, Any]) -> dict[str, Any]:

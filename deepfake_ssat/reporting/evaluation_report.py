@@ -10,9 +10,10 @@ from dataclasses import asdict
 from typing import Any
 
 from deepfake_ssat.records import FAKE, REAL, DroppedVideo, Estimate, EvalGroup, EvalReport, EvaluatedVideo
-from deepfake_ssat.reporting.documents import INTERVALS, Files, document, identity, json_text
+from deepfake_ssat.reporting.documents import Files, document, identity, json_text
 from deepfake_ssat.reporting.evaluation_figures import reliability_figure, roc_figure, scores_figure
 from deepfake_ssat.reporting.group_names import group_namer, names_of_all, video_cells
+from deepfake_ssat.reporting.intervals import INTERVALS
 from deepfake_ssat.reporting.tables import (
     ABSENT,
     Table,

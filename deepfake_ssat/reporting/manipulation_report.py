@@ -16,7 +16,8 @@ from deepfake_ssat.protocols.paper import SOURCE
 from deepfake_ssat.protocols.results import FoldResult
 from deepfake_ssat.records import Estimate
 from deepfake_ssat.reporting import style
-from deepfake_ssat.reporting.documents import INTERVALS, Files, document, json_text
+from deepfake_ssat.reporting.documents import Files, document, json_text
+from deepfake_ssat.reporting.intervals import INTERVALS
 from deepfake_ssat.reporting.tables import ABSENT, Table, absences, csv_table, markdown, percent
 
 MEAN = "mean"

@@ -12,7 +12,8 @@ from matplotlib.axes import Axes
 from deepfake_ssat.evaluation.robustness import METRICS, NONE, PerturbedResult, RobustnessReport
 from deepfake_ssat.protocols.manipulation_table import METRICS as METRIC_TITLES
 from deepfake_ssat.reporting import style
-from deepfake_ssat.reporting.documents import INTERVALS, Files, document, json_text
+from deepfake_ssat.reporting.documents import Files, document, json_text
+from deepfake_ssat.reporting.intervals import INTERVALS
 from deepfake_ssat.reporting.tables import ABSENT, Table, absences, csv_table, markdown, percent
 from deepfake_ssat.video.perturbation import KINDS, LEVELS
 

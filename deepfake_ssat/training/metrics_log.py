@@ -1,4 +1,4 @@
-"""The numbers of a run: metrics.csv, a row each log step and each validation, and TensorBoard's files."""
+"""The numbers of a run: metrics.csv, a row each log step and each validation; trackers get the same."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from deepfake_ssat.config import ObjectiveSettings
 from deepfake_ssat.outputs import write_file
+from deepfake_ssat.training.trackers import Tracker
 
 TRAIN_COLUMNS = ("step", "epoch", "learning_rate", "loss")
 
@@ -17,9 +18,9 @@ TRAIN_COLUMNS = ("step", "epoch", "learning_rate", "loss")
 class MetricsLog:
     """Appends rows as they come. After a kill the rows that training repeats are taken back first."""
 
-    def __init__(self, file: Path, tensorboard: Path, columns: Sequence[str], first_step: int) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
+    def __init__(
+        self, file: Path, columns: Sequence[str], first_step: int, trackers: Sequence[Tracker] = ()
+    ) -> None:
         self._file = file
         self._columns = list(columns)
         kept = (
@@ -28,20 +29,21 @@ class MetricsLog:
             else []
         )
         write_file(file, _table(self._columns, kept, header=True))
-        self._board = SummaryWriter(str(tensorboard), purge_step=first_step + 1 if first_step else None)
+        self._trackers = trackers
 
     def write(self, step: int, epoch: int, values: Mapping[str, float]) -> None:
         """One row: optimiser steps and epochs so far (fractions of an epoch are not counted), and values."""
         row = {"step": step, "epoch": epoch} | {name: f"{value:.8g}" for name, value in values.items()}
         with self._file.open("ab") as file:
             file.write(_table(self._columns, [row], header=False))
-        for name, value in values.items():
-            group = "validation" if name.startswith("val_") else "training"
-            self._board.add_scalar(f"{group}/{name.removeprefix('val_')}", value, step)
+        grouped = {_grouped(name): value for name, value in values.items()}
+        for tracker in self._trackers:
+            tracker.write(step, grouped)
 
     def close(self) -> None:
-        """Flushes TensorBoard's file."""
-        self._board.close()
+        """Of the trackers; the file is whole after each row."""
+        for tracker in self._trackers:
+            tracker.close()
 
 
 def columns_for(objective: ObjectiveSettings, faces: bool, num_classes: int) -> tuple[str, ...]:
@@ -59,6 +61,12 @@ def columns_for(objective: ObjectiveSettings, faces: bool, num_classes: int) -> 
         else:
             metrics = ("val_image_accuracy", *(("val_image_auc",) if num_classes == 2 else ()))
     return (*TRAIN_COLUMNS, *parts, "val_loss", *(f"val_{name}" for name in parts), *metrics)
+
+
+def _grouped(name: str) -> str:
+    """A column's name as trackers show it: training and validation apart."""
+    group = "validation" if name.startswith("val_") else "training"
+    return f"{group}/{name.removeprefix('val_')}"
 
 
 def _rows(file: Path, columns: Sequence[str]) -> list[dict[str, str]]:

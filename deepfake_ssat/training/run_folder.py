@@ -1,8 +1,8 @@
 """The folder of one training run: whose it is, where it stands, and what is in it.
 
 ``config.yaml`` the resolved experiment, ``run.json`` what else must stay the same, ``metrics.csv``,
-``tensorboard/``, ``checkpoints/{best,last}.safetensors``, ``checkpoints/{last,previous}.ckpt`` to go on from
-(removed at the end), ``reconstructions/``, ``train.log``.
+``tensorboard/`` or what other loggers write, ``checkpoints/{best,last}.safetensors``,
+``checkpoints/{last,previous}.ckpt`` to go on from (removed at the end), ``reconstructions/``, ``train.log``.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ FREE = {
     "trainer.activation_checkpointing",
     "trainer.checkpoint_every_steps",
     "trainer.log_every_steps",
+    "trainer.logger",
     "trainer.reconstruction_samples",
     "trainer.threads",
     "trainer.workers",

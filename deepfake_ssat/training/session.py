@@ -21,6 +21,7 @@ from deepfake_ssat.training.processes import Processes
 from deepfake_ssat.training.reporter import Reporter
 from deepfake_ssat.training.run_folder import RunFolder
 from deepfake_ssat.training.step_shape import StepShape
+from deepfake_ssat.training.trackers import require_loggers
 from deepfake_ssat.training.trainer import train_model
 from deepfake_ssat.version import __version__
 
@@ -44,6 +45,7 @@ def train(
         if is_first:
             reporter.console.print(f"{folder.root}: this run is finished; its weights are {folder.best}")
         return
+    require_loggers(experiment.trainer.logger)
     if is_first:
         folder.begin(experiment, processes.count, examples.manifest_hash)
     if experiment.trainer.threads is not None:

@@ -37,6 +37,7 @@ from deepfake_ssat.training.reporter import Reporter
 from deepfake_ssat.training.run_folder import RunFolder
 from deepfake_ssat.training.states import Position
 from deepfake_ssat.training.step_shape import StepShape
+from deepfake_ssat.training.trackers import start_trackers
 
 KNOWN_NAGGING = (
     ".*does not have many workers.*",
@@ -92,7 +93,8 @@ def train_model(
         columns = columns_for(
             experiment.objective, isinstance(experiment.data, FaceClips | Mixture), model.settings.num_classes
         )
-        log = MetricsLog(folder.metrics, folder.root / "tensorboard", columns, position.step)
+        trackers = start_trackers(folder.root, experiment, position.step)
+        log = MetricsLog(folder.metrics, columns, position.step, trackers)
         outlet = Outlet(folder, log, reporter)
     validations = Validations(
         experiment, examples, _samples(model, experiment, examples, processes), provenance, outlet

@@ -16,10 +16,10 @@ from deepfake_ssat.models.checkpoint import (
     Decision,
     file_hash,
     load_checkpoint,
-    noise_pixels,
     save_checkpoint,
 )
 from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
+from deepfake_ssat.models.self_test import noise_pixels
 from deepfake_ssat.records import Verdict
 from tests.models.tiny import IMAGE, VIDEO, changed
 

@@ -23,12 +23,11 @@ def calls(monkeypatch):
 def clips(tmp_path):
     """Folders as ``preprocess`` leaves them, by source."""
     folders = {}
-    for name in ("genuine", "ffpp", "dfdc", "dfdc_videos"):
+    for name in ("genuine", "photos", "ffpp", "dfdc", "dfdc_videos"):
         folders[name] = tmp_path / "clips" / name
         folders[name].mkdir(parents=True)
-        table = "video_id,split,num_frames\na,train,90\nb,train,1\n"
-        (folders[name] / "manifest.csv").write_text(table)
-    return folders
+        (folders[name] / "manifest.csv").write_text("video_id,split,label\na,train,0\nb,train,1\n")
+    return {**folders, "originals": folders["ffpp"] / "originals.csv"}
 
 
 def changes(words):
@@ -47,15 +46,12 @@ def test_every_stage_starts_from_the_one_before_and_reads_its_sources(calls, cli
     assert [stage.model.kind for stage in stages] == ["frame_model"] * 2 + ["masked_autoencoder"] * 2
     assert [stage.model.image_size for stage in stages] == [192, 224, 224, 224]
     assert [stage.optimizer.flat_part for stage in stages] == [1.0, 0.0, 0.0, 0.0]
-    assert [sorted(stage.data.sources) for stage in stages] == [["dfdc", "ffpp", "genuine"]] * 3 + [
-        ["ffpp", "genuine"]
-    ]
+    moving = ["ffpp", "genuine", "originals"]
+    assert [sorted(stage.data.sources) for stage in stages] == [["dfdc", *moving, "photos"]] * 3 + [moving]
     for stage in stages:
         for name, source in stage.data.sources.items():
-            manifest = (
-                clips[name] / "clips.csv" if stage.model.frames > 1 and name == "genuine" else clips[name]
-            )
-            assert source.manifest == manifest
+            assert source.manifest == clips[name]
+            assert (source.pseudo_fakes is not None) == (source.pairs == "none")
 
 
 def test_processes_share_the_batch(calls, clips, tmp_path):
@@ -77,8 +73,11 @@ def test_data_of_several_folders_are_one(calls, tmp_path):
     (second / "real_videos/eamm").mkdir(parents=True)
     (second / "real_videos/eamm/anger.mp4").write_bytes(b"x")
     (first / "dfdc").mkdir()
+    (tmp_path / "clips/ffpp").mkdir(parents=True)
+    (tmp_path / "clips/ffpp/manifest.csv").write_text("video_id,label\n183,0\n183_253,1\n")
     clips = pipeline.preprocess_all([first, second], tmp_path / "clips")
-    assert sorted(clips) == ["dfdc", "dfdc_videos", "ffpp", "genuine"]
+    assert clips["originals"].read_text().split()[1:] == ["183,0"]
+    assert sorted(clips) == ["dfdc", "dfdc_videos", "ffpp", "genuine", "originals", "photos"]
     linked = sorted(path.name for path in (tmp_path / "clips/ffpp_videos").rglob("*.mp4"))
     assert linked == ["033.mp4", "183.mp4"]
     with (tmp_path / "clips/genuine.csv").open() as file:
@@ -95,9 +94,12 @@ def test_nobody_is_on_both_sides(tmp_path):
         + "real_photos/a.jpg,real,\nreal_photos/b.jpg,real,\nFaceForensics++/x.mp4,fake,x\n"
     )
     assert len(list(pipeline.genuine_files(tmp_path))) == 42
-    pipeline.write_table([tmp_path], tmp_path / "genuine.csv")
-    with (tmp_path / "genuine.csv").open() as file:
-        rows = list(csv.DictReader(file))
+    rows = []
+    for photos, so_far in ((False, 40), (True, 42)):
+        pipeline.write_table([tmp_path], tmp_path / "table.csv", photos=photos)
+        with (tmp_path / "table.csv").open() as file:
+            rows += list(csv.DictReader(file))
+        assert len(rows) == so_far
     sides = {(row["identity"], row["split"]) for row in rows}
     assert len(sides) == len({row["identity"] for row in rows})
     assert {split for _, split in sides} == {"train", "val"}
@@ -107,11 +109,10 @@ def test_nobody_is_on_both_sides(tmp_path):
 def test_calibration_reads_videos_of_people_not_trained_on(calls, clips, tmp_path):
     final = pipeline.calibrate(tmp_path / "best.safetensors", clips, tmp_path)
     ((words, _),) = calls
-    manifests = [clips[name] / "judged.csv" for name in ("genuine", "ffpp", "dfdc_videos")]
+    manifests = [clips["genuine"], clips["ffpp"], clips["dfdc_videos"] / "judged.csv"]
     assert words[:5] == ["calibrate", str(tmp_path / "best.safetensors"), *map(str, manifests)]
     assert words[words.index("--out") + 1] == str(final)
-    assert manifests[0].read_text().split()[1:] == ["a,train,64"]
-    assert manifests[2].read_text().split()[1:] == ["a,val,64", "b,val,1"]
+    assert manifests[2].read_text().split()[1:] == ["a,val,0", "b,val,1"]
 
 
 def test_a_stage_that_fails_ends_the_program(monkeypatch):

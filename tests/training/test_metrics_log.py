@@ -1,7 +1,5 @@
 import csv
 
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
 from deepfake_ssat.config import ObjectiveSettings
 from deepfake_ssat.training.metrics_log import MetricsLog, columns_for
 
@@ -14,7 +12,7 @@ def rows(file):
 
 
 def test_rows_have_the_columns_that_they_fill(tmp_path):
-    log = MetricsLog(tmp_path / "m.csv", tmp_path / "tb", COLUMNS, first_step=0)
+    log = MetricsLog(tmp_path / "m.csv", COLUMNS, first_step=0)
     log.write(1, 1, {"loss": 0.5})
     log.write(1, 1, {"val_loss": 0.25})
     log.close()
@@ -26,13 +24,13 @@ def test_rows_have_the_columns_that_they_fill(tmp_path):
 
 def test_rows_after_the_resume_point_are_taken_back(tmp_path):
     file = tmp_path / "m.csv"
-    log = MetricsLog(file, tmp_path / "tb", COLUMNS, first_step=0)
+    log = MetricsLog(file, COLUMNS, first_step=0)
     for step in range(1, 6):
         log.write(step, 1, {"loss": step / 10})
     log.close()
     with file.open("a") as stream:
         stream.write("6,1,0.")  # A kill in the middle of a row.
-    log = MetricsLog(file, tmp_path / "tb", COLUMNS, first_step=3)
+    log = MetricsLog(file, COLUMNS, first_step=3)
     log.write(4, 1, {"loss": 0.4})
     log.close()
     assert [row["step"] for row in rows(file)] == ["1", "2", "3", "4"]
@@ -41,20 +39,34 @@ def test_rows_after_the_resume_point_are_taken_back(tmp_path):
 def test_rows_of_a_run_without_a_resume_point_begin_anew(tmp_path):
     file = tmp_path / "m.csv"
     for _ in range(2):
-        log = MetricsLog(file, tmp_path / "tb", COLUMNS, first_step=0)
+        log = MetricsLog(file, COLUMNS, first_step=0)
         log.write(1, 1, {"loss": 0.5})
         log.close()
     assert len(rows(file)) == 1
 
 
-def test_tensorboard_has_the_same_numbers(tmp_path):
-    log = MetricsLog(tmp_path / "m.csv", tmp_path / "tb", COLUMNS, first_step=0)
-    log.write(7, 1, {"loss": 0.5, "val_loss": 0.25})
+class Told:
+    """A tracker that keeps what it is told."""
+
+    def __init__(self):
+        self.rows = []
+        self.closed = False
+
+    def write(self, step, values):
+        self.rows.append((step, dict(values)))
+
+    def close(self):
+        self.closed = True
+
+
+def test_trackers_get_the_same_numbers_in_two_groups(tmp_path):
+    tracker = Told()
+    log = MetricsLog(tmp_path / "m.csv", COLUMNS, first_step=0, trackers=[tracker])
+    log.write(7, 1, {"loss": 0.5})
+    log.write(7, 1, {"val_loss": 0.25})
     log.close()
-    events = EventAccumulator(str(tmp_path / "tb"))
-    events.Reload()
-    assert [(event.step, event.value) for event in events.Scalars("training/loss")] == [(7, 0.5)]
-    assert [(event.step, event.value) for event in events.Scalars("validation/loss")] == [(7, 0.25)]
+    assert tracker.rows == [(7, {"training/loss": 0.5}), (7, {"validation/loss": 0.25})]
+    assert tracker.closed
 
 
 def objective(name):

@@ -21,8 +21,9 @@ import torch
 from deepfake_ssat.config import EncoderSettings, ExtractionSettings, ModelSettings
 from deepfake_ssat.inference.backends import BACKENDS
 from deepfake_ssat.inference.detector import load_detector
-from deepfake_ssat.models.checkpoint import Checkpoint, noise_pixels, save_checkpoint
+from deepfake_ssat.models.checkpoint import Checkpoint, save_checkpoint
 from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
+from deepfake_ssat.models.self_test import noise_pixels
 
 
 def main() -> None:

@@ -151,13 +151,13 @@ def test_checkpoint_comes_back_and_passes_its_self_test(settings, tmp_path):
 
 
 def test_changed_running_statistics_fail_the_self_test(tmp_path, monkeypatch):
-    from deepfake_ssat.models import checkpoint
+    from deepfake_ssat.models import checkpoint, self_test
 
     path = tmp_path / "best.safetensors"
     model = network(FRAME)
     with torch.no_grad():
         model.head.weight.mul_(30)
-    monkeypatch.setattr(checkpoint, "SELF_TEST_TOLERANCE", 1e-6)
+    monkeypatch.setattr(self_test, "SELF_TEST_TOLERANCE", 1e-6)
     save_checkpoint(path, Checkpoint(model, FRAME))
     read = checkpoint._read
 
