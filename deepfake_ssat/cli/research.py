@@ -170,7 +170,8 @@ def train(
     """Train on what preprocess wrote, or on pictures.
 
     The same command goes on with a run that was killed. Several processes: torchrun --nproc-per-node N -m
-    deepfake_ssat train CONFIG.yaml ... Exit codes: 0 trained to the end; 2 the command cannot run as given.
+    deepfake_ssat train CONFIG.yaml ..., or Slurm's srun before the command. Exit codes: 0 trained to the end;
+    2 the command cannot run as given.
     """
     with one_line_errors():
         from deepfake_ssat.commands.train import run

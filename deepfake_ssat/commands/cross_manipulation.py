@@ -32,15 +32,15 @@ def run(
 
     Run again after an interruption it goes on; with ``hold_out`` it runs these folds only, so that others can
     run elsewhere, and their folders be copied into ``out``; ``merge_only`` makes the table of what is there.
-    Under torchrun, which takes one ``hold_out``, every process trains and the first one judges. Raises
+    Under torchrun or srun, which take one ``hold_out``, every process trains and the first one judges. Raises
     DeepfakeError for what the user can correct, such as a folder with folds of another experiment.
     """
     from deepfake_ssat.protocols.cross_manipulation import plan_cross_manipulation, table_of
     from deepfake_ssat.reporting import manipulation_report
-    from deepfake_ssat.training.hardware import torchrun_processes
+    from deepfake_ssat.training.processes import started_processes
 
     console, told = Console(highlight=False), Console(highlight=False, soft_wrap=True)
-    is_first = not torchrun_processes().rank
+    is_first = not started_processes().rank
     if not merge_only:
         protocol = plan_cross_manipulation(
             config, out, changes=changes, smoke=smoke, hold_out=hold_out, split=split
@@ -54,10 +54,10 @@ def run(
 
 
 def _run_folds(protocol: CrossManipulation, is_first: bool, console: Console) -> None:
-    from deepfake_ssat.training.hardware import torchrun_processes
+    from deepfake_ssat.training.processes import started_processes
 
     missing = protocol.missing()
-    protocol.require_one_fold(torchrun_processes())
+    protocol.require_one_fold(started_processes())
     for fold in missing:
         if is_first:
             _say(console, f"{fold.held_out} held out, training on {', '.join(fold.trained_on)}")

@@ -22,7 +22,7 @@ def run(
 
     The same command on the same folder goes on with a run that was killed, and says so of a finished one;
     ``extend`` lets it go on to more epochs.
-    Under torchrun every process calls it. Raises DeepfakeError for what the user can correct.
+    Under torchrun or srun every process calls it. Raises DeepfakeError for what the user can correct.
     """
     experiment = load_experiment(config, changes, smoke=smoke)
 

@@ -18,14 +18,16 @@ from filelock import FileLock, Timeout
 
 from deepfake_ssat.errors import OutputError
 from deepfake_ssat.outputs import in_place, is_printed, target_of, whole_file, writing
-from deepfake_ssat.records import VideoVerdict
+from deepfake_ssat.records import Status, VideoVerdict
 from deepfake_ssat.reporting.detection_report import verdict_from_record, video_record
 
 FileState = Mapping[str, int] | None
 
 
 def file_state(path: Path) -> FileState:
-    """Size and time of change; None of what is not there."""
+    """Size and time of change; None of what is not there, or may not be read."""
+    if not os.access(path, os.R_OK):
+        return None
     try:
         facts = os.stat(path)
     except OSError:
@@ -66,13 +68,13 @@ class VerdictLog:
         self._open.close()
 
     def add(self, verdict: VideoVerdict, failed: bool = False) -> None:
-        """One whole line, handed to the system at once; ``failed`` ones are judged again by ``--resume``."""
-        line = {
-            **video_record(verdict),
-            "fingerprint": self._states[verdict.path],
-            "judged_by": self._judged_by,
-        }
-        if failed:
+        """One whole line, handed to the system at once; ``failed`` ones are judged again by ``--resume``.
+
+        So is a file that could not be read because it went: its disk may come back with it as it was.
+        """
+        state = self._states[verdict.path]
+        line = {**video_record(verdict), "fingerprint": state, "judged_by": self._judged_by}
+        if failed or (verdict.status is Status.UNREADABLE and file_state(Path(verdict.path)) != state):
             line["failed"] = True
         data = (json.dumps(line, allow_nan=False) + "\n").encode()
         with writing(self._file):

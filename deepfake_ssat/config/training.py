@@ -151,6 +151,9 @@ class TrainerSettings(_Frozen):
     precision: Literal["fp32", "bf16", "bf16_products"] = "bf16"
     """bf16: autocast of the network. bf16_products: on a CPU, fp32 whose products alone are in bf16, which is
     twice as fast for a convolutional stem; on a GPU the same as bf16. The losses are always in fp32."""
+    activation_checkpointing: bool = False
+    """A ViT's blocks keep their inputs alone for the gradient and compute the rest anew: less memory, a
+    forward pass more of time."""
     workers: int = Field(8, ge=0)
     """Data-loading processes; as many keep one GPU busy with face clips."""
     threads: int | None = Field(None, ge=1)
@@ -237,6 +240,15 @@ class Experiment(_Frozen):
                     f"objective.guidance.blocks {list(guidance.blocks)}: the encoder's last block is "
                     f"{model.encoder.depth - 1}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _check_memory(self) -> Experiment:
+        if self.trainer.activation_checkpointing and not isinstance(self.model, ModelSettings):
+            raise ValueError(
+                f"trainer.activation_checkpointing is for a plain ViT's blocks, model.kind is "
+                f"{self.model.kind}: set it to false, or model.kind to masked_autoencoder"
+            )
         return self
 
     @model_validator(mode="after")

@@ -19,7 +19,7 @@ from deepfake_ssat.clips.landmarks import LANDMARKS_SUFFIX, landmarks_path
 from deepfake_ssat.config import ExtractionSettings
 from deepfake_ssat.errors import ManifestError
 from deepfake_ssat.manifest import VideoWarning, dropped_video, video_columns
-from deepfake_ssat.outputs import write_file
+from deepfake_ssat.outputs import write_file, writing
 from deepfake_ssat.records import Box, DroppedVideo, ManifestRow, SourceVideo, Status
 
 JOURNAL_FOLDER = "videos"
@@ -118,8 +118,8 @@ def fingerprint(video: SourceVideo) -> tuple[int, ...]:
 
 
 def _state(file: Path) -> tuple[int, int]:
-    """Of a folder of frames: of all its files together."""
-    if not file.exists():
+    """Of a folder of frames: of all its files together; -1 of what is not there, or may not be read."""
+    if not os.access(file, os.R_OK):
         return -1, -1
     states = [path.stat() for path in (file.iterdir() if file.is_dir() else [file])]
     return sum(state.st_size for state in states), max((state.st_mtime_ns for state in states), default=-1)
@@ -167,20 +167,24 @@ class Journal:
 
     def store(self, entry: Entry, staging: Path | None = None) -> None:
         """Moves the clip files from staging into place, then writes the entry."""
-        video = entry.video
         if staging is not None:
-            clips = self._clips(entry)
-            self._path(entry).unlink(missing_ok=True)
-            for old in [*clips.glob("*.mp4"), *clips.glob(f"*{LANDMARKS_SUFFIX}")]:
-                old.unlink()
-            if entry.extraction.clips:
-                clips.mkdir(parents=True, exist_ok=True)
-            for clip in entry.extraction.clips:
-                for file in (staging / clip.file, landmarks_path(staging / clip.file)):
-                    os.replace(file, clips / file.name)
-            shutil.rmtree(staging, ignore_errors=True)
+            with writing(self.folder):
+                self._take_in(entry, staging)
         write_file(self._path(entry), _entry_bytes(entry))
-        self.entries[video.corpus, video.video_id] = entry
+        self.entries[entry.video.corpus, entry.video.video_id] = entry
+
+    def _take_in(self, entry: Entry, staging: Path) -> None:
+        """The clip files, in place of those that were there."""
+        clips = self._clips(entry)
+        self._path(entry).unlink(missing_ok=True)
+        for old in [*clips.glob("*.mp4"), *clips.glob(f"*{LANDMARKS_SUFFIX}")]:
+            old.unlink()
+        if entry.extraction.clips:
+            clips.mkdir(parents=True, exist_ok=True)
+        for clip in entry.extraction.clips:
+            for file in (staging / clip.file, landmarks_path(staging / clip.file)):
+                os.replace(file, clips / file.name)
+        shutil.rmtree(staging, ignore_errors=True)
 
     def close(self) -> None:
         """Removes the staging folder."""

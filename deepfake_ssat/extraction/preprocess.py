@@ -180,14 +180,19 @@ def _extract(videos: Sequence[SourceVideo], journal: Journal, job: _Job) -> tupl
     with job.progress("preprocess", "video", len(videos)) as advance:
         for outcome in job.engine(prepare, tasks):
             video = videos[outcome.task]
-            if outcome.failure is not None:
-                failures.append(Failure(video.path, outcome.failure, outcome.traceback))
+            extraction = outcome.value or Extraction(Status.UNREADABLE, f"{outcome.failure}")
+            failure = outcome.failure
+            if extraction.status is Status.UNREADABLE and fingerprint(video) != fingerprints[outcome.task]:
+                # Its disk went, and may come back with the same files.
+                failure = failure or extraction.detail
+            if failure is not None:
+                failures.append(Failure(video.path, failure, outcome.traceback))
             entry = Entry(
                 video=video,
                 source=relative_name(video.path, job.base),
                 fingerprint=fingerprints[outcome.task],
-                extraction=outcome.value or Extraction(Status.UNREADABLE, f"{outcome.failure}"),
-                failed=outcome.failure is not None,
+                extraction=extraction,
+                failed=failure is not None,
                 budget=job.clips,
             )
             journal.store(entry, journal.staging(outcome.task))

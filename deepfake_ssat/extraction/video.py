@@ -103,10 +103,11 @@ def _read_and_extract(
     except VideoError as error:
         extraction = Extraction(Status.UNREADABLE, str(error))
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
             raise
         raise ManifestError(
-            f"{task.staging.parent.parent}: no space left; free some and run the same command again"
+            f"{task.staging.parent.parent} cannot be written ({error.strerror}); mend that and run the same "
+            "command again"
         ) from error
     return replace(extraction, cpu_seconds=time.process_time() - started)
 

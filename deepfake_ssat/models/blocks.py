@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from deepfake_ssat.models.attention import QkvBias, SelfAttention
 
@@ -35,9 +36,16 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(width, eps=norm_eps)
         self.mlp = Mlp(width, round(width * mlp_ratio))
         self.drop_path = drop_path
+        self.recomputed = False
+        """Whether training keeps its input alone, and computes what is inside anew for the gradient."""
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, N, D) -> (B, N, D)."""
+        if self.recomputed and self.training:
+            return checkpoint(self._transformed, tokens, use_reentrant=False)
+        return self._transformed(tokens)
+
+    def _transformed(self, tokens: Tensor) -> Tensor:
         tokens = tokens + self._drop(self.attention(self.norm1(tokens)))
         return tokens + self._drop(self.mlp(self.norm2(tokens)))
 

@@ -32,7 +32,7 @@ from deepfake_ssat.protocols.results import FOLD_FILE, FoldResult, JudgedVideo, 
 from deepfake_ssat.provenance import typed_command
 from deepfake_ssat.records import REAL, EvalReport
 from deepfake_ssat.training.experiment import train_experiment
-from deepfake_ssat.training.hardware import Processes
+from deepfake_ssat.training.processes import Processes
 from deepfake_ssat.training.run_folder import RunFolder
 from deepfake_ssat.version import __version__
 

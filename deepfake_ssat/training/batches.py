@@ -8,18 +8,20 @@ import numpy as np
 from torch.utils.data import Sampler
 
 from deepfake_ssat.clips.sampling import epoch_order
-from deepfake_ssat.training.hardware import Processes
+from deepfake_ssat.training.processes import Processes
 
 
 class EpochBatches(Sampler[list[int]]):
-    """Batches of item indices, in an order drawn from (seed, epoch), dealt out to the processes in turn.
+    """Batches of item indices, in an order drawn from (seed, epoch).
 
-    Every process gets the same number of batches. Items that fill no whole batch are left out of an epoch, as
-    in MAE's recipe (another epoch leaves out others), unless they are all there are.
+    The items that follow each other in that order are the processes' first batches, then their second ones:
+    what was shown of an epoch is the beginning of its order, whatever the number of processes. Each gets the
+    same number of batches. Items that fill no whole batch of all processes are left out of an epoch, as in
+    MAE's recipe (another epoch leaves out others), unless they are all there are.
 
-    ``pairs`` gives an epoch's genuine items with the fakes made of them: both come next to each other, on one
-    process and, where the batch size is even, in one batch, so that what is not the manipulation cancels in
-    its gradient. Balanced sampling draws them singly.
+    ``pairs`` gives an epoch's genuine items with the fakes made of them: both come next to each other and,
+    where the batch size is even, in one batch, so that what is not the manipulation cancels in its gradient.
+    Balanced sampling draws them singly.
     """
 
     def __init__(
@@ -36,12 +38,8 @@ class EpochBatches(Sampler[list[int]]):
         self._seed = seed
         self._balanced = balanced
         self._processes = processes
-        share = -(-len(labels) // processes.count)
-        self._batch_size = min(batch_size, share)
-        least = len(labels) // processes.count
-        if self._pairs is not None and processes.count > 1:
-            least = len(labels) // 2 // processes.count * 2
-        self._num_batches = max(least // self._batch_size, 1)
+        self._batch_size = batch_size
+        self._num_batches = max(len(labels) // (batch_size * processes.count), 1)
         self._epoch = 0
         self._first_batch = 0
 
@@ -54,23 +52,18 @@ class EpochBatches(Sampler[list[int]]):
         return self._num_batches
 
     def __iter__(self) -> Iterator[list[int]]:
-        order = self._order()
-        # With fewer items than processes some are shown twice.
-        order = np.resize(order, max(len(order), self._processes.count))
-        order = _dealt(order, self._processes, 1 if self._pairs is None else 2)
-        size = self._batch_size
-        batches = [order[start * size : (start + 1) * size].tolist() for start in range(self._num_batches)]
-        return iter(batches[self._first_batch :])
+        order, count, rank = self._order(), self._processes.count, self._processes.rank
+        shown = self._num_batches * count * self._batch_size
+        if shown > len(order):
+            # One batch of all there is; with fewer items than processes some are shown twice.
+            own = np.array_split(np.resize(order, max(len(order), count)), count)[rank][None]
+        else:
+            own = order[:shown].reshape(self._num_batches, count, self._batch_size)[:, rank]
+        return iter(own[self._first_batch :].tolist())
 
     def _order(self) -> np.ndarray:
         pairs = None if self._pairs is None else self._pairs(self._epoch)
         return epoch_order(self._labels, self._seed, self._epoch, self._balanced, pairs)
-
-
-def _dealt(order: np.ndarray, processes: Processes, block: int) -> np.ndarray:
-    """One process's items: blocks of so many in turn, what fills no block at the end."""
-    owners = np.arange(len(order)) // block % processes.count
-    return order[owners == processes.rank]
 
 
 def own_share(num_items: int, processes: Processes) -> range:

@@ -15,7 +15,7 @@ from deepfake_ssat.interruption import SignalWatch, Terminated
 from deepfake_ssat.training.data import Loaders
 from deepfake_ssat.training.metrics_log import MetricsLog
 from deepfake_ssat.training.run_folder import RunFolder
-from deepfake_ssat.training.states import POSITION_KEY
+from deepfake_ssat.training.states import POSITION_KEY, Position
 
 
 class EpochStarts(Callback):
@@ -72,16 +72,18 @@ class ResumeState(Callback):
     """Writes the state that a killed run goes on from, whole or not at all.
 
     Between epochs, within them every so many optimiser steps, and when a signal asks for the end; what
-    follows it is a function of the state alone, so that a resumed run repeats the undisturbed one. The state
-    before it stays, unless that was found damaged.
+    follows it is a function of the state alone, so that a resumed run repeats the undisturbed one; with other
+    processes it goes on with the items that the epoch has not shown. The state before it stays, unless that
+    was found damaged.
     """
 
-    def __init__(self, folder: RunFolder, every_steps: int) -> None:
+    def __init__(self, folder: RunFolder, every_steps: int, batch_items: int) -> None:
         self._file, self._previous = folder.resume, folder.previous
         self._every_steps = every_steps
+        self._batch_items = batch_items
         self._step = 0
         state = folder.state()
-        self._position = astuple(state.position) if state else (0, 0, 0)
+        self._position = state.position if state else Position()
         self._last_is_good = state is not None and state.file == self._file
         self._signals = SignalWatch()
 
@@ -123,11 +125,20 @@ class ResumeState(Callback):
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Adds where the loaders have to begin, and the step that rows are kept up to."""
-        checkpoint[POSITION_KEY] = list(self._position)
+        checkpoint[POSITION_KEY] = list(astuple(self._position))
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Counts the batches of a half-shown epoch anew, before Lightning takes up its count of them."""
+        more = self._position.first_batch(self._batch_items) - self._position.batch
+        progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+        for counts in (progress["current"], progress["total"]):
+            counts.update({name: count + more for name, count in counts.items()})
 
     def _save(self, trainer: Trainer, epoch: int, batch: int) -> None:
         _require_finite_weights(trainer, self._position)
-        self._position = (epoch, batch, trainer.global_step)
+        self._position = Position(epoch, batch, trainer.global_step, self._batch_items)
         partial = self._file.with_name(f".{self._file.name}.partial")
         trainer.save_checkpoint(partial)
         if trainer.is_global_zero:
@@ -139,12 +150,12 @@ class ResumeState(Callback):
             self._last_is_good = True
 
 
-def _require_finite_weights(trainer: Trainer, position: tuple[int, int, int]) -> None:
+def _require_finite_weights(trainer: Trainer, position: Position) -> None:
     """A state of weights that are none must not take a good one's place."""
     for name, weight in trainer.lightning_module.named_parameters():
         if not torch.isfinite(weight.sum()):
             raise TrainingError(
                 f"weight {name.removeprefix('model.')} is not finite after step {trainer.global_step}: "
-                f"training diverged after step {position[2]}, whose state is kept; lower "
+                f"training diverged after step {position.step}, whose state is kept; lower "
                 "optimizer.base_learning_rate or set optimizer.clip_gradient_norm=1.0"
             )

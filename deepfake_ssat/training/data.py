@@ -18,7 +18,7 @@ from deepfake_ssat.objectives import equation3_weights
 from deepfake_ssat.training.batches import EpochBatches, own_share
 from deepfake_ssat.training.examples import Examples, ValidationSet
 from deepfake_ssat.training.face_clips import load_face_clips
-from deepfake_ssat.training.hardware import Processes
+from deepfake_ssat.training.processes import Processes
 
 
 class NumberedItems(Dataset[dict[str, Any]]):

@@ -1,4 +1,4 @@
-"""An experiment becomes a run folder: one process at a time in it, or all that torchrun started together."""
+"""An experiment becomes a run folder: one process at a time in it, or all that were started together."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from deepfake_ssat.clips.items import error_without_worker_traceback
 from deepfake_ssat.config import Experiment
 from deepfake_ssat.errors import DeepfakeError, TrainingError
 from deepfake_ssat.outputs import make_folder
-from deepfake_ssat.training.hardware import torchrun_processes
+from deepfake_ssat.training.processes import started_processes
 from deepfake_ssat.training.reporter import Reporter
 from deepfake_ssat.training.run_folder import RunFolder
 from deepfake_ssat.training.session import train
@@ -25,10 +25,10 @@ def train_experiment(
     """Trains to the last epoch, going on where the folder's run was killed; a finished one is left alone.
 
     ``extend`` lets a run go on to more epochs than were planned when it began. What happens is told on the
-    console, by default on none, and in the folder's train.log. Under torchrun every process calls it. Raises
-    DeepfakeError for what the user can correct.
+    console, by default on none, and in the folder's train.log. Under torchrun or srun every process calls it.
+    Raises DeepfakeError for what the user can correct.
     """
-    processes, folder = torchrun_processes(), RunFolder(root)
+    processes, folder = started_processes(), RunFolder(root)
     console = console or Console(quiet=True)
     try:
         if processes.rank:

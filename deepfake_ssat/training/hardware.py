@@ -1,43 +1,32 @@
-"""What a run computes on: processes started by torchrun, device, and a number type that it is fast in."""
+"""What a run computes on: a device, and a number type that it is fast in."""
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
 from typing import Literal
 
 import torch
 
+from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.models.precision import inference_dtype
 
 Precision = Literal["32-true", "bf16-mixed"]
 
 
-@dataclass(frozen=True)
-class Processes:
-    """This process among those that train together."""
+def training_device(processes: int = 1) -> str:
+    """``cuda`` where there is one, else ``cpu``; for so many processes of this machine, each on its own.
 
-    rank: int = 0
-    count: int = 1
-    local_count: int = 1
-    """On this machine."""
-
-    @property
-    def nodes(self) -> int:
-        """Machines."""
-        return self.count // self.local_count
-
-
-def torchrun_processes() -> Processes:
-    """From the variables that torchrun sets; one process without them."""
-    if "TORCHELASTIC_RUN_ID" not in os.environ:
-        return Processes()
-    return Processes(*(int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")))
-
-
-def training_device() -> str:
-    """``cuda`` where there is one, else ``cpu``."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    Raises ConfigError where they would have to share a GPU.
+    """
+    if not torch.cuda.is_available():
+        return "cpu"
+    seen = torch.cuda.device_count()
+    if seen < processes:
+        raise ConfigError(
+            f"{processes} processes train on this machine, each sees {seen} GPU(s) and needs one of its own "
+            "beside those of the others: start fewer, or let each see all (srun --gpus-per-node instead of "
+            "--gpus-per-task)"
+        )
+    return "cuda"
 
 
 def choose_precision(wanted: str, device: str) -> tuple[Precision, str | None]:

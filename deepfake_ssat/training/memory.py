@@ -1,12 +1,22 @@
-"""Memory that a step frees is kept for the next one."""
+"""Memory of a training: what a step keeps for its gradient, and what it leaves to the next one."""
 
 from __future__ import annotations
 
 import ctypes
 import sys
 
+from deepfake_ssat.models.blocks import Block
+from deepfake_ssat.models.network import Network
+
 TRIM_THRESHOLD, MMAP_MAX = -1, -4
 """As glibc's malloc.h numbers them."""
+
+
+def recompute_blocks(model: Network) -> None:
+    """Has the blocks of encoder and decoder keep their input alone (Chen et al. 2016): the same gradients."""
+    for module in model.modules():
+        if isinstance(module, Block):
+            module.recomputed = True
 
 
 def keep_freed_memory() -> None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,13 @@ from deepfake_ssat.config import Experiment, dump_experiment
 from deepfake_ssat.errors import TrainingError
 from deepfake_ssat.outputs import write_file
 from deepfake_ssat.training.states import Position, State, examine
+from deepfake_ssat.training.step_shape import StepShape
 from deepfake_ssat.version import __version__
 
 REMEDY = "take another --out, or the settings it was started with"
 FREE = {
     "data.manifest",
+    "trainer.activation_checkpointing",
     "trainer.checkpoint_every_steps",
     "trainer.log_every_steps",
     "trainer.logger",
@@ -35,6 +38,8 @@ FREE = {
 }
 """What may change while a run goes on, for it changes no result. (Of a manifest the content is compared.)"""
 EPOCHS = "trainer.epochs"
+STEP_SHAPE = {"optimizer.batch_size", "optimizer.accumulate_batches"}
+"""What may change with the number of processes, as long as a step has as many items."""
 
 
 @dataclass(frozen=True)
@@ -102,9 +107,10 @@ class RunFolder:
             return
         before = self._stored_settings()
         now = dict(leaves(yaml.safe_load(dump_experiment(experiment))))
+        # After the settings: ``begin`` of another process may write meanwhile, these first.
         facts = self._read_facts()
         for key in before | now:
-            if key in FREE or before.get(key) == now.get(key):
+            if key in FREE | STEP_SHAPE or before.get(key) == now.get(key):
                 continue
             if key == EPOCHS and now[key] > before[key]:
                 self._require_extendable(before[key], now[key], extend)
@@ -112,12 +118,20 @@ class RunFolder:
             raise TrainingError(
                 f"{self.root}: was started with {key} {before.get(key)}, now it is {now.get(key)}; {REMEDY}"
             )
-        for name, value in (("processes", num_processes), ("manifest_hash", manifest_hash)):
-            if facts and facts[name] != value:
-                raise TrainingError(
-                    f"{self.root}: was started with {name.replace('_', ' ')} {facts[name]}, now it is "
-                    f"{value}; {REMEDY}"
-                )
+        if not facts:
+            return
+        if facts["manifest_hash"] != manifest_hash:
+            raise TrainingError(
+                f"{self.root}: was started with manifest hash {facts['manifest_hash']}, now it is "
+                f"{manifest_hash}; {REMEDY}"
+            )
+        stored, shape = _last_shape(facts, before), StepShape.of(experiment.optimizer, num_processes)
+        if stored.items != shape.items:
+            raise TrainingError(
+                f"{self.root}: was started with {stored.items} items a step ({stored}), now they are "
+                f"{shape.items} ({shape}); set optimizer.batch_size and optimizer.accumulate_batches so that "
+                f"they are {stored.items} again, or take another --out"
+            )
 
     def _require_extendable(self, before: int, now: int, extend: bool) -> None:
         """Raises TrainingError, telling how to train on, where more epochs are impossible or not wanted."""
@@ -136,24 +150,42 @@ class RunFolder:
     def begin(self, experiment: Experiment, num_processes: int, manifest_hash: str | None) -> None:
         """Writes what ``check`` compares; for one of the processes to do, while others may check already."""
         self.root.mkdir(parents=True, exist_ok=True)
+        stored, shape = self._read_facts(), StepShape.of(experiment.optimizer, num_processes)
         facts = {
-            "processes": num_processes,
             "manifest_hash": manifest_hash,
             "version": __version__,
             "finished": False,
             "extensions": [],
-        } | self._read_facts()
-        if self.config.is_file() and (epochs := self._stored_settings()[EPOCHS]) != experiment.trainer.epochs:
-            facts["extensions"].append({"after_step": self.position().step, "planned_epochs": epochs})
-        # First: to ``check`` a folder that holds anything without it is no run's.
-        write_file(self.config, dump_experiment(experiment).encode())
-        self._write_facts(facts)
+            "regroupings": [],
+        } | stored
+        if stored:
+            self._note_changes(facts, experiment, shape)
+        writes = [
+            partial(self._write_facts, facts | asdict(shape)),
+            partial(write_file, self.config, dump_experiment(experiment).encode()),
+        ]
+        # A new config first: to ``check`` a folder that holds anything without it is no run's.
+        for write in writes if stored else reversed(writes):
+            write()
         (self.root / "checkpoints").mkdir(exist_ok=True)
+
+    def _note_changes(self, facts: dict[str, Any], experiment: Experiment, shape: StepShape) -> None:
+        """Adds to the facts what changes from where the run stands."""
+        settings, step = self._stored_settings(), self.position().step
+        if settings[EPOCHS] != experiment.trainer.epochs:
+            facts["extensions"].append({"after_step": step, "planned_epochs": settings[EPOCHS]})
+        if (before := _last_shape(facts, settings)) != shape:
+            facts["regroupings"].append({"after_step": step, **asdict(before)})
 
     @property
     def extensions(self) -> list[dict[str, int]]:
         """For each time that epochs were added: the step after that, and how many had been planned before."""
         return self._read_facts().get("extensions", [])
+
+    @property
+    def regroupings(self) -> list[dict[str, int]]:
+        """For each time that other processes went on: the step after that, and how a step was made before."""
+        return self._read_facts().get("regroupings", [])
 
     @property
     def finished(self) -> bool:
@@ -173,11 +205,11 @@ class RunFolder:
         """
         last, previous = examine(self.resume), examine(self.previous)
         if isinstance(last, State):
-            return last
+            return self._told(last)
         if isinstance(previous, State):
             why = last.reason if last else "it is missing"
             warning = f"{self.resume} cannot be gone on from ({why}); taking the state before it"
-            return replace(previous, warning=warning)
+            return self._told(replace(previous, warning=warning))
         for file, damaged in ((self.resume, last), (self.previous, previous)):
             if damaged is not None:
                 raise TrainingError(
@@ -185,6 +217,14 @@ class RunFolder:
                     "remove it to train from the start"
                 )
         return None
+
+    def _told(self, state: State) -> State:
+        """The state, with the shape of its batches where it is of a version that could not change them."""
+        if state.position.batch_items:
+            return state
+        settings, facts = self._stored_settings(), self._read_facts()
+        first = _last_shape(facts | next(iter(facts.get("regroupings", ())), {}), settings)
+        return replace(state, position=replace(state.position, batch_items=first.batch_items))
 
     def position(self) -> Position:
         """Where the run stands: the start, if there is nothing to go on from."""
@@ -207,6 +247,15 @@ class RunFolder:
 
     def _write_facts(self, facts: dict[str, Any]) -> None:
         write_file(self.facts, (json.dumps(facts, indent=2) + "\n").encode())
+
+
+def _last_shape(facts: Mapping[str, Any], settings: Mapping[str, Any]) -> StepShape:
+    """Of the session before; versions that could not change it wrote the processes alone into the facts."""
+    return StepShape(
+        facts["processes"],
+        facts.get("batch_size", settings["optimizer.batch_size"]),
+        facts.get("accumulate_batches", settings["optimizer.accumulate_batches"]),
+    )
 
 
 def leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

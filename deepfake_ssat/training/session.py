@@ -16,14 +16,11 @@ from deepfake_ssat.models.precision import bf16_products
 from deepfake_ssat.provenance import typed_command
 from deepfake_ssat.training.data import load_examples
 from deepfake_ssat.training.examples import Examples
-from deepfake_ssat.training.hardware import (
-    Processes,
-    choose_precision,
-    multiplies_in_bf16,
-    training_device,
-)
+from deepfake_ssat.training.hardware import choose_precision, multiplies_in_bf16, training_device
+from deepfake_ssat.training.processes import Processes
 from deepfake_ssat.training.reporter import Reporter
 from deepfake_ssat.training.run_folder import RunFolder
+from deepfake_ssat.training.step_shape import StepShape
 from deepfake_ssat.training.trackers import require_loggers
 from deepfake_ssat.training.trainer import train_model
 from deepfake_ssat.version import __version__
@@ -53,7 +50,7 @@ def train(
         folder.begin(experiment, processes.count, examples.manifest_hash)
     if experiment.trainer.threads is not None:
         torch.set_num_threads(experiment.trainer.threads)
-    device = training_device()
+    device = training_device(processes.local_count)
     if device == "cuda":
         torch.set_float32_matmul_precision("high")
     wanted = experiment.trainer.precision
@@ -75,7 +72,10 @@ def train(
     if is_first:
         for line in lines:
             reporter.say(line)
-    provenance = _provenance(experiment, examples, processes) | {"extensions": folder.extensions}
+    provenance = _provenance(experiment, examples, processes) | {
+        "extensions": folder.extensions,
+        "regroupings": folder.regroupings,
+    }
     with bf16_products() if in_bf16 else nullcontext():
         best = train_model(
             model, experiment, examples, folder, processes, device, precision, provenance, reporter
@@ -100,7 +100,17 @@ def _start_lines(
         f"objective {experiment.objective.name}; {processes.count} process(es) on {hardware}; "
         f"{len(examples.train)} training and {len(examples.val)} validation {unit}",
         *examples.notes,
+        *(_regrouping_note(change) for change in folder.regroupings),
     ]
+
+
+def _regrouping_note(change: dict[str, int]) -> str:
+    """What is not as it would be had the same processes gone on."""
+    shape = StepShape(**{name: value for name, value in change.items() if name != "after_step"})
+    return (
+        f"note: until step {change['after_step']} a step was {shape}; from there it has as many items, and "
+        "random draws and statistics by batch are not those of an undisturbed run"
+    )
 
 
 def _provenance(experiment: Experiment, examples: Examples, processes: Processes) -> dict[str, Any]:

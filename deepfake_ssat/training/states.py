@@ -25,6 +25,12 @@ class Position:
     """Of the epoch, the first that is to be trained on."""
     step: int = 0
     """Optimiser steps done."""
+    batch_items: int = 0
+    """Of one batch of all processes together; 0 at the start, and where a version did not tell."""
+
+    def first_batch(self, batch_items: int) -> int:
+        """The batch to go on with where one has so many items: after those that the epoch has shown."""
+        return self.batch * self.batch_items // batch_items
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
+from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EMAWeightAveraging
 from lightning.pytorch.strategies import DDPStrategy
@@ -21,15 +25,18 @@ from deepfake_ssat.training.callbacks import EpochStarts, ResumeState, TrainingR
 from deepfake_ssat.training.checkpoints import Outlet, Validations
 from deepfake_ssat.training.data import Loaders, class_weights
 from deepfake_ssat.training.examples import Examples
-from deepfake_ssat.training.hardware import Precision, Processes
+from deepfake_ssat.training.hardware import Precision
+from deepfake_ssat.training.memory import recompute_blocks
 from deepfake_ssat.training.metrics_log import MetricsLog, columns_for
 from deepfake_ssat.training.module import TrainingModule
 from deepfake_ssat.training.optim import freeze_stem, freeze_unused, make_schedule
 from deepfake_ssat.training.pictures import SampleCollector
+from deepfake_ssat.training.processes import Processes
 from deepfake_ssat.training.progress import TrainingProgress
 from deepfake_ssat.training.reporter import Reporter
 from deepfake_ssat.training.run_folder import RunFolder
 from deepfake_ssat.training.states import Position
+from deepfake_ssat.training.step_shape import StepShape
 from deepfake_ssat.training.trackers import start_trackers
 
 KNOWN_NAGGING = (
@@ -40,8 +47,10 @@ KNOWN_NAGGING = (
     ".*GPU available but not used.*",
     ".*LeafSpec.*",
     ".*broadcast_buffers. is deprecated.*",
+    # Of a depthwise convolution, along the dimension with one entry.
+    "Grad strides do not match bucket view strides.*",
 )
-"""What Lightning warns of that is meant here, or taken care of."""
+"""What Lightning and torch warn of that is meant here, or taken care of."""
 
 
 def train_model(
@@ -62,15 +71,15 @@ def train_model(
     state = folder.state()
     position = state.position if state else Position()
     loaders = Loaders(examples, experiment, processes)
-    loaders.start(position.epoch, position.batch)
+    shape = StepShape.of(experiment.optimizer, processes.count)
+    loaders.start(position.epoch, position.first_batch(shape.batch_items))
     freeze_unused(model, experiment.objective)
     freeze_stem(model, experiment.optimizer)
     settings = experiment.trainer
-    effective_batch = (
-        experiment.optimizer.batch_size * experiment.optimizer.accumulate_batches * processes.count
-    )
+    if settings.activation_checkpointing:
+        recompute_blocks(model)
     steps_per_epoch = math.ceil(len(loaders.train) / experiment.optimizer.accumulate_batches)
-    schedule = make_schedule(experiment.optimizer, effective_batch, steps_per_epoch, settings.epochs)
+    schedule = make_schedule(experiment.optimizer, shape.items, steps_per_epoch, settings.epochs)
     module = TrainingModule(
         model,
         experiment,
@@ -90,9 +99,9 @@ def train_model(
     validations = Validations(
         experiment, examples, _samples(model, experiment, examples, processes), provenance, outlet
     )
-    callbacks = _callbacks(experiment, loaders, validations, folder, outlet)
+    callbacks = _callbacks(experiment, loaders, validations, folder, shape, outlet)
     if outlet:
-        callbacks.append(TrainingProgress(reporter, schedule.total_steps, effective_batch))
+        callbacks.append(TrainingProgress(reporter, schedule.total_steps, shape.items))
     try:
         with _quiet_lightning():
             trainer = _make_trainer(experiment, callbacks, processes, device, precision, folder)
@@ -134,6 +143,7 @@ def _callbacks(
     loaders: Loaders,
     validations: Validations,
     folder: RunFolder,
+    shape: StepShape,
     outlet: Outlet | None,
 ) -> list[Callback]:
     """In the order in which they are called: rows, then averaging, then the state that holds both."""
@@ -145,7 +155,7 @@ def _callbacks(
         TrainingRows(outlet.log if outlet else None, settings.log_every_steps),
         validations,
         *averaging,
-        ResumeState(folder, settings.checkpoint_every_steps),
+        ResumeState(folder, settings.checkpoint_every_steps, shape.batch_items),
     ]
 
 
@@ -158,16 +168,21 @@ def _make_trainer(
     folder: RunFolder,
 ) -> Trainer:
     strategy: Any = "auto"
+    environment: ClusterEnvironment = LightningEnvironment()
     if processes.count > 1:
         # Validation shares may differ by a batch: nothing may be broadcast within it.
         strategy = DDPStrategy(
             process_group_backend="nccl" if device == "cuda" else "gloo", broadcast_buffers=False
         )
+        os.environ.update(processes.variables)
+        environment = TorchElasticEnvironment()
     return Trainer(
         accelerator=device,
         devices=processes.local_count,
         num_nodes=processes.nodes,
         strategy=strategy,
+        # Chosen here: Lightning's own look at Slurm's variables refuses some of what srun starts.
+        plugins=[environment],
         precision=precision,
         max_epochs=experiment.trainer.epochs,
         accumulate_grad_batches=experiment.optimizer.accumulate_batches,

@@ -69,5 +69,7 @@ def _check_file(path: Path) -> None:
         raise VideoError(f"{path} does not exist; check the path")
     if not path.is_file():
         raise VideoError(f"{path} is a device or pipe; save the video to a file first")
+    if not os.access(path, os.R_OK):
+        raise VideoError(f"{path} may not be read; change its permissions")
     if path.stat().st_size == 0:
         raise VideoError(f"{path} is empty (0 bytes); copy or download it again")

@@ -10,7 +10,7 @@ from deepfake_ssat.clips.mixture import JoinedClips, MixedClips, WeightedSource
 from deepfake_ssat.errors import ConfigError, ManifestError
 from deepfake_ssat.records import FAKE, REAL
 from deepfake_ssat.training.batches import EpochBatches
-from deepfake_ssat.training.hardware import Processes
+from deepfake_ssat.training.processes import Processes
 from tests.clips.test_aligned import fake, make_pairs, real
 from tests.manifests import TinyVideo, make_manifest
 

@@ -88,6 +88,32 @@ def test_resumed_run_judges_only_what_is_missing_changed_or_failed(folder, check
     assert "2 before" in capsys.readouterr().out
 
 
+def test_file_that_vanishes_meanwhile_is_judged_when_it_is_back(folder, checkpoint, tmp_path, monkeypatch):
+    log, collect, video = tmp_path / "out.jsonl", detect._collect, folder / "02.mp4"
+
+    def without_one(*arguments):
+        video.rename(tmp_path / "elsewhere")
+        collect(*arguments)
+
+    monkeypatch.setattr(detect, "_collect", without_one)
+    assert run([folder], checkpoint, jsonl_file=log, device="cpu") == 3
+    assert [line["status"] for line in records(log)].count("unreadable") == 1
+    monkeypatch.setattr(detect, "_collect", collect)
+    (tmp_path / "elsewhere").rename(video)
+    assert run([folder], checkpoint, jsonl_file=log, resume=True, device="cpu") == 0
+    assert [judged_count(folder, f"{n:02d}") for n in range(4)] == [1, 1, 1, 1]
+
+
+def test_file_that_may_not_be_read_is_judged_once_it_may(folder, checkpoint, tmp_path, monkeypatch):
+    log, access = tmp_path / "out.jsonl", os.access
+    closed = os.fspath(folder / "02.mp4")
+    monkeypatch.setattr(os, "access", lambda path, mode: os.fspath(path) != closed and access(path, mode))
+    run([folder], checkpoint, jsonl_file=log, device="cpu")
+    monkeypatch.setattr(os, "access", access)
+    assert run([folder], checkpoint, jsonl_file=log, resume=True, device="cpu") == 0
+    assert [judged_count(folder, f"{n:02d}") for n in range(4)] == [1, 1, 2, 1]
+
+
 def test_lines_of_others_are_neither_overwritten_nor_mixed(folder, checkpoint, tmp_path):
     log = tmp_path / "out.jsonl"
     run([folder], checkpoint, jsonl_file=log, device="cpu")

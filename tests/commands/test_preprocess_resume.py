@@ -1,5 +1,6 @@
 """preprocess goes on where it was: after SIGKILL at any moment the result is that of an undisturbed run."""
 
+import errno
 import os
 import random
 import signal
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from deepfake_ssat.errors import OutputError
+from deepfake_ssat.extraction import journal
 from deepfake_ssat.manifest import load_manifest
 from tests.commands.fixed_faces import PrepareFixed
 from tests.commands.preprocess_runs import (
@@ -140,6 +143,41 @@ def test_killed_worker_is_recorded_and_tried_again_next_time(corpus, tmp_path, c
     captured = capsys.readouterr()
     assert "KeyError: 'a bug'" in captured.out
     assert "Traceback" in captured.err
+
+
+def test_video_that_vanishes_meanwhile_is_tried_again_when_it_is_back(corpus, tmp_path, monkeypatch, capsys):
+    video, elsewhere = corpus / "val/real/b.mp4", tmp_path / "elsewhere.mp4"
+
+    def and_vanish(source):
+        found = journal.fingerprint(source)
+        if source.path == video and video.exists():
+            video.rename(elsewhere)
+        return found
+
+    monkeypatch.setattr("deepfake_ssat.extraction.preprocess.fingerprint", and_vanish)
+    assert run_folder(corpus, tmp_path / "out") == 1
+    assert f"{video}: {video} does not exist; check the path" in capsys.readouterr().out.replace("\n", "")
+    assert len(load_manifest(tmp_path / "out").rows) == 6
+    elsewhere.rename(video)
+    monkeypatch.undo()
+    monkeypatch.setattr("deepfake_ssat.extraction.preprocess.PrepareExtraction", PrepareFixed)
+    assert run_folder(corpus, tmp_path / "out") == 0
+    assert len(load_manifest(tmp_path / "out").rows) == 8
+
+
+def test_disk_that_turns_read_only_ends_the_run_in_one_line(corpus, tmp_path, monkeypatch):
+    replace = os.replace
+
+    def refuse(source, target):
+        if Path(target).suffix == ".mp4":
+            raise OSError(errno.EROFS, "Read-only file system")
+        replace(source, target)
+
+    monkeypatch.setattr("deepfake_ssat.extraction.journal.os.replace", refuse)
+    with pytest.raises(OutputError, match=r"out cannot be written \(Read-only file system\)"):
+        run_folder(corpus, tmp_path / "out")
+    monkeypatch.setattr("deepfake_ssat.extraction.journal.os.replace", replace)
+    assert run_folder(corpus, tmp_path / "out") == 0
 
 
 def test_new_split_of_a_finished_video_needs_no_new_extraction(corpus, tmp_path):

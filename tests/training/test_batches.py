@@ -1,7 +1,8 @@
 import pytest
 
 from deepfake_ssat.training.batches import EpochBatches, own_share
-from deepfake_ssat.training.hardware import Processes
+from deepfake_ssat.training.processes import Processes
+from deepfake_ssat.training.states import Position
 
 
 def batches(num_items=10, size=3, seed=0, balanced=False, rank=0, count=1, labels=None, pairs=None):
@@ -36,6 +37,22 @@ def test_starting_within_an_epoch_shows_the_rest_of_it():
     sampler.start(4, first_batch=2)
     assert list(sampler) == whole[2:]
     assert len(sampler) == len(whole)
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_other_processes_show_what_an_epoch_has_not_shown(paired):
+    pairs = (lambda epoch: PAIRS) if paired else None
+    whole = list(batches(26, 2, pairs=pairs))
+    for count, size, start in ((2, 3, 1), (3, 1, 2), (1, 6, 1)):
+        shown = start * count * size
+        position = Position(batch=start, batch_items=count * size)
+        assert position.first_batch(2) == shown // 2
+        before = [list(batches(26, size, rank=rank, count=count, pairs=pairs)) for rank in range(count)]
+        begun = [item for share in before for batch in share[:start] for item in batch]
+        after = batches(26, 2, pairs=pairs)
+        after.start(0, position.first_batch(2))
+        assert sorted(begun + [item for batch in after for item in batch]) == list(range(26))
+        assert list(after) == whole[shown // 2 :]
 
 
 def test_processes_share_an_epoch_without_overlap():

@@ -12,7 +12,7 @@ from deepfake_ssat.errors import ConfigError, ContractError, ManifestError
 from deepfake_ssat.manifest import load_manifest, write_manifest
 from deepfake_ssat.records import FAKE, REAL
 from deepfake_ssat.training.data import Loaders, class_weights, load_examples
-from deepfake_ssat.training.hardware import Processes
+from deepfake_ssat.training.processes import Processes
 from tests.clips.faces import make_face_manifest, real_videos
 from tests.manifests import TinyVideo, make_manifest, tiny_videos
 from tests.training.runs import tiny_values

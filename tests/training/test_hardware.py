@@ -1,26 +1,17 @@
 import pytest
 import torch
 
+from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.training import hardware
-from deepfake_ssat.training.hardware import (
-    Processes,
-    choose_precision,
-    multiplies_in_bf16,
-    torchrun_processes,
-)
+from deepfake_ssat.training.hardware import choose_precision, multiplies_in_bf16, training_device
 
 
-def test_one_process_without_torchrun(monkeypatch):
-    monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
-    assert torchrun_processes() == Processes(rank=0, count=1, local_count=1)
-
-
-def test_processes_and_machines_come_from_torchrun(monkeypatch):
-    variables = {"TORCHELASTIC_RUN_ID": "x", "RANK": "5", "WORLD_SIZE": "8", "LOCAL_WORLD_SIZE": "4"}
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    processes = torchrun_processes()
-    assert (processes.rank, processes.count, processes.nodes) == (5, 8, 2)
+def test_processes_that_would_share_a_gpu_are_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert training_device(1) == "cuda"
+    with pytest.raises(ConfigError, match=r"4 processes .* each sees 1 GPU.*--gpus-per-node instead"):
+        training_device(4)
 
 
 def test_fp32_is_never_changed():

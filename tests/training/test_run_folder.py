@@ -1,3 +1,4 @@
+import json
 import os
 from pathlib import Path
 
@@ -33,8 +34,8 @@ def test_same_settings_may_go_on(begun, tmp_path):
 
 
 def test_another_setting_is_refused_by_its_key(begun, tmp_path):
-    with pytest.raises(TrainingError, match=r"optimizer.batch_size 2, now it is 4; take another --out"):
-        begun.check(experiment(tmp_path, optimizer={"batch_size": 4}), 1, "abc")
+    with pytest.raises(TrainingError, match=r"optimizer.layer_decay 1.0, now it is 0.5; take another --out"):
+        begun.check(experiment(tmp_path, optimizer={"layer_decay": 0.5}), 1, "abc")
 
 
 def test_setting_that_is_newer_than_the_run_has_its_default(begun, tmp_path):
@@ -89,9 +90,32 @@ def test_finished_run_cannot_be_extended_and_its_weights_are_named(begun, tmp_pa
         begun.check(experiment(tmp_path, trainer={"epochs": 5}), 1, "abc", extend=True)
 
 
-def test_another_number_of_processes_is_refused(begun, tmp_path):
-    with pytest.raises(TrainingError, match="processes 1, now it is 2"):
+def test_other_processes_go_on_with_as_many_items_a_step(begun, tmp_path):
+    with pytest.raises(
+        TrainingError,
+        match=r"started with 2 items a step \(1 process\(es\) x batch_size 2 x accumulate_batches 1\), now "
+        r"they are 4 \(2 process\(es\) .*; set optimizer.batch_size and .* so that they are 2 again",
+    ):
         begun.check(experiment(tmp_path), 2, "abc")
+    torch.save({POSITION_KEY: [1, 4, 9, 2]}, begun.resume)
+    other = experiment(tmp_path, optimizer={"batch_size": 1})
+    for _ in range(2):
+        begun.check(other, 2, "abc")
+        begun.begin(other, 2, "abc")
+    shape = {"processes": 1, "batch_size": 2, "accumulate_batches": 1}
+    assert begun.regroupings == [{"after_step": 9, **shape}]
+    with pytest.raises(TrainingError, match=r"2 items a step .*now they are 4"):
+        begun.check(experiment(tmp_path, optimizer={"batch_size": 4}), 1, "abc")
+
+
+def test_run_of_a_version_that_told_no_batches_goes_on_with_other_processes(begun, tmp_path):
+    begun.facts.write_text(json.dumps({"processes": 2, "manifest_hash": "abc", "finished": False}))
+    torch.save({POSITION_KEY: [1, 3, 9]}, begun.resume)
+    assert begun.position() == Position(epoch=1, batch=3, step=9, batch_items=4)
+    other = experiment(tmp_path, optimizer={"accumulate_batches": 2})
+    begun.check(other, 1, "abc")
+    begun.begin(other, 1, "abc")
+    assert begun.position().first_batch(2) == 6
 
 
 def test_changed_clips_are_refused(begun, tmp_path):
@@ -128,7 +152,7 @@ def test_folder_may_be_checked_and_begun_again_wherever_its_beginning_stopped(
     folder.check(experiment(tmp_path), 1, "abc")
     folder.begin(experiment(tmp_path), 1, "abc")
     folder.check(experiment(tmp_path), 1, "abc")
-    with pytest.raises(TrainingError, match="was started with processes 1, now it is 2"):
+    with pytest.raises(TrainingError, match="was started with 2 items a step"):
         folder.check(experiment(tmp_path), 2, "abc")
 
 
@@ -137,8 +161,8 @@ def test_run_without_a_resume_state_begins_at_the_start(begun):
 
 
 def test_position_is_read_from_the_resume_state(begun):
-    torch.save({POSITION_KEY: [2, 1, 9]}, begun.resume)
-    assert begun.position() == Position(epoch=2, batch=1, step=9)
+    torch.save({POSITION_KEY: [2, 1, 9, 4]}, begun.resume)
+    assert begun.position() == Position(epoch=2, batch=1, step=9, batch_items=4)
 
 
 def test_finished_run_needs_no_resume_state(begun):

@@ -346,6 +346,13 @@ def test_endless_failures_end_the_reading(tmp_path, monkeypatch):
     assert "reading stopped there" in warnings[0]
 
 
+def test_file_that_may_not_be_read_says_so(tmp_path, monkeypatch):
+    video = write_video(tmp_path / "closed.mp4", coded_frames(3))
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(VideoError, match=r"closed\.mp4 may not be read; change its permissions"):
+        open_video(video)
+
+
 def test_frames_can_be_read_only_once(tmp_path):
     with open_video(write_video(tmp_path / "video.mp4", coded_frames(3))) as reader:
         assert len(list(reader)) == 3

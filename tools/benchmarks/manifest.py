@@ -22,7 +22,7 @@ from deepfake_ssat.config import ExtractionSettings, Selection
 from deepfake_ssat.manifest import load_manifest, people, select, write_manifest
 from deepfake_ssat.records import FAKE, REAL, ManifestRow
 from deepfake_ssat.training.batches import EpochBatches
-from deepfake_ssat.training.hardware import Processes
+from deepfake_ssat.training.processes import Processes
 
 CLIPS_PER_VIDEO = 8
 KINDS = (("original", REAL), ("Deepfakes", FAKE), ("Face2Face", FAKE), ("FaceSwap", FAKE))
