@@ -92,7 +92,7 @@ def part_of(dfdc: Path, part: float) -> Path:
 
 def place(original: str) -> float:
     """Of an original, from 0 to 1, by a hash of its name: it never changes."""
-    return int.from_bytes(hashlib.sha256(original.encode()).digest()[:6]) / 256**6
+    return int.from_bytes(hashlib.sha256(original.encode()).digest()[:6], "big") / 256**6
 
 
 def train(method: Method, changes: list[str], epochs: int, folder: Path) -> Path:
