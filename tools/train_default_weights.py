@@ -216,8 +216,8 @@ def as_validation(row: dict[str, str]) -> dict[str, str] | None:
 
 
 def package(final: Path) -> None:
-    """The weights without the decoder, which detection does not need, where the wheel takes them from."""
-    checkpoint = load_checkpoint(final, decoder=False)
+    """The weights in half precision, where the wheel takes them from; with the decoder, for error maps."""
+    checkpoint = load_checkpoint(final)
     # Of the last stage's command, and of this machine's folders, nobody else has a use.
     config = checkpoint.provenance["config"]
     sources = {
@@ -228,7 +228,7 @@ def package(final: Path) -> None:
     provenance = {**checkpoint.provenance, "command": COMMAND, "config": config}
     checkpoint = replace(checkpoint, provenance={"model card": MODEL_CARD, **provenance})
     PACKAGED.parent.mkdir(exist_ok=True)
-    digest = save_checkpoint(PACKAGED, checkpoint)
+    digest = save_checkpoint(PACKAGED, checkpoint, half=True)
     size = PACKAGED.stat().st_size / 1e6
     print(json.dumps({"path": str(PACKAGED.relative_to(REPOSITORY)), "MB": round(size, 1), "sha256": digest}))
     shutil.copymode(final, PACKAGED)

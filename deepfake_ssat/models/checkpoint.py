@@ -32,6 +32,7 @@ from deepfake_ssat.models.weight_files import HEADER_KEY
 from deepfake_ssat.outputs import whole_file
 
 FORMAT_VERSION = 1
+STORED_TYPES = (torch.float32, torch.float16)
 HEADER_SUM = "header_crc32"
 """Beside the header, its checksum; files of earlier versions have none."""
 
@@ -79,14 +80,16 @@ class Checkpoint:
         return self.contract
 
 
-def save_checkpoint(path: Path | str, checkpoint: Checkpoint) -> str:
+def save_checkpoint(path: Path | str, checkpoint: Checkpoint, *, half: bool = False) -> str:
     """Writes the file whole or not at all, and returns its SHA-256; refuses weights that are not finite.
+
+    ``half`` rounds the weights to float16, for half the size; the self-test is that of the rounded ones.
 
     Raises OutputError where it cannot be written.
     """
     path = Path(path)
     state = {
-        name: value.detach().to("cpu", torch.float32).contiguous()
+        name: value.detach().to("cpu", torch.float16 if half else torch.float32).contiguous()
         for name, value in checkpoint.model.state_dict().items()
     }
     _check_finite(path, state)
@@ -230,23 +233,23 @@ def _build(path: Path, settings: NetworkSettings, state: dict[str, Tensor]) -> N
             f"{path}: {len(wrong)} weights do not fit its settings: {wrong[0]} is {given.get(wrong[0])}, "
             f"needed is {needed.get(wrong[0])}; the file is damaged or was edited"
         )
-    # Counters of batch normalisation are stored as fp32 like all else, and are integers in the network.
+    # What is stored is float32, or float16; counters of batch normalisation are integers in the network.
     model.load_state_dict({name: value.to(own[name].dtype) for name, value in state.items()}, assign=True)
     if any(buffer.is_meta for buffer in model.buffers()):
         # A fixed table of timm's that is no weight: it is computed where the network is built.
         model = build_network(settings)
         if without_decoder:
             model.drop_decoder()
-        model.load_state_dict(state)
+        model.load_state_dict({name: value.to(own[name].dtype) for name, value in state.items()})
     return model.eval()
 
 
 def _check_finite(path: Path, state: dict[str, Tensor]) -> None:
     for name, value in state.items():
-        if value.dtype != torch.float32:
-            raise CheckpointError(f"{path}: weight {name} is {value.dtype}, needed is float32")
+        if value.dtype not in STORED_TYPES:
+            raise CheckpointError(f"{path}: weight {name} is {value.dtype}, needed is float32 or float16")
         # A sum is finite only if all are: one pass without a temporary. (An overflow is no weight either.)
-        if not torch.isfinite(value.sum()):
+        if not torch.isfinite(value.sum(dtype=torch.float32)):
             raise CheckpointError(
                 f"{path}: weight {name} is not finite; training diverged, lower the learning rate"
             )

@@ -105,6 +105,27 @@ def test_decoder_can_stay_on_disk_and_its_absence_is_saved(saved, tmp_path):
     assert load_checkpoint(path).model.decoder is None
 
 
+def test_half_precision_is_half_the_file_and_the_rounded_weights(saved, tmp_path):
+    checkpoint, path = saved
+    half = tmp_path / "half.safetensors"
+    save_checkpoint(half, checkpoint, half=True)
+    assert {value.dtype for value in load_file(half).values()} == {torch.float16}
+    weights = sum(value.nbytes for value in load_file(path).values())
+    assert sum(value.nbytes for value in load_file(half).values()) == weights / 2
+    loaded = load_checkpoint(half).model.state_dict()
+    for name, value in checkpoint.model.state_dict().items():
+        assert torch.equal(loaded[name], value.to("cpu").half().float())
+        assert loaded[name].dtype == torch.float32
+
+
+def test_half_precision_refuses_a_weight_beyond_its_range(saved, tmp_path):
+    checkpoint, _ = saved
+    with torch.no_grad():
+        next(checkpoint.model.parameters()).view(-1)[0] = 1e5
+    with pytest.raises(CheckpointError, match="is not finite"):
+        save_checkpoint(tmp_path / "half.safetensors", checkpoint, half=True)
+
+
 def test_failed_save_leaves_the_old_file_and_no_other(saved, monkeypatch):
     checkpoint, path = saved
     before = path.read_bytes()
