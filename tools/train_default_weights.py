@@ -23,6 +23,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from deepfake_ssat.config import load_experiment
 from deepfake_ssat.models.checkpoint import load_checkpoint, save_checkpoint
@@ -218,20 +219,22 @@ def as_validation(row: dict[str, str]) -> dict[str, str] | None:
 def package(final: Path) -> None:
     """The weights in half precision, where the wheel takes them from; with the decoder, for error maps."""
     checkpoint = load_checkpoint(final)
-    # Of the last stage's command, and of this machine's folders, nobody else has a use.
-    config = checkpoint.provenance["config"]
-    sources = {
-        name: {**source, "manifest": Path(source["manifest"]).name}
-        for name, source in config["data"]["sources"].items()
-    }
-    config = {**config, "data": {**config["data"], "sources": sources}, "init": Path(config["init"]).name}
-    provenance = {**checkpoint.provenance, "command": COMMAND, "config": config}
+    provenance = without_folders(checkpoint.provenance)
     checkpoint = replace(checkpoint, provenance={"model card": MODEL_CARD, **provenance})
     PACKAGED.parent.mkdir(exist_ok=True)
     digest = save_checkpoint(PACKAGED, checkpoint, half=True)
     size = PACKAGED.stat().st_size / 1e6
     print(json.dumps({"path": str(PACKAGED.relative_to(REPOSITORY)), "MB": round(size, 1), "sha256": digest}))
     shutil.copymode(final, PACKAGED)
+
+
+def without_folders(value: Any) -> Any:
+    """Provenance without each stage's own command and this machine's folders, of which nobody has a use."""
+    if isinstance(value, dict):
+        return {key: COMMAND if key == "command" else without_folders(own) for key, own in value.items()}
+    if isinstance(value, list):
+        return [without_folders(own) for own in value]
+    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
 
 
 def run_verb(*arguments: object, launcher: list[object] | None = None) -> None:

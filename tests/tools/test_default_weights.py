@@ -115,6 +115,14 @@ def test_calibration_reads_videos_of_people_not_trained_on(calls, clips, tmp_pat
     assert manifests[2].read_text().split()[1:] == ["a,val,0", "b,val,1"]
 
 
+def test_packaged_provenance_names_no_folder_of_the_machine():
+    stage = {"command": "deepfake-ssat train /a/b.yaml", "config": {"init": "/x/y/best.safetensors"}}
+    cleaned = pipeline.without_folders({**stage, "before": [stage], "seed": 0, "seen": {"train": ["a/b"]}})
+    assert cleaned["config"] == cleaned["before"][0]["config"] == {"init": "best.safetensors"}
+    assert cleaned["command"] == cleaned["before"][0]["command"] == pipeline.COMMAND
+    assert (cleaned["seed"], cleaned["seen"]) == (0, {"train": ["a/b"]})
+
+
 def test_a_stage_that_fails_ends_the_program(monkeypatch):
     class Failed:
         returncode = 2
