@@ -49,7 +49,8 @@ def _metrics(checkpoint: Checkpoint) -> dict[str, Any]:
     if data is None:
         return {"measured on": "the file does not say", **checkpoint.metrics}
     measured_on = "the validation part of the training data, which chose the epoch too"
-    if data.get("pseudo_fakes") is not None:
+    sources = data["sources"].values() if "sources" in data else [data]
+    if any(source.get("pseudo_fakes") is not None for source in sources):
         measured_on += "; pseudo-fakes of its genuine videos count as fakes, and are easier than deepfakes"
     return {"measured on": measured_on, **checkpoint.metrics}
 
@@ -73,5 +74,5 @@ def _sections(path: Path, checkpoint: Checkpoint) -> dict[str, dict[str, Any]]:
         "extraction contract": {"hash": contract.hash(), **contract.model_dump(mode="json")}
         if contract
         else {"-": "none: trained on images, not on face clips"},
-        "provenance": checkpoint.provenance,
+        "provenance": checkpoint.origin,
     }

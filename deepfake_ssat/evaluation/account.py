@@ -52,7 +52,7 @@ def checkpoint_facts(checkpoint: Checkpoint) -> dict[str, Any]:
             "kind": checkpoint.kind,
             "decision": asdict(checkpoint.decision),
             "metrics": checkpoint.metrics,
-            "provenance": {name: value for name, value in checkpoint.provenance.items() if name != "seen"},
+            "provenance": checkpoint.origin,
         },
     }
 

@@ -27,7 +27,7 @@ def checkpoint_record(detector: Detector) -> dict[str, Any]:
         "bias": checkpoint.decision.bias,
         "calibration": _calibration_record(checkpoint.decision.calibration),
         "contract_hash": detector.contract.hash(),
-        "provenance": checkpoint.provenance,
+        "provenance": checkpoint.origin,
     }
 
 

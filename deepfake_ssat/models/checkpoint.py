@@ -60,6 +60,11 @@ class Checkpoint:
         """Of the network, one of ``KINDS``."""
         return self.settings.kind
 
+    @property
+    def origin(self) -> dict[str, Any]:
+        """The provenance without the names of those whom it has seen, thousands of them."""
+        return {name: value for name, value in self.provenance.items() if name != "seen"}
+
     def require_classifier(self) -> None:
         """Raises CheckpointError for a model that was trained without labels."""
         if self.provenance.get("objective", {}).get("name") in WITHOUT_LABELS:

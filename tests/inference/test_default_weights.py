@@ -1,7 +1,10 @@
 """The weights in the package: small, whole, and able to tell a crude swap from the clip it was made of."""
 
+import json
+
 from make_demo_videos import SEED, face_video, write_video
 
+from deepfake_ssat.inference.description import checkpoint_record
 from deepfake_ssat.inference.detector import DEFAULT_WEIGHTS, load_detector
 from deepfake_ssat.records import Status, Verdict
 
@@ -10,8 +13,19 @@ def test_packaged_weights_are_small_and_say_what_they_are():
     assert DEFAULT_WEIGHTS.stat().st_size < 50e6
     checkpoint = load_detector(device="cpu").checkpoint
     assert checkpoint.decision.calibration is not None
-    assert "no deepfake" in checkpoint.provenance["model card"]["trained on"]
+    assert "FaceForensics++" in checkpoint.provenance["model card"]["trained on"]
+    assert checkpoint.decision.calibration.elsewhere is not None
     assert checkpoint.require_contract().frames == checkpoint.settings.frames == 16
+
+
+def test_packaged_weights_keep_their_decoder_for_error_maps():
+    assert load_detector(device="cpu", decoder=True).checkpoint.model.autoencoder() is not None
+
+
+def test_what_is_told_of_a_checkpoint_leaves_the_people_it_has_seen_out():
+    detector = load_detector(device="cpu")
+    assert len(detector.checkpoint.provenance["seen"]["train"]) > 1000
+    assert len(json.dumps(checkpoint_record(detector))) < 20_000
 
 
 def test_packaged_weights_find_a_crude_swap(tmp_path):

@@ -23,7 +23,7 @@ def calls(monkeypatch):
 def clips(tmp_path):
     """Folders as ``preprocess`` leaves them, by source."""
     folders = {}
-    for name in ("genuine", "photos", "ffpp", "dfdc", "dfdc_videos"):
+    for name in ("genuine", "photos", "ffpp", "dfdc"):
         folders[name] = tmp_path / "clips" / name
         folders[name].mkdir(parents=True)
         (folders[name] / "manifest.csv").write_text("video_id,split,label\na,train,0\nb,train,1\n")
@@ -72,12 +72,11 @@ def test_data_of_several_folders_are_one(calls, tmp_path):
     (second / "fetched.csv").write_text("path,label\n")
     (second / "real_videos/eamm").mkdir(parents=True)
     (second / "real_videos/eamm/anger.mp4").write_bytes(b"x")
-    (first / "dfdc").mkdir()
     (tmp_path / "clips/ffpp").mkdir(parents=True)
     (tmp_path / "clips/ffpp/manifest.csv").write_text("video_id,label\n183,0\n183_253,1\n")
     clips = pipeline.preprocess_all([first, second], tmp_path / "clips")
     assert clips["originals"].read_text().split()[1:] == ["183,0"]
-    assert sorted(clips) == ["dfdc", "dfdc_videos", "ffpp", "genuine", "originals", "photos"]
+    assert sorted(clips) == ["dfdc", "ffpp", "genuine", "originals", "photos"]
     linked = sorted(path.name for path in (tmp_path / "clips/ffpp_videos").rglob("*.mp4"))
     assert linked == ["033.mp4", "183.mp4"]
     with (tmp_path / "clips/genuine.csv").open() as file:
@@ -109,10 +108,9 @@ def test_nobody_is_on_both_sides(tmp_path):
 def test_calibration_reads_videos_of_people_not_trained_on(calls, clips, tmp_path):
     final = pipeline.calibrate(tmp_path / "best.safetensors", clips, tmp_path)
     ((words, _),) = calls
-    manifests = [clips["genuine"], clips["ffpp"], clips["dfdc_videos"] / "judged.csv"]
-    assert words[:5] == ["calibrate", str(tmp_path / "best.safetensors"), *map(str, manifests)]
+    manifests = [clips["genuine"], clips["ffpp"]]
+    assert words[:4] == ["calibrate", str(tmp_path / "best.safetensors"), *map(str, manifests)]
     assert words[words.index("--out") + 1] == str(final)
-    assert manifests[2].read_text().split()[1:] == ["a,val,0", "b,val,1"]
 
 
 def test_packaged_provenance_names_no_folder_of_the_machine():
