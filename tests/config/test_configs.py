@@ -22,9 +22,9 @@ CHAINS = sorted(
     if path.stem.startswith(("video_dfdc_", "video_ffpp_ssat", "video_ffpp_fine"))
 )
 """Stages of table 8: recipes that have a file of their own, on other data or from other weights."""
-DEFAULT_WEIGHTS = ["default_weights", "default_weights_image", "frame_model"]
-"""Stages of tools/train_default_weights.py, small as they are."""
-WITH_SMOKE = sorted(path.stem for path in CONFIGS if path.stem not in DEFAULT_WEIGHTS)
+OF_TOOLS = ["default_weights", "default_weights_image", "frame_model", "image_ssat_dfdc_crops"]
+"""Stages of tools/train_default_weights.py and tools/ssat_on_deepfakes.py, small as they are."""
+WITH_SMOKE = sorted(path.stem for path in CONFIGS if path.stem not in OF_TOOLS)
 
 
 def experiment(name, **options):

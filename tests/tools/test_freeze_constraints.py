@@ -20,9 +20,13 @@ def test_lines_are_names_and_versions_alone():
     assert not [name for name in PINS if name.startswith(("nvidia", "cuda", "triton"))]
 
 
+NOT_SET_UP = {"deepfake-ssat", "mlflow", "wandb"}
+"""Extras too large for what make setup installs."""
+
+
 def test_every_requirement_is_pinned_within_its_bounds():
     for requirement in OURS:
-        if requirement.name != "deepfake-ssat":
+        if requirement.name not in NOT_SET_UP:
             (pin,) = PINS[canonicalize_name(requirement.name)].specifier
             assert requirement.specifier.contains(pin.version), f"{requirement} and {pin}"
 
