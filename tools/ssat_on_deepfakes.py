@@ -12,13 +12,12 @@ command goes on where it was killed; ``compare`` writes what differs, with inter
 from __future__ import annotations
 
 import argparse
-import csv
-import hashlib
-import shlex
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from train_default_weights import rewrite, run_verb
+
+from deepfake_ssat.corpora.splits import hashed_position
 
 CONFIG = Path(__file__).resolve().parents[1] / "configs" / "image_ssat_dfdc_crops.yaml"
 SCRATCH = ("objective.name=scratch", "objective.classification_weight=1.0")
@@ -79,20 +78,11 @@ def part_of(dfdc: Path, part: float) -> Path:
         raise SystemExit(f"error: --parts {part:g} must lie above 0, and not above 1")
     if part == 1:
         return dfdc
-    path = dfdc / f"part_{part:g}.csv"
-    with (dfdc / "manifest.csv").open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        rows = [row for row in reader if row["split"] != "train" or place(row["group"]) < part]
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, reader.fieldnames or [])
-        writer.writeheader()
-        writer.writerows(rows)
-    return path
-
-
-def place(original: str) -> float:
-    """Of an original, from 0 to 1, by a hash of its name: it never changes."""
-    return int.from_bytes(hashlib.sha256(original.encode()).digest()[:6], "big") / 256**6
+    return rewrite(
+        dfdc,
+        f"part_{part:g}.csv",
+        lambda row: row if row["split"] != "train" or hashed_position(row["group"]) < part else None,
+    )
 
 
 def train(method: Method, changes: list[str], epochs: int, folder: Path) -> Path:
@@ -126,15 +116,6 @@ def compare(folder: Path, methods: list[Method], seeds: list[int]) -> None:
         ]
         if len(methods) > 1:
             run_verb("compare", *named, "--out", folder / f"compared_on_{corpus}")
-
-
-def run_verb(*arguments: object) -> None:
-    """One verb of the program; its failure ends this one."""
-    words = [str(argument) for argument in arguments]
-    print(f"$ deepfake-ssat {shlex.join(words)}", flush=True)
-    finished = subprocess.run([sys.executable, "-m", "deepfake_ssat", *words], check=False)
-    if finished.returncode:
-        raise SystemExit(finished.returncode)
 
 
 if __name__ == "__main__":

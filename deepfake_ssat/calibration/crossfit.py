@@ -5,13 +5,13 @@ V videos.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from deepfake_ssat.calibration.fitting import cuts
+from deepfake_ssat.corpora.splits import connected
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.metrics import SMALLEST_CLASS, VideoLogits
 from deepfake_ssat.models.decision import CrossFit, Decision
@@ -50,32 +50,21 @@ def cross_fitted(
 
 def counted(labels: np.ndarray, verdicts: Sequence[Verdict]) -> CrossFit:
     """The errors among them, as a checkpoint keeps them."""
-
-    def number(verdict: Verdict, label: int) -> int:
-        return sum(own == verdict for own, known in zip(verdicts, labels, strict=True) if known == label)
-
+    found = Counter(zip(labels.tolist(), verdicts, strict=True))
     return CrossFit(
         parts=PARTS,
-        false_alarms=number(Verdict.FAKE, REAL),
-        misses=number(Verdict.REAL, FAKE),
-        uncertain=number(Verdict.UNCERTAIN, REAL) + number(Verdict.UNCERTAIN, FAKE),
+        false_alarms=found[REAL, Verdict.FAKE],
+        misses=found[FAKE, Verdict.REAL],
+        uncertain=found[REAL, Verdict.UNCERTAIN] + found[FAKE, Verdict.UNCERTAIN],
     )
 
 
 def parts_of(labels: np.ndarray, people: Sequence[Sequence[str]]) -> np.ndarray:
     """(V,): the part of each video. Nobody is in two; both classes are spread as evenly as that allows."""
-    names = {name: index for index, name in enumerate(sorted({name for own in people for name in own}))}
-    count = len(people)
-    rows = np.repeat(np.arange(count), [len(own) for own in people])
-    columns = np.array([count + names[name] for own in people for name in own], dtype=int)
-    size = count + len(names)
-    graph = coo_array((np.ones(len(rows)), (rows, columns)), shape=(size, size))
-    group_of = connected_components(graph, directed=False)[1][:count]
-    groups = [np.flatnonzero(group_of == group) for group in np.unique(group_of)]
     totals = np.maximum(np.bincount(labels, minlength=2), 1)
     filled = np.zeros((PARTS, 2))
-    parts = np.zeros(count, dtype=int)
-    for group in sorted(groups, key=lambda own: (-len(own), own[0])):
+    parts = np.zeros(len(people), dtype=int)
+    for group in sorted(connected(people), key=lambda own: (-len(own), own[0])):
         shares = np.bincount(labels[group], minlength=2) / totals
         part = int(np.argmin(((filled + shares) ** 2 - filled**2).sum(axis=1)))
         filled[part] += shares

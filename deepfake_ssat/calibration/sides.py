@@ -56,8 +56,8 @@ def crossed_counts(report: CalibrationReport) -> dict[str, dict[str, int]] | Non
 
 
 def _counts(report: CalibrationReport, verdicts: Sequence[Verdict]) -> dict[str, dict[str, int]]:
-    found = {}
-    for label, kind in ((REAL, "genuine"), (FAKE, "manipulated")):
-        counted = Counter(own for own, known in zip(verdicts, report.labels, strict=True) if known == label)
-        found[kind] = {verdict.value: counted[verdict] for verdict in Verdict}
-    return found
+    found = Counter(zip(report.labels.tolist(), verdicts, strict=True))
+    return {
+        kind: {verdict.value: found[label, verdict] for verdict in Verdict}
+        for label, kind in ((REAL, "genuine"), (FAKE, "manipulated"))
+    }

@@ -48,22 +48,26 @@ def split_by_size(videos: Sequence[SourceVideo], shares: Mapping[str, float] = S
 
 def connected_videos(videos: Sequence[SourceVideo]) -> list[list[SourceVideo]]:
     """The videos in sets, such that no identity and no group occurs in two sets."""
-    parent: dict[str, str] = {}
+    return [[videos[i] for i in own] for own in connected([_names(video) for video in videos])]
 
-    def find(name: str) -> str:
+
+def connected(names_of: Sequence[Sequence[str]]) -> list[list[int]]:
+    """The items in sets, such that no name occurs in two of them; what has no name is alone."""
+    parent: dict[str | int, str | int] = {}
+
+    def find(name: str | int) -> str | int:
         parent.setdefault(name, name)
         while parent[name] != name:
             parent[name] = parent[parent[name]]
             name = parent[name]
         return name
 
-    for video in videos:
-        names = _names(video)
+    for names in names_of:
         for name in names[1:]:
             parent[find(name)] = find(names[0])
-    components: dict[str, list[SourceVideo]] = defaultdict(list)
-    for video in videos:
-        components[find(_names(video)[0])].append(video)
+    components: dict[str | int, list[int]] = defaultdict(list)
+    for item, names in enumerate(names_of):
+        components[find(names[0] if names else item)].append(item)
     return list(components.values())
 
 
@@ -74,9 +78,14 @@ def _names(video: SourceVideo) -> list[str]:
     return sorted(names) or [f"video {video.video_id}"]
 
 
+def hashed_position(name: str) -> float:
+    """Where the hash of a name falls in [0, 1): it never changes."""
+    return int(hashlib.sha256(name.encode()).hexdigest()[:12], 16) / 16**12
+
+
 def _hashed(name: str, shares: Mapping[str, float]) -> str:
-    """A split, by where the name's hash falls in [0, 1)."""
-    position = int(hashlib.sha256(name.encode()).hexdigest()[:12], 16) / 16**12
+    """A split, by where the name's hash falls."""
+    position = hashed_position(name)
     for split, share in shares.items():
         if position < share:
             return split

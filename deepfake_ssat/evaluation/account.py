@@ -10,6 +10,7 @@ from typing import Any
 
 from deepfake_ssat.config import Selection
 from deepfake_ssat.evaluation.evaluation import Evaluation
+from deepfake_ssat.evaluation.threshold import chosen_on_themselves
 from deepfake_ssat.models.checkpoint import Checkpoint
 from deepfake_ssat.provenance import typed_command
 from deepfake_ssat.records import EvaluatedVideo
@@ -81,13 +82,7 @@ def doubts(
             f"the probabilities were calibrated for scores put together as {own.aggregation.in_words()}: "
             "put together otherwise they do not mean what they say"
         )
-    shared = {video.name for video in videos} & {video.name for video in validation}
-    if shared:
-        found.append(
-            f"the threshold was chosen on {len(shared)} of the evaluated videos themselves: "
-            "acc@val and bal@val are too good"
-        )
-    return found
+    return found + chosen_on_themselves(videos, validation)
 
 
 def _seen_before(seen: dict[str, list[str]] | None, videos: Sequence[EvaluatedVideo]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,8 +10,9 @@ from deepfake_ssat.errors import ConfigError, ManifestError
 from deepfake_ssat.evaluation.groups import measure_groups
 from deepfake_ssat.evaluation.score_table import ScoreTable, read_scores
 from deepfake_ssat.evaluation.selection import passes
-from deepfake_ssat.evaluation.threshold import chosen_threshold
+from deepfake_ssat.evaluation.threshold import chosen_on_themselves, chosen_threshold
 from deepfake_ssat.manifest import people
+from deepfake_ssat.models.checkpoint import file_hash
 from deepfake_ssat.models.decision import AggregationPolicy
 from deepfake_ssat.provenance import typed_command
 from deepfake_ssat.records import (
@@ -112,7 +112,7 @@ def _provenance(
     """JSON values, as docs/scores.md lists them."""
     described = None
     if labels is not None:
-        described = {"path": str(labels), "sha256": hashlib.sha256(Path(labels).read_bytes()).hexdigest()}
+        described = {"path": str(labels), "sha256": file_hash(labels)}
     counts = [len(found) for found in table.scores.values()]
     numbers = f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
     return {
@@ -145,10 +145,4 @@ def _doubts(
         found.append("genuine videos score higher than fakes: if they are of real, say --score-kind real")
     if len({video.probability for video in videos}) <= 2 < len(videos):
         found.append("there are two different scores only: verdicts, no probabilities, rank nothing")
-    shared = {video.name for video in videos} & {video.name for video in validation}
-    if shared:
-        found.append(
-            f"the threshold was chosen on {len(shared)} of the evaluated videos themselves: acc@val and "
-            "bal@val are too good"
-        )
-    return found
+    return found + chosen_on_themselves(videos, validation)

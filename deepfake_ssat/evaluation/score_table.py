@@ -6,7 +6,6 @@ Columns, in any letters, are those of a ``csv`` corpus (``corpora/table.py``), w
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +16,7 @@ from deepfake_ssat.corpora.deepfakebench import frame_folder, listed_videos
 from deepfake_ssat.corpora.index import unique_ids
 from deepfake_ssat.corpora.table import OTHER_NAMES, source_video
 from deepfake_ssat.errors import ConfigError, TextError
+from deepfake_ssat.models.checkpoint import file_hash
 from deepfake_ssat.records import DroppedVideo, SourceVideo, Status
 from deepfake_ssat.text import TableRow, read_table
 
@@ -77,8 +77,7 @@ def read_scores(path: Path, kind: str = "fake", labels: Path | None = None) -> S
         )
     if not scores:
         raise TextError(f"{path}: has no line with a score; give at least one")
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return ScoreTable(path, digest, dict(scores), tuple(dropped.values()))
+    return ScoreTable(path, file_hash(path), dict(scores), tuple(dropped.values()))
 
 
 def _read_rows(path: Path, labelled: bool) -> list[TableRow]:

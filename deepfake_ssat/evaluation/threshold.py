@@ -44,6 +44,17 @@ def chosen_threshold(validation: Sequence[EvaluatedVideo], where: str) -> tuple[
     return chosen, f"the best balanced accuracy on the {videos}"
 
 
+def chosen_on_themselves(videos: Sequence[EvaluatedVideo], validation: Sequence[EvaluatedVideo]) -> list[str]:
+    """A doubt where the threshold was chosen on videos that it is measured on."""
+    shared = {video.name for video in videos} & {video.name for video in validation}
+    if not shared:
+        return []
+    return [
+        f"the threshold was chosen on {len(shared)} of the evaluated videos themselves: acc@val and "
+        "bal@val are too good"
+    ]
+
+
 def _origin(decision: Decision) -> str:
     found = decision.calibration
     if found is None:

@@ -10,7 +10,6 @@ import logging
 import os
 import pickle
 import socket
-import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -111,16 +110,10 @@ def connected(address: str) -> Iterator[None]:
             )
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise ConfigError(f"--ray {address}: {' '.join(str(error).split())}; {REMEDY}") from error
-    # What befell a worker is printed to standard output, where documents go, and no setting turns that off.
-    ray._private.worker.print_to_stdstream = _print_to_standard_error
     try:
         yield
     finally:
         ray.shutdown()
-
-
-def _print_to_standard_error(data: dict[str, Any], **_: Any) -> None:
-    sys.stderr.write("\n".join([*data["lines"], ""]))
 
 
 def map_on_cluster(
