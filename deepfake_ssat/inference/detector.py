@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 import torch
 
+from deepfake_ssat.clips.flip import flip_clip
 from deepfake_ssat.clips.resize import resize_clip
 from deepfake_ssat.errors import CheckpointError, VideoError
 from deepfake_ssat.faces.stills import held, of_one_frame
@@ -255,9 +256,10 @@ class Detector:
         is_still = video.metadata.is_still
         extraction = (self._still_extractor if is_still else self._extractor).extract(video, clips)
         found = (held(clip, self.contract.frames) for clip in extraction) if is_still else extraction
+        score_batch = self._score_stills if is_still else self._score_clips
         scores = VideoScores()
         for batch in _batches(found, BATCH_CLIPS[self.device.type]):
-            for clip, probability in zip(batch, self._score_clips(batch), strict=True):
+            for clip, probability in zip(batch, score_batch(batch), strict=True):
                 score = scores.add(clip, probability)
                 if on_clip is not None:
                     on_clip(clip, score)
@@ -287,6 +289,14 @@ class Detector:
         )
         scores = self.score(pixels.reshape(-1, *pixels.shape[2:]))
         return scores.reshape(len(batch), parts).mean(axis=1).tolist()
+
+    def _score_stills(self, batch: list[FaceClip]) -> list[float]:
+        """One probability a picture: the mean over what it shows and its mirror image.
+
+        A video's clips even out each other's errors; a picture has no other to do so (docs/weights.md).
+        """
+        mirrored = [replace(clip, pixels=flip_clip(clip.pixels)) for clip in batch]
+        return np.mean([self._score_clips(batch), self._score_clips(mirrored)], axis=0).tolist()
 
 
 def _batches(clips: Iterable[FaceClip], size: int) -> Iterator[list[FaceClip]]:
