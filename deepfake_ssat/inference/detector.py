@@ -245,6 +245,18 @@ class Detector:
         check_pixels(pixels, self.checkpoint.settings)
         return self.scorer.score(pixels)
 
+    def score_pictures(self, pixels: np.ndarray) -> np.ndarray:
+        """(B, H, W, 3) uint8 face crops -> (B,) probabilities of fake, each shown for as long as a clip.
+
+        The mean over a picture and its mirror image: a video's clips even out each other's errors, a picture
+        has no other to do so (docs/weights.md).
+        """
+        settings = self.checkpoint.settings
+        shown = resize_clip(pixels, settings.image_size)
+        views = np.stack([shown, flip_clip(shown)])[:, :, None]
+        clips = np.repeat(views, settings.frames, axis=2)
+        return self.score(clips.reshape(-1, *clips.shape[2:])).reshape(2, -1).mean(axis=0)
+
     def judge(
         self, name: str, video: VideoReader, clips: int | None = None, on_clip: OnClip | None = None
     ) -> VideoVerdict:
@@ -275,6 +287,9 @@ class Detector:
             name, judged, scores.boxes, decision.aggregation, decision, warnings, video.metadata
         )
 
+    def _score_stills(self, batch: list[FaceClip]) -> list[float]:
+        return self.score_pictures(np.stack([clip.pixels[0] for clip in batch])).tolist()
+
     def _score_clips(self, batch: list[FaceClip]) -> list[float]:
         """One probability a clip; a clip longer than the model's is the mean over its consecutive parts."""
         settings = self.checkpoint.settings
@@ -289,14 +304,6 @@ class Detector:
         )
         scores = self.score(pixels.reshape(-1, *pixels.shape[2:]))
         return scores.reshape(len(batch), parts).mean(axis=1).tolist()
-
-    def _score_stills(self, batch: list[FaceClip]) -> list[float]:
-        """One probability a picture: the mean over what it shows and its mirror image.
-
-        A video's clips even out each other's errors; a picture has no other to do so (docs/weights.md).
-        """
-        mirrored = [replace(clip, pixels=flip_clip(clip.pixels)) for clip in batch]
-        return np.mean([self._score_clips(batch), self._score_clips(mirrored)], axis=0).tolist()
 
 
 def _batches(clips: Iterable[FaceClip], size: int) -> Iterator[list[FaceClip]]:
