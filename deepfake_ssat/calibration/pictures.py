@@ -67,11 +67,7 @@ def calibrate_pictures(
         )
     source, pictures = open_pictures(loaded, Path(data), split)
     _require_enough(pictures)
-    scores = score_pictures(loaded, pictures, batch, progress)
-    places = np.arange(len(pictures))
-    logits = VideoLogits(
-        np.array(pictures.labels), (scores[:, FAKE] - scores[:, REAL]).astype(float), places, places
-    )
+    logits = _logits(pictures, score_pictures(loaded, pictures, batch, progress))
     crossed = cross_fitted(logits, [()] * len(pictures), method, false_alarm_rate, miss_rate)
     classes = pictures.class_names[REAL], pictures.class_names[FAKE]
     record = partial(
@@ -82,20 +78,21 @@ def calibrate_pictures(
         elsewhere=None if crossed is None else counted(logits.labels, crossed),
         classes=classes,
     )
-    before = loaded.decision
     wording = wording_of_pictures(classes)
-    after = fit_decision(logits, method, false_alarm_rate, miss_rate, record, wording)
+    before, after = (
+        loaded.decision,
+        fit_decision(logits, method, false_alarm_rate, miss_rate, record, wording),
+    )
     calibrated = replace(loaded, decision=after)
-    written = {"path": str(out), "sha256": save_checkpoint(out, calibrated)}
-    watched = split == "val" or source.train_on_val
+    provenance = {
+        "command": typed_command(),
+        "checkpoint": {"path": str(checkpoint), "sha256": loaded.hash},
+        "data": source.model_dump(mode="json"),
+        "scoring": {"unit": wording.unit, "split": split},
+        "written": {"path": str(out), "sha256": save_checkpoint(out, calibrated)},
+    }
     return CalibrationReport(
-        provenance={
-            "command": typed_command(),
-            "checkpoint": {"path": str(checkpoint), "sha256": loaded.hash},
-            "data": source.model_dump(mode="json"),
-            "scoring": {"unit": "picture", "split": split},
-            "written": written,
-        },
+        provenance=provenance,
         checkpoint=calibrated,
         before=before,
         videos=[LabelledPicture(*one) for one in zip(pictures.videos, pictures.labels, strict=True)],
@@ -103,8 +100,15 @@ def calibrate_pictures(
         probabilities_after=logits.probabilities(Scaling(after.temperature, after.bias)),
         crossed=crossed,
         dropped=[],
-        warnings=[CHOSE_THE_EPOCH] if watched else [],
+        warnings=[CHOSE_THE_EPOCH] if split == "val" or source.train_on_val else [],
     )
+
+
+def _logits(pictures: ImageDataset, scores: np.ndarray) -> VideoLogits:
+    """(N, 2) -> second class minus first: of each picture one, as of a video with one face and one clip."""
+    places = np.arange(len(pictures))
+    differences = (scores[:, FAKE] - scores[:, REAL]).astype(float)
+    return VideoLogits(np.array(pictures.labels), differences, places, places)
 
 
 def _require_enough(pictures: ImageDataset) -> None:
