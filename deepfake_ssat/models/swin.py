@@ -184,7 +184,7 @@ def _timm_encoder(settings: SwinSettings) -> Any:
     require_timm("model.kind swin")
     from timm.models.swin_transformer import SwinTransformer
 
-    encoder = SwinTransformer(
+    encoder: Any = SwinTransformer(
         img_size=settings.image_size,
         patch_size=settings.embed_patch,
         in_chans=settings.channels,
