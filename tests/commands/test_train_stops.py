@@ -1,9 +1,11 @@
 """What ends a training before its time (signals, damage, bad weights): it goes on as if undisturbed."""
 
+import errno
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 import torch
 
 from deepfake_ssat.commands.train import run
-from deepfake_ssat.errors import TrainingError
+from deepfake_ssat.errors import OutputError, TrainingError
 from deepfake_ssat.interruption import Terminated
 from deepfake_ssat.models.checkpoint import load_checkpoint
 from deepfake_ssat.training.callbacks import TrainingRows
@@ -140,3 +142,44 @@ def test_weights_that_are_no_numbers_take_no_good_states_place(calm, tmp_path, m
         run(file, changes=every, out=out)
     assert RunFolder(out).position().step == 4
     assert load_checkpoint(out / "checkpoints/best.safetensors").metrics["epoch"] == 1
+
+
+def refuse(*_):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_state_that_finds_no_room_leaves_the_one_before(calm, tmp_path, monkeypatch):
+    file, undisturbed = calm
+    out, every = tmp_path / "run", ["trainer.checkpoint_every_steps=1"]
+    killed_after(5, file, out, monkeypatch, every)
+    assert RunFolder(out).position().step == 4
+    with monkeypatch.context() as patch:
+        patch.setattr("deepfake_ssat.training.callbacks.torch.save", refuse)
+        with pytest.raises(OutputError, match=r"last.ckpt.* cannot be written \(No space left on device\)"):
+            run(file, changes=every, out=out)
+    assert RunFolder(out).position().step == 4
+    assert {path.name for path in (out / "checkpoints").glob("*.ckpt*")} == {"last.ckpt", "previous.ckpt"}
+    assert not list((out / "checkpoints").glob(".*"))
+    # Nor does a state need room in the machine's temporary folder, where Lightning would make it.
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    run(file, out=out)
+    assert same_run(out, undisturbed)
+
+
+@pytest.mark.parametrize("writer", ["metrics_log.MetricsLog", "trackers.TensorBoard"])
+def test_full_disk_ends_in_one_line(calm, tmp_path, monkeypatch, writer):
+    file, _ = calm
+    monkeypatch.setattr(f"deepfake_ssat.training.{writer}.write", refuse)
+    with pytest.raises(OutputError, match=r"run cannot be written \(No space left on device\); make room"):
+        run(file, out=tmp_path / "run")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+def test_picture_that_finds_no_room_is_not_passed_over(calm, tmp_path):
+    file, _ = calm
+    picture = RunFolder(tmp_path).reconstruction(1)
+    picture.parent.mkdir()
+    picture.symlink_to("/dev/full")
+    (tmp_path / "config.yaml").write_bytes((calm[1] / "config.yaml").read_bytes())
+    with pytest.raises(OutputError, match=r"epoch001.png cannot be written \(No space left on device\)"):
+        run(file, out=tmp_path)
