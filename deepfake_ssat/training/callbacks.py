@@ -164,7 +164,11 @@ class StateFiles(TorchCheckpointIO):
         file = Path(path)
         try:
             with writing(file), file.open("wb") as opened:
-                torch.save(checkpoint, opened)
+                try:
+                    torch.save(checkpoint, opened)
+                except RuntimeError as error:
+                    # What torch says of its archive hides what the system said of the disk.
+                    raise error.__context__ or error from error
         except BaseException:
             file.unlink(missing_ok=True)
             raise

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from deepfake_ssat.commands.train import run
 from deepfake_ssat.errors import OutputError, TrainingError
 from deepfake_ssat.interruption import Terminated
 from deepfake_ssat.models.checkpoint import load_checkpoint
-from deepfake_ssat.training.callbacks import TrainingRows
+from deepfake_ssat.training.callbacks import StateFiles, TrainingRows
 from deepfake_ssat.training.module import TrainingModule
 from deepfake_ssat.training.run_folder import RunFolder
 from tests.commands.test_train import killed_after, same_run
@@ -164,6 +165,17 @@ def test_state_that_finds_no_room_leaves_the_one_before(calm, tmp_path, monkeypa
     monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
     run(file, out=out)
     assert same_run(out, undisturbed)
+
+
+def test_state_of_many_weights_tells_of_the_disk_and_not_of_its_archive(tmp_path):
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, most))
+    try:
+        with pytest.raises(OutputError, match=r"state.ckpt cannot be written \(File too large\)"):
+            StateFiles().save_checkpoint({"weights": torch.zeros(100_000)}, tmp_path / "state.ckpt")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("writer", ["metrics_log.MetricsLog", "trackers.TensorBoard"])
