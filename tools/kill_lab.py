@@ -51,28 +51,28 @@ class Verb:
     name: str
     words: list[str]
     code: int = 0
-    seconds: float = 0.0
+    seconds: float = SECONDS_EACH
     files: dict[str, str] = field(default_factory=dict)
     varying: set[str] = field(default_factory=set)
     """Of files that differ between two undisturbed runs."""
 
-    def calm(self, folder: Path) -> int:
-        """Runs it twice; the bytes that it wrote."""
-        both, modules = [], folder / "modules"
-        folder.mkdir()
-        for number in range(2):
-            place = folder / f"calm{number}"
+    def calm(self, place: Path) -> int:
+        """Runs it twice in one place, as all that follows: files hold paths. The bytes that it wrote."""
+        both, size, modules = [], 0, place.with_name("modules")
+        for _ in range(2):
             started = time.monotonic()
             self.code, errors = Run(self.words, place, modules).wait()
             _import(modules)
-            self.seconds = time.monotonic() - started
+            self.seconds = min(self.seconds, time.monotonic() - started)
             if self.code not in (0, 3) or "Traceback" in errors:
                 raise SystemExit(f"{self.name} fails undisturbed: {self.code} {errors}")
             both.append(hashes(place / "out"))
+            size = sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
+            shutil.rmtree(place)
         self.files = both[0]
         names = both[0].keys() | both[1].keys()
         self.varying = {name for name in names if both[0].get(name) != both[1].get(name)}
-        return sum(file.stat().st_size for file in (folder / "calm0").rglob("*") if file.is_file())
+        return size
 
     def differences(self, place: Path) -> list[str]:
         """Files that are not those of an undisturbed run."""
@@ -166,11 +166,11 @@ class Tally:
     faults: list[str] = field(default_factory=list)
 
 
-def kill(verb: Verb, folder: Path, kills: int, generator: random.Random) -> Tally:
+def kill(verb: Verb, place: Path, kills: int, generator: random.Random) -> Tally:
     """Sends signals at random moments until there were so many; after a few in a row it may end."""
-    tally, chains = Tally(), 0
+    tally = Tally()
     while tally.tried < kills:
-        place, chains, in_a_row = folder / f"killed{chains}", chains + 1, 0
+        in_a_row = 0
         while in_a_row < min(KILLS_IN_A_ROW, kills - tally.tried):
             number = SIGNALS[(tally.tried + in_a_row) % len(SIGNALS)]
             moment, group = generator.uniform(0.05, verb.seconds), generator.random() < 0.5
@@ -183,15 +183,16 @@ def kill(verb: Verb, folder: Path, kills: int, generator: random.Random) -> Tall
                 tally.faults.append(f"{number.name} after {moment:.2f} s: exit code {code}, {_last(errors)}")
         tally.tried += in_a_row
         _compare(verb, place, tally, in_a_row)
+        shutil.rmtree(place)
     return tally
 
 
-def fill(verb: Verb, folder: Path, size: int, disks: int, generator: random.Random) -> Tally:
+def fill(verb: Verb, place: Path, size: int, disks: int, generator: random.Random) -> Tally:
     """Runs it on disks with room for a part of ``size`` bytes, then gives the same disk more."""
     tally, tries = Tally(), 0
     while tally.tried < disks and tries < 3 * disks:
         tries += 1
-        with small_disk(folder / "disk", int(generator.uniform(0.02, 1.3) * size)) as place:
+        with small_disk(place, int(generator.uniform(0.02, 1.3) * size)):
             code, errors = Run(verb.words, place).wait()
             if code == verb.code:
                 continue
@@ -218,12 +219,12 @@ def _compare(verb: Verb, place: Path, tally: Tally, disturbances: int) -> None:
 
 
 @contextmanager
-def small_disk(place: Path, size: int) -> Iterator[Path]:
-    """A file system in memory with room for so many bytes."""
+def small_disk(place: Path, size: int) -> Iterator[None]:
+    """At this place a file system in memory with room for so many bytes."""
     place.mkdir(exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={max(size, 16384)}", "tmpfs", place], check=True)
     try:
-        yield place
+        yield
     finally:
         subprocess.run(["umount", "--lazy", place], check=True)
 
@@ -241,7 +242,6 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=50, help="of each verb")
     parser.add_argument("--full-disks", type=int, default=20, help="of each verb, where the user is root")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
-    parser.add_argument("--keep", action="store_true", help="leave the folders there")
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="kill-lab-"))
     inputs = Inputs(folder / "inputs")
@@ -254,7 +254,7 @@ def main() -> None:
     faults = Counter()
     for name in given.verbs.split(","):
         verb = Verb(name, VERBS[name](inputs))
-        place = folder / name.replace(" ", "")
+        place = folder / "place"
         size, generator = verb.calm(place), random.Random(f"{given.seed} {name}")
         varying = ", ".join(sorted(verb.varying)) or "none"
         print(f"{name}: {verb.seconds:.1f} s, {size / 1e6:.2f} MB, not compared: {varying}", flush=True)
@@ -266,8 +266,7 @@ def main() -> None:
             print(f"  {kind}: {counts}")
             print("".join(f"    {fault}\n" for fault in tally.faults), end="", flush=True)
             faults[name] += len(tally.faults)
-    if not given.keep:
-        shutil.rmtree(folder)
+    shutil.rmtree(folder)
     raise SystemExit(1 if faults.total() else 0)
 
 
