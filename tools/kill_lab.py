@@ -16,6 +16,7 @@ import hashlib
 import importlib
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -39,6 +40,7 @@ ANSWERS = {
 }
 """Exit code, and all of standard error."""
 REFUSED = 2
+JUDGED_AT = re.compile(rb'"judged_at": "[^"]*"')
 Answer = tuple[int, str]
 KILLS_IN_A_ROW = 4
 SECONDS_EACH = 600.0
@@ -143,11 +145,14 @@ def _import(modules: Path) -> None:
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    """Of every file but locks and TensorBoard's, which are named by the time; JSONL in any order of lines."""
+    """Of every file but locks and TensorBoard's, which are named by the time.
+
+    Without the time at which a video was judged, and JSONL in any order of lines.
+    """
     found = {}
     for file in sorted(folder.rglob("*")):
         if file.is_file() and file.suffix != ".lock" and file.parent.name != "tensorboard":
-            data = file.read_bytes()
+            data = JUDGED_AT.sub(b"", file.read_bytes())
             if file.suffix == ".jsonl":
                 data = b"".join(sorted(data.splitlines(keepends=True)))
             found[file.relative_to(folder).as_posix()] = hashlib.sha256(data).hexdigest()

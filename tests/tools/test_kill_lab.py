@@ -12,7 +12,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 def test_only_what_a_verb_writes_for_good_is_compared(tmp_path):
     for name, text in {
-        "out.jsonl": "a\nb\n",
+        "out.jsonl": 'a "judged_at": "1"\nb\n',
         "report/page.html": "x",
         ".train.lock": "",
         "tensorboard/events.1": "",
@@ -21,7 +21,7 @@ def test_only_what_a_verb_writes_for_good_is_compared(tmp_path):
         (tmp_path / name).write_text(text)
     before = kill_lab.hashes(tmp_path)
     assert set(before) == {"out.jsonl", "report/page.html"}
-    (tmp_path / "out.jsonl").write_text("b\na\n")
+    (tmp_path / "out.jsonl").write_text('b\na "judged_at": "2"\n')
     assert kill_lab.hashes(tmp_path) == before
     verb = kill_lab.Verb("detect", [], files=before, varying={"report/page.html"})
     (tmp_path / "out").mkdir()
