@@ -5,6 +5,7 @@ A link is followed to its file, and a device, a pipe or standard output is writt
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -18,6 +19,8 @@ from deepfake_ssat.errors import OutputError
 
 PRINTED = {"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
 """Names of standard output."""
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+"""What the system says of a disk or quota that is full, a file that may not grow, a disk gone read-only."""
 
 
 def cache_folder() -> Path:
@@ -117,6 +120,23 @@ def writing(path: Path) -> Iterator[None]:
         name = "standard output" if is_printed(path) else path
         reason = error.strerror or error
         raise OutputError(f"{name} cannot be written ({reason}); make room, or give another path") from error
+
+
+@contextmanager
+def room_needed(path: Path | str) -> Iterator[None]:
+    """A disk that is full or turns read-only within the block becomes an OutputError about this path.
+
+    For blocks that read as well, or in which a library writes: what else the system refuses passes.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        reason = os.strerror(error.errno)
+        raise OutputError(
+            f"{path} cannot be written ({reason}); make room, and run the same command again"
+        ) from error
 
 
 def _check_no_input(path: Path, inputs: Iterable[Path]) -> None:

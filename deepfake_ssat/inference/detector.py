@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ from deepfake_ssat.inference.arguments import (
     existing_file,
     existing_files,
 )
-from deepfake_ssat.inference.backends import ClipScorer, make_scorer
+from deepfake_ssat.inference.backends import ClipScorer, Precision, make_scorer
 from deepfake_ssat.inference.device import resolve_device
 from deepfake_ssat.inference.explain import KeptClips, explanation
 from deepfake_ssat.inference.explanation import EXPLAINED_CLIPS, Explanation
@@ -104,6 +104,11 @@ class Detector:
         self.scorer: ClipScorer = make_scorer(backend, checkpoint, device)
 
     @property
+    def backend(self) -> str:
+        """What computes the scores."""
+        return self.scorer.name
+
+    @property
     def has_default_weights(self) -> bool:
         """Whether it judges by the weights that come with the package."""
         return self.path == DEFAULT_WEIGHTS
@@ -114,7 +119,7 @@ class Detector:
         return None if self.has_default_weights else self.path
 
     @property
-    def precision(self) -> Literal["bf16", "fp32"]:
+    def precision(self) -> Precision:
         """What the scores are computed in."""
         return self.scorer.precision
 
