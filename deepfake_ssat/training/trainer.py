@@ -16,7 +16,7 @@ from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EMAWeightAveraging
-from lightning.pytorch.strategies import DDPStrategy
+from lightning.pytorch.strategies import DDPStrategy, Strategy
 
 from deepfake_ssat.config import Experiment, FaceClips, Mixture
 from deepfake_ssat.models.network import Network
@@ -35,6 +35,7 @@ from deepfake_ssat.training.processes import Processes
 from deepfake_ssat.training.progress import TrainingProgress
 from deepfake_ssat.training.reporter import Reporter
 from deepfake_ssat.training.run_folder import RunFolder
+from deepfake_ssat.training.sharding import ShardedStrategy
 from deepfake_ssat.training.states import Position
 from deepfake_ssat.training.step_shape import StepShape
 from deepfake_ssat.training.trackers import start_trackers
@@ -167,13 +168,14 @@ def _make_trainer(
     precision: Precision,
     folder: RunFolder,
 ) -> Trainer:
-    strategy: Any = "auto"
+    strategy: Strategy | str = "auto"
     environment: ClusterEnvironment = LightningEnvironment()
     if processes.count > 1:
-        # Validation shares may differ by a batch: nothing may be broadcast within it.
-        strategy = DDPStrategy(
-            process_group_backend="nccl" if device == "cuda" else "gloo", broadcast_buffers=False
-        )
+        backend = "nccl" if device == "cuda" else "gloo"
+        if experiment.trainer.strategy == "fsdp":
+            strategy = ShardedStrategy(processes.count, backend)
+        else:
+            strategy = DDPStrategy(process_group_backend=backend, broadcast_buffers=False)
         os.environ.update(processes.variables)
         environment = TorchElasticEnvironment()
     return Trainer(
@@ -190,6 +192,8 @@ def _make_trainer(
         callbacks=callbacks,
         default_root_dir=folder.root,
         use_distributed_sampler=False,
+        # Weights that are gathered in inference mode could not be trained afterwards.
+        inference_mode=experiment.trainer.strategy != "fsdp",
         num_sanity_val_steps=0,
         logger=False,
         enable_checkpointing=False,

@@ -1,0 +1,128 @@
+"""Weights, gradients and moments split among processes: fully sharded data parallelism (Zhao et al. 2023).
+
+What is written is whole: a run goes on with any number of processes, sharded or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.strategies import ModelParallelStrategy
+from lightning_utilities.core.apply_func import apply_to_collection
+from torch import Tensor
+from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
+from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.optim import Optimizer
+
+from deepfake_ssat.models.blocks import Block
+from deepfake_ssat.models.kinds import build_network
+from deepfake_ssat.models.network import Network
+
+IN_BF16 = MixedPrecisionPolicy(torch.bfloat16, reduce_dtype=torch.float32, cast_forward_inputs=False)
+"""What autocast multiplies in bf16 is gathered in it: half as much to send, and to keep for the gradient."""
+
+
+class ShardedStrategy(ModelParallelStrategy):
+    """Lightning's, of one dimension, with states like those of a run that is not sharded.
+
+    (Its own ones number an optimiser's parameters in the model's order, which is not that of our groups: it
+    would give a parameter another one's moments where the state is of a run that was not sharded.)
+    """
+
+    def __init__(self, num_processes: int, backend: str) -> None:
+        super().__init__(num_processes, 1, save_distributed_checkpoint=False, process_group_backend=backend)
+
+    @property
+    def lightning_restore_optimizer(self) -> bool:
+        """By ``load_optimizer_state_dict``."""
+        return True
+
+    def lightning_module_state_dict(self) -> dict[str, Any]:
+        """Whole in the first process."""
+        assert self.lightning_module is not None
+        return whole(self.lightning_module.state_dict())
+
+    def optimizer_state(self, optimizer: Optimizer) -> dict[str, Any]:
+        """Whole in the first process."""
+        return whole(optimizer.state_dict())
+
+    def load_checkpoint(self, checkpoint_path: Any, weights_only: bool | None = None) -> dict[str, Any]:
+        """Mapped into memory: each process reads its part."""
+        return torch.load(checkpoint_path, map_location="cpu", weights_only=True, mmap=True)
+
+    def load_model_state_dict(self, checkpoint: Mapping[str, Any], strict: bool = True) -> None:
+        """This process's part."""
+        assert self.lightning_module is not None
+        own = self.lightning_module.state_dict()
+        state = {name: _part(value, own.get(name)) for name, value in checkpoint["state_dict"].items()}
+        self.lightning_module.load_state_dict(state, strict=strict)
+
+    def load_optimizer_state_dict(self, checkpoint: Mapping[str, Any]) -> None:
+        """This process's part."""
+        for optimizer, stored in zip(self.optimizers, checkpoint["optimizer_states"], strict=True):
+            parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+            state = {
+                number: {
+                    # What is no number of steps is as large as the parameter.
+                    name: _part(value, parameters[number]).clone() if value.ndim else value
+                    for name, value in values.items()
+                }
+                for number, values in stored["state"].items()
+            }
+            optimizer.load_state_dict({**stored, "state": state})
+
+
+def shard(module: LightningModule, mesh: DeviceMesh, in_bf16: bool) -> None:
+    """Splits each transformer block by itself, and all the rest together, over the mesh's one dimension.
+
+    A block is whole while it computes. The steps count as forward, whatever they call.
+    """
+    for part in list(module.modules()):
+        if isinstance(part, Block):
+            fully_shard(part, mesh=mesh, mp_policy=IN_BF16 if in_bf16 else MixedPrecisionPolicy())
+    fully_shard(module, mesh=mesh)
+    for step in ("training_step", "validation_step"):
+        register_fsdp_forward_method(module, step)
+
+
+def whole(state: Any) -> Any:
+    """A nested state with whole tensors in the first process's memory; all processes have to call it."""
+
+    def gather(part: DTensor) -> Tensor:
+        tensor = part.full_tensor()
+        return part if torch.distributed.get_rank() else tensor.cpu()
+
+    return apply_to_collection(state, DTensor, gather)
+
+
+def whole_network(model: Network) -> Network:
+    """The network itself, or, of a sharded one, its copy in the first process's memory.
+
+    All processes have to call it; what the others get is of no use.
+    """
+    weights = model.state_dict()
+    if not any(isinstance(weight, DTensor) for weight in weights.values()):
+        return model
+    with torch.device("meta"):
+        network = build_network(model.settings)
+    if model.autoencoder() is None:
+        network.drop_decoder()
+    network.load_state_dict(whole(weights), assign=True)
+    return network.eval()
+
+
+def is_finite(weight: Tensor) -> bool:
+    """Whether all of it is, in all processes; they have to call it together."""
+    total = weight.sum()
+    return bool(torch.isfinite(total.full_tensor() if isinstance(total, DTensor) else total))
+
+
+def _part(value: Tensor, own: Tensor | None) -> Tensor:
+    """This process's part of a whole tensor, where its own is one."""
+    if not isinstance(own, DTensor):
+        return value
+    return distribute_tensor(value, own.device_mesh, own.placements, src_data_rank=None)
