@@ -67,7 +67,7 @@ class TrainingModule(LightningModule):
     def configure_model(self) -> None:
         """Splits the weights where the strategy brought a mesh of processes to split them over."""
         if self.device_mesh is not None:
-            shard(self, self.device_mesh["data_parallel"], self.trainer.precision == "bf16-mixed")
+            shard(self, self.device_mesh["data_parallel"])
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Any]:
         """Under ``loss`` what Lightning propagates back, under ``losses`` the batch's own, for people."""

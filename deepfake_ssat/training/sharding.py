@@ -14,7 +14,7 @@ from lightning.pytorch.strategies import ModelParallelStrategy
 from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor
 from torch.distributed.device_mesh import DeviceMesh
-from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
+from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.optim import Optimizer
 
@@ -22,15 +22,12 @@ from deepfake_ssat.models.blocks import Block
 from deepfake_ssat.models.kinds import build_network
 from deepfake_ssat.models.network import Network
 
-IN_BF16 = MixedPrecisionPolicy(torch.bfloat16, reduce_dtype=torch.float32, cast_forward_inputs=False)
-"""What autocast multiplies in bf16 is gathered in it: half as much to send, and to keep for the gradient."""
-
 
 class ShardedStrategy(ModelParallelStrategy):
     """Lightning's, of one dimension, with states like those of a run that is not sharded.
 
-    (Its own ones number an optimiser's parameters in the model's order, which is not that of our groups: it
-    would give a parameter another one's moments where the state is of a run that was not sharded.)
+    (Its own ones number an optimiser's parameters in the model's order. Our groups have another: from a state
+    of a run that was not sharded, parameters would get each other's moments.)
     """
 
     def __init__(self, num_processes: int, backend: str) -> None:
@@ -76,14 +73,15 @@ class ShardedStrategy(ModelParallelStrategy):
             optimizer.load_state_dict({**stored, "state": state})
 
 
-def shard(module: LightningModule, mesh: DeviceMesh, in_bf16: bool) -> None:
+def shard(module: LightningModule, mesh: DeviceMesh) -> None:
     """Splits each transformer block by itself, and all the rest together, over the mesh's one dimension.
 
-    A block is whole while it computes. The steps count as forward, whatever they call.
+    A block is whole while it computes. The steps count as forward, whatever they call. What is gathered is
+    fp32, and autocast's business as in any run: the same arithmetic.
     """
     for part in list(module.modules()):
         if isinstance(part, Block):
-            fully_shard(part, mesh=mesh, mp_policy=IN_BF16 if in_bf16 else MixedPrecisionPolicy())
+            fully_shard(part, mesh=mesh)
     fully_shard(module, mesh=mesh)
     for step in ("training_step", "validation_step"):
         register_fsdp_forward_method(module, step)

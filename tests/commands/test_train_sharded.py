@@ -60,7 +60,7 @@ def trained(tmp_path_factory):
     joint = tiny_values(
         manifest.root,
         data={"val_clips_per_face": 1},
-        optimizer={"clip_gradient_norm": 0.5},
+        optimizer={"clip_gradient_norm": 0.2},
         trainer={"checkpoint_every_steps": 2},
     )
     write_config(folder / "joint.yaml", joint)
