@@ -104,8 +104,8 @@ def train_model(
     if outlet:
         callbacks.append(TrainingProgress(reporter, schedule.total_steps, shape.items))
     try:
-        with _quiet_lightning():
-            trainer = _make_trainer(experiment, callbacks, processes, device, precision, folder)
+        with quiet_lightning():
+            trainer = make_trainer(experiment, callbacks, processes, device, precision, folder)
             trainer.fit(
                 module,
                 loaders.train,
@@ -160,7 +160,7 @@ def _callbacks(
     ]
 
 
-def _make_trainer(
+def make_trainer(
     experiment: Experiment,
     callbacks: list[Callback],
     processes: Processes,
@@ -168,6 +168,7 @@ def _make_trainer(
     precision: Precision,
     folder: RunFolder,
 ) -> Trainer:
+    """Lightning's, of one process or of those that were started, writing nothing of its own."""
     strategy: Strategy | str = "auto"
     environment: ClusterEnvironment = LightningEnvironment()
     if processes.count > 1:
@@ -203,8 +204,8 @@ def _make_trainer(
 
 
 @contextmanager
-def _quiet_lightning() -> Iterator[None]:
-    """Without Lightning's advertisements and the warnings above, as long as it lasts."""
+def quiet_lightning() -> Iterator[None]:
+    """Without Lightning's advertisements and ``KNOWN_NAGGING``, as long as it lasts."""
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
