@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.strategies import ModelParallelStrategy
-from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
@@ -64,8 +63,9 @@ class ShardedStrategy(ModelParallelStrategy):
             parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
             state = {
                 number: {
-                    # What is no number of steps is as large as the parameter.
-                    name: _part(value, parameters[number]).clone() if value.ndim else value
+                    # A number of steps is one number, what else there is as large as the parameter. Cloned: the
+                    # file will be replaced.
+                    name: _part(value, parameters[number] if value.ndim else None).clone()
                     for name, value in values.items()
                 }
                 for number, values in stored["state"].items()
@@ -88,28 +88,31 @@ def shard(module: LightningModule, mesh: DeviceMesh) -> None:
 
 
 def whole(state: Any) -> Any:
-    """A nested state with whole tensors in the first process's memory; all processes have to call it."""
-
-    def gather(part: DTensor) -> Tensor:
-        tensor = part.full_tensor()
-        return part if torch.distributed.get_rank() else tensor.cpu()
-
-    return apply_to_collection(state, DTensor, gather)
+    """Nested dicts with whole tensors in the first process's memory; all processes have to call it."""
+    if isinstance(state, dict):
+        return {name: whole(value) for name, value in state.items()}
+    if not isinstance(state, DTensor):
+        return state
+    tensor = state.full_tensor()
+    return state if torch.distributed.get_rank() else tensor.cpu()
 
 
 def whole_network(model: Network) -> Network:
-    """The network itself, or, of a sharded one, its copy in the first process's memory.
+    """The network itself; of a sharded one, in the first process, a copy in the host's memory.
 
-    All processes have to call it; what the others get is of no use.
+    All processes have to call it.
     """
     weights = model.state_dict()
     if not any(isinstance(weight, DTensor) for weight in weights.values()):
+        return model
+    weights = whole(weights)
+    if torch.distributed.get_rank():
         return model
     with torch.device("meta"):
         network = build_network(model.settings)
     if model.autoencoder() is None:
         network.drop_decoder()
-    network.load_state_dict(whole(weights), assign=True)
+    network.load_state_dict(weights, assign=True)
     return network.eval()
 
 

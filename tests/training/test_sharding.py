@@ -55,6 +55,6 @@ def test_weights_are_split_of_a_plain_vit_alone_and_not_averaged(tmp_path):
     values["optimizer"]["ema_decay"] = 0.999
     with pytest.raises(
         ValidationError,
-        match="optimizer.ema_decay 0.999 averages whole weights, trainer.strategy fsdp splits them: set ema_de",
+        match=r"ema_decay 0\.999 averages whole weights, trainer\.strategy fsdp splits them: set ema_decay",
     ):
         Experiment.model_validate(values)
