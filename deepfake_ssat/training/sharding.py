@@ -61,13 +61,9 @@ class ShardedStrategy(ModelParallelStrategy):
         """This process's part."""
         for optimizer, stored in zip(self.optimizers, checkpoint["optimizer_states"], strict=True):
             parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+            # Cloned: the file that they are mapped from will be replaced.
             state = {
-                number: {
-                    # A number of steps is one number, what else there is as large as the parameter. Cloned: the
-                    # file will be replaced.
-                    name: _part(value, parameters[number] if value.ndim else None).clone()
-                    for name, value in values.items()
-                }
+                number: {name: _part(value, parameters[number]).clone() for name, value in values.items()}
                 for number, values in stored["state"].items()
             }
             optimizer.load_state_dict({**stored, "state": state})
@@ -123,7 +119,7 @@ def is_finite(weight: Tensor) -> bool:
 
 
 def _part(value: Tensor, own: Tensor | None) -> Tensor:
-    """This process's part of a whole tensor, where its own is one."""
-    if not isinstance(own, DTensor):
+    """This process's part of a whole tensor where its own is one; a number of steps is as it is."""
+    if not isinstance(own, DTensor) or value.shape != own.shape:
         return value
     return distribute_tensor(value, own.device_mesh, own.placements, src_data_rank=None)
