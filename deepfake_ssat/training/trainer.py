@@ -176,6 +176,7 @@ def make_trainer(
         if experiment.trainer.strategy == "fsdp":
             strategy = ShardedStrategy(processes.count, backend)
         else:
+            # Batch statistics are each process's own until a validation.
             strategy = DDPStrategy(process_group_backend=backend, broadcast_buffers=False)
         os.environ.update(processes.variables)
         environment = TorchElasticEnvironment()
