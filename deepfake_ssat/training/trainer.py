@@ -48,6 +48,8 @@ KNOWN_NAGGING = (
     ".*GPU available but not used.*",
     ".*LeafSpec.*",
     ".*broadcast_buffers. is deprecated.*",
+    # Averaged weights are never sharded.
+    ".*WeightAveraging callback with a model that overrides.*",
     # Of a depthwise convolution, along the dimension with one entry.
     "Grad strides do not match bucket view strides.*",
 )
