@@ -154,6 +154,9 @@ class TrainerSettings(_Frozen):
     activation_checkpointing: bool = False
     """A ViT's blocks keep their inputs alone for the gradient and compute the rest anew: less memory, a
     forward pass more of time."""
+    strategy: Literal["ddp", "fsdp"] = "ddp"
+    """Of several processes. ddp: each has the whole model. fsdp: each has its part of a ViT's weights, their
+    gradients and AdamW's moments, for models that are large for one device."""
     workers: int = Field(8, ge=0)
     """Data-loading processes; as many keep one GPU busy with face clips."""
     threads: int | None = Field(None, ge=1)
@@ -244,10 +247,20 @@ class Experiment(_Frozen):
 
     @model_validator(mode="after")
     def _check_memory(self) -> Experiment:
-        if self.trainer.activation_checkpointing and not isinstance(self.model, ModelSettings):
+        trainer, decay = self.trainer, self.optimizer.ema_decay
+        for wanted, setting, other in (
+            (trainer.activation_checkpointing, "activation_checkpointing", "false"),
+            (trainer.strategy == "fsdp", "strategy fsdp", "ddp"),
+        ):
+            if wanted and not isinstance(self.model, ModelSettings):
+                raise ValueError(
+                    f"trainer.{setting} is for a plain ViT's blocks, model.kind is {self.model.kind}: set it "
+                    f"to {other}, or model.kind to masked_autoencoder"
+                )
+        if trainer.strategy == "fsdp" and decay is not None:
             raise ValueError(
-                f"trainer.activation_checkpointing is for a plain ViT's blocks, model.kind is "
-                f"{self.model.kind}: set it to false, or model.kind to masked_autoencoder"
+                f"optimizer.ema_decay {decay:g} averages whole weights, trainer.strategy fsdp splits them: "
+                "set ema_decay to null, or strategy to ddp"
             )
         return self
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from torch.utils.data import Sampler
 
 from deepfake_ssat.clips.sampling import epoch_order
+from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.training.processes import Processes
 
 
@@ -69,3 +71,19 @@ class EpochBatches(Sampler[list[int]]):
 def own_share(num_items: int, processes: Processes) -> range:
     """The items that this process validates: each item once over all processes."""
     return range(processes.rank, num_items, processes.count)
+
+
+def validation_batches(num_items: int, batch_size: int, processes: Processes) -> list[list[int]]:
+    """This process's share in as many batches as each other process has: sharded weights meet in each.
+
+    Raises ConfigError where there are fewer items than processes.
+    """
+    least = num_items // processes.count
+    if not least:
+        raise ConfigError(
+            f"{processes.count} processes cannot share {num_items} validation items; start fewer"
+        )
+    most = math.ceil(num_items / processes.count)
+    # In batches of one, who has an item more than others shows two at once.
+    count = min(math.ceil(most / batch_size), least)
+    return [batch.tolist() for batch in np.array_split(own_share(num_items, processes), count)]

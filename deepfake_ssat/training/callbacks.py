@@ -18,6 +18,7 @@ from deepfake_ssat.outputs import writing
 from deepfake_ssat.training.data import Loaders
 from deepfake_ssat.training.metrics_log import MetricsLog
 from deepfake_ssat.training.run_folder import RunFolder
+from deepfake_ssat.training.sharding import is_finite
 from deepfake_ssat.training.states import POSITION_KEY, Position
 
 
@@ -177,7 +178,7 @@ class StateFiles(TorchCheckpointIO):
 def _require_finite_weights(trainer: Trainer, position: Position) -> None:
     """A state of weights that are none must not take a good one's place."""
     for name, weight in trainer.lightning_module.named_parameters():
-        if not torch.isfinite(weight.sum()):
+        if not is_finite(weight):
             raise TrainingError(
                 f"weight {name.removeprefix('model.')} is not finite after step {trainer.global_step}: "
                 f"training diverged after step {position.step}, whose state is kept; lower "

@@ -10,6 +10,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from deepfake_ssat.config import Experiment
 from deepfake_ssat.models.checkpoint import Checkpoint, save_checkpoint
+from deepfake_ssat.models.network import Network
 from deepfake_ssat.outputs import write_file
 from deepfake_ssat.training.examples import Examples
 from deepfake_ssat.training.metrics_log import MetricsLog
@@ -17,6 +18,7 @@ from deepfake_ssat.training.module import BatchScores, TrainingModule
 from deepfake_ssat.training.pictures import SampleCollector, reconstruction_picture
 from deepfake_ssat.training.reporter import Reporter
 from deepfake_ssat.training.run_folder import RunFolder
+from deepfake_ssat.training.sharding import whole_network
 from deepfake_ssat.training.validation import ValidationResult, gather, measure
 
 
@@ -85,8 +87,9 @@ class Validations(Callback):
         facts = {"epoch": epoch, "step": step, "validation_videos": result.num_videos, **result.metrics}
         if is_best:
             self._best_rank, self.best = result.rank, facts
+        network = whole_network(pl_module.model)
         if self._outlet is not None:
-            self._write(self._outlet, pl_module, result, facts, is_best)
+            self._write(self._outlet, network, result, facts, is_best)
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run compares with."""
@@ -100,15 +103,15 @@ class Validations(Callback):
     def _write(
         self,
         outlet: Outlet,
-        module: TrainingModule,
+        network: Network,
         result: ValidationResult,
         facts: dict[str, Any],
         is_best: bool,
     ) -> None:
         outlet.log.write(facts["step"], facts["epoch"], result.metrics)
         checkpoint = Checkpoint(
-            module.model,
-            module.model.settings,
+            network,
+            network.settings,
             contract=self._examples.contract,
             decision=result.decision,
             metrics=facts,
@@ -117,11 +120,10 @@ class Validations(Callback):
         save_checkpoint(outlet.folder.last, checkpoint)
         if is_best:
             save_checkpoint(outlet.folder.best, checkpoint)
-        autoencoder, pixels = module.model.autoencoder(), self._samples and self._samples.samples()
+        autoencoder, pixels = network.autoencoder(), self._samples and self._samples.samples()
         if autoencoder is not None and pixels is not None:
-            picture = reconstruction_picture(
-                autoencoder, pixels.to(module.device), self._experiment.objective
-            )
+            device = next(network.parameters()).device
+            picture = reconstruction_picture(autoencoder, pixels.to(device), self._experiment.objective)
             _, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
             write_file(outlet.folder.reconstruction(facts["epoch"]), data.tobytes())
         numbers = "  ".join(f"{name} {value:.4f}" for name, value in result.metrics.items())

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Subset
+from torch.utils.data import DataLoader, Dataset
 
 from deepfake_ssat.clips.augment import build_augmentation, build_views
 from deepfake_ssat.clips.images import ImageDataset, image_dataset
@@ -15,7 +15,7 @@ from deepfake_ssat.clips.sampling import fake_fraction
 from deepfake_ssat.config import Experiment, FaceClips, Mixture
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.objectives import equation3_weights
-from deepfake_ssat.training.batches import EpochBatches, own_share
+from deepfake_ssat.training.batches import EpochBatches, validation_batches
 from deepfake_ssat.training.examples import Examples, ValidationSet
 from deepfake_ssat.training.face_clips import load_face_clips
 from deepfake_ssat.training.processes import Processes
@@ -47,11 +47,7 @@ class Loaders:
         self._batches = EpochBatches(
             examples.train.labels, batch_size, experiment.seed, balanced, processes, pairs
         )
-        share = own_share(len(examples.val), processes)
-        if not share:
-            raise ConfigError(
-                f"{processes.count} processes cannot share {len(examples.val)} validation items; start fewer"
-            )
+        shown = validation_batches(len(examples.val), batch_size, processes)
         workers = experiment.trainer.workers
         common: dict[str, Any] = {
             "num_workers": workers,
@@ -60,7 +56,7 @@ class Loaders:
             "pin_memory": torch.cuda.is_available(),
         }
         self.train = DataLoader(examples.train, batch_sampler=self._batches, **common)
-        self.val = DataLoader(Subset(NumberedItems(examples.val), share), batch_size=batch_size, **common)
+        self.val = DataLoader(NumberedItems(examples.val), batch_sampler=shown, **common)
 
     def start(self, epoch: int, first_batch: int = 0) -> None:
         """What the training loader's next iteration shows; the epochs after it are to be started as well."""

@@ -21,6 +21,7 @@ from deepfake_ssat.models.network import Network
 from deepfake_ssat.models.pixels import normalize_pixels
 from deepfake_ssat.objectives import OBJECTIVES, Auxiliary, Losses, build_tasks
 from deepfake_ssat.training.optim import Schedule, adamw, head_groups, per_step
+from deepfake_ssat.training.sharding import shard
 
 TRAINING_STREAM, VALIDATION_STREAM = 0, 1
 MOST_NAMED = 8
@@ -62,6 +63,11 @@ class TrainingModule(LightningModule):
         self._batches_per_epoch = batches_per_epoch
         self._videos = videos
         self._validation_settings = experiment.objective.model_copy(update={"label_smoothing": 0.0})
+
+    def configure_model(self) -> None:
+        """Splits the weights where the strategy brought a mesh of processes to split them over."""
+        if self.device_mesh is not None:
+            shard(self, self.device_mesh["data_parallel"])
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Any]:
         """Under ``loss`` what Lightning propagates back, under ``losses`` the batch's own, for people."""

@@ -33,6 +33,7 @@ FREE = {
     "trainer.log_every_steps",
     "trainer.logger",
     "trainer.reconstruction_samples",
+    "trainer.strategy",
     "trainer.threads",
     "trainer.workers",
 }

@@ -100,9 +100,19 @@ def _start_lines(
         f"run folder {folder.root}{begun}",
         f"objective {experiment.objective.name}; {processes.count} process(es) on {hardware}; "
         f"{len(examples.train)} training and {len(examples.val)} validation {unit}",
+        *_strategy_notes(experiment, processes),
         *examples.notes,
         *(_regrouping_note(change) for change in folder.regroupings),
     ]
+
+
+def _strategy_notes(experiment: Experiment, processes: Processes) -> list[str]:
+    """Who holds the weights, where they are not each process's own."""
+    if experiment.trainer.strategy == "ddp":
+        return []
+    if processes.count == 1:
+        return ["note: trainer.strategy fsdp splits weights among processes; one process has all of them"]
+    return [f"weights, gradients and moments are split among {processes.count} processes (FSDP)"]
 
 
 def _regrouping_note(change: dict[str, int]) -> str:

@@ -16,7 +16,7 @@ from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EMAWeightAveraging
-from lightning.pytorch.strategies import DDPStrategy
+from lightning.pytorch.strategies import DDPStrategy, Strategy
 
 from deepfake_ssat.config import Experiment, FaceClips, Mixture
 from deepfake_ssat.models.network import Network
@@ -35,6 +35,7 @@ from deepfake_ssat.training.processes import Processes
 from deepfake_ssat.training.progress import TrainingProgress
 from deepfake_ssat.training.reporter import Reporter
 from deepfake_ssat.training.run_folder import RunFolder
+from deepfake_ssat.training.sharding import ShardedStrategy
 from deepfake_ssat.training.states import Position
 from deepfake_ssat.training.step_shape import StepShape
 from deepfake_ssat.training.trackers import start_trackers
@@ -47,6 +48,8 @@ KNOWN_NAGGING = (
     ".*GPU available but not used.*",
     ".*LeafSpec.*",
     ".*broadcast_buffers. is deprecated.*",
+    # Averaged weights are never sharded.
+    ".*WeightAveraging callback with a model that overrides.*",
     # Of a depthwise convolution, along the dimension with one entry.
     "Grad strides do not match bucket view strides.*",
 )
@@ -103,8 +106,8 @@ def train_model(
     if outlet:
         callbacks.append(TrainingProgress(reporter, schedule.total_steps, shape.items))
     try:
-        with _quiet_lightning():
-            trainer = _make_trainer(experiment, callbacks, processes, device, precision, folder)
+        with quiet_lightning():
+            trainer = make_trainer(experiment, callbacks, processes, device, precision, folder)
             trainer.fit(
                 module,
                 loaders.train,
@@ -159,7 +162,7 @@ def _callbacks(
     ]
 
 
-def _make_trainer(
+def make_trainer(
     experiment: Experiment,
     callbacks: list[Callback],
     processes: Processes,
@@ -167,13 +170,16 @@ def _make_trainer(
     precision: Precision,
     folder: RunFolder,
 ) -> Trainer:
-    strategy: Any = "auto"
+    """Lightning's, of one process or of those that were started, writing nothing of its own."""
+    strategy: Strategy | str = "auto"
     environment: ClusterEnvironment = LightningEnvironment()
     if processes.count > 1:
-        # Validation shares may differ by a batch: nothing may be broadcast within it.
-        strategy = DDPStrategy(
-            process_group_backend="nccl" if device == "cuda" else "gloo", broadcast_buffers=False
-        )
+        backend = "nccl" if device == "cuda" else "gloo"
+        if experiment.trainer.strategy == "fsdp":
+            strategy = ShardedStrategy(processes.count, backend)
+        else:
+            # Batch statistics are each process's own until a validation.
+            strategy = DDPStrategy(process_group_backend=backend, broadcast_buffers=False)
         os.environ.update(processes.variables)
         environment = TorchElasticEnvironment()
     return Trainer(
@@ -190,6 +196,8 @@ def _make_trainer(
         callbacks=callbacks,
         default_root_dir=folder.root,
         use_distributed_sampler=False,
+        # Weights that are gathered in inference mode could not be trained afterwards.
+        inference_mode=experiment.trainer.strategy != "fsdp",
         num_sanity_val_steps=0,
         logger=False,
         enable_checkpointing=False,
@@ -199,8 +207,8 @@ def _make_trainer(
 
 
 @contextmanager
-def _quiet_lightning() -> Iterator[None]:
-    """Without Lightning's advertisements and the warnings above, as long as it lasts."""
+def quiet_lightning() -> Iterator[None]:
+    """Without Lightning's advertisements and ``KNOWN_NAGGING``, as long as it lasts."""
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

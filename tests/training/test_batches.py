@@ -1,6 +1,6 @@
 import pytest
 
-from deepfake_ssat.training.batches import EpochBatches, own_share
+from deepfake_ssat.training.batches import EpochBatches, own_share, validation_batches
 from deepfake_ssat.training.processes import Processes
 from deepfake_ssat.training.states import Position
 
@@ -75,6 +75,17 @@ def test_balanced_sampling_shows_both_classes_equally():
 def test_validation_items_are_each_one_process_s():
     shares = [list(own_share(7, Processes(rank, 3, 3))) for rank in range(3)]
     assert sorted(item for share in shares for item in share) == list(range(7))
+
+
+@pytest.mark.parametrize(("num_items", "size", "sizes"), [(5, 2, {1, 2}), (8, 4, {2, 3}), (5, 1, {1, 2})])
+def test_validation_has_as_many_batches_in_every_process(num_items, size, sizes):
+    count = 3 if num_items == 8 else 2
+    shares = [validation_batches(num_items, size, Processes(rank, count, count)) for rank in range(count)]
+    assert len({len(share) for share in shares}) == 1
+    assert {len(batch) for share in shares for batch in share} == sizes
+    for rank, share in enumerate(shares):
+        shown = [item for batch in share for item in batch]
+        assert shown == list(own_share(num_items, Processes(rank, count, count)))
 
 
 PAIRS = [(0, 8), (1, 9), (3, 10), (4, 11)]

@@ -8,7 +8,7 @@ from deepfake_ssat.errors import TrainingError
 from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
 from deepfake_ssat.training.module import TrainingModule
 from deepfake_ssat.training.optim import Schedule, freeze_unused
-from deepfake_ssat.training.trainer import _quiet_lightning
+from deepfake_ssat.training.trainer import quiet_lightning
 from tests.training.runs import tiny_values
 
 SCHEDULE = Schedule(1e-3, 0.0, 0.0, 0, 10)
@@ -113,7 +113,7 @@ def test_incomplete_last_step_of_an_epoch_is_the_mean_over_its_batches_too(tmp_p
         enable_model_summary=False,
         default_root_dir=tmp_path,
     )
-    with _quiet_lightning():
+    with quiet_lightning():
         loaders = [DataLoader([batch()] * count, batch_size=None) for count in (3, 1)]
         trainer.fit(training, *loaders)
     assert norms == [pytest.approx(norms[0], rel=1e-4)] * 2
