@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from deepfake_ssat.clips.resize import resize_clip
-from deepfake_ssat.errors import CheckpointError, VideoError
+from deepfake_ssat.errors import CheckpointError, ConfigError, VideoError
 from deepfake_ssat.faces.stills import held, of_one_frame
 from deepfake_ssat.inference.arguments import (
     check_clips,
@@ -30,8 +30,8 @@ from deepfake_ssat.inference.arguments import (
 )
 from deepfake_ssat.inference.backends import ClipScorer, make_scorer
 from deepfake_ssat.inference.device import resolve_device
-from deepfake_ssat.inference.explain import KeptClips, explanation
-from deepfake_ssat.inference.explanation import EXPLAINED_CLIPS, Explanation
+from deepfake_ssat.inference.explain import KeptClips, explain_clip, explanation
+from deepfake_ssat.inference.explanation import EXPLAINED_CLIPS, ClipExplanation, Explanation
 from deepfake_ssat.inference.file_facts import file_facts, in_utc
 from deepfake_ssat.inference.still_error import still_warning
 from deepfake_ssat.inference.verdict import VideoScores, scored_verdict, unscored_verdict
@@ -44,7 +44,7 @@ from deepfake_ssat.video.reader import open_video_or_picture
 from deepfake_ssat.video.watched import WatchedReader
 
 if TYPE_CHECKING:
-    from deepfake_ssat.faces.extract import FaceExtractor
+    from deepfake_ssat.faces.extract import FaceExtraction, FaceExtractor
 
 DEFAULT_WEIGHTS = Path(__file__).parent.parent / "weights" / "default.safetensors"
 BATCH_CLIPS = {"cpu": 1, "cuda": 8}
@@ -52,6 +52,8 @@ BATCH_CLIPS = {"cpu": 1, "cuda": 8}
 
 FRAMES = "frames"
 """In place of a path, in the verdicts on a caller's own pictures."""
+SAME_MOMENT = 0.002
+"""Seconds: JSON has times to the millisecond."""
 
 StrPath = str | os.PathLike[str]
 OnClip = Callable[[FaceClip, ClipScore], None]
@@ -239,6 +241,28 @@ class Detector:
         verdict = self.detect(name, clips, keep, rotate=rotate, progress=progress)
         return explanation(verdict, kept, self.checkpoint, self.device)
 
+    def explain_clip(
+        self, path: StrPath, clip: ClipScore, clips: int | None = 4, *, rotate: int = 0
+    ) -> ClipExplanation:
+        """The maps of one clip of a verdict on ``path``: any of its ``clips``, not its highest alone.
+
+        ``clips`` and ``rotate`` are those that the verdict was found with: the clip is looked for as it was
+        then, and the file is read no further. Raises ConfigError where it holds no such clip, VideoError
+        where it cannot be read, and what ``explain`` raises.
+        """
+        name = existing_file(path, "path")
+        check_clips(clips)
+        check_rotate(rotate)
+        with open_video_or_picture(name, rotate) as video:
+            for found in self._clips_of(video, clips)[1]:
+                starts_then = abs(float(found.seconds[0]) - clip.start_seconds) < SAME_MOMENT
+                if found.track_id == clip.track_id and starts_then:
+                    return explain_clip(self.checkpoint, self.device, found, clip)
+        raise ConfigError(
+            f"{name}: no clip of face {clip.track_id} begins at {clip.start_seconds:.3f} s; give the file "
+            "and the number of clips that its verdict was found with"
+        )
+
     def score(self, pixels: np.ndarray | torch.Tensor) -> np.ndarray:
         """(B, T, H, W, C) uint8 of the model's frames and size -> (B,) probabilities of fake, calibrated."""
         check_pixels(pixels, self.checkpoint.settings)
@@ -252,9 +276,7 @@ class Detector:
         Which tracks count as faces is known at the end only: ``on_clip`` sees the clips of the others too.
         """
         check_clips(clips)
-        is_still = video.metadata.is_still
-        extraction = (self._still_extractor if is_still else self._extractor).extract(video, clips)
-        found = (held(clip, self.contract.frames) for clip in extraction) if is_still else extraction
+        extraction, found = self._clips_of(video, clips)
         scores = VideoScores()
         for batch in _batches(found, BATCH_CLIPS[self.device.type]):
             for clip, probability in zip(batch, self._score_clips(batch), strict=True):
@@ -262,7 +284,7 @@ class Detector:
                 if on_clip is not None:
                     on_clip(clip, score)
         warnings = [*video.warnings, *extraction.warnings]
-        if is_still and extraction.status is Status.SCORED:
+        if video.metadata.is_still and extraction.status is Status.SCORED:
             warnings.insert(0, still_warning(self.checkpoint))
         if extraction.status is not Status.SCORED:
             return unscored_verdict(name, extraction.status, [extraction.detail, *warnings], video.metadata)
@@ -272,6 +294,14 @@ class Detector:
         return scored_verdict(
             name, judged, scores.boxes, decision.aggregation, decision, warnings, video.metadata
         )
+
+    def _clips_of(self, video: VideoReader, clips: int | None) -> tuple[FaceExtraction, Iterable[FaceClip]]:
+        """The extraction and its clips, all as long as the model's."""
+        if not video.metadata.is_still:
+            extraction = self._extractor.extract(video, clips)
+            return extraction, extraction
+        extraction = self._still_extractor.extract(video, clips)
+        return extraction, (held(clip, self.contract.frames) for clip in extraction)
 
     def _score_clips(self, batch: list[FaceClip]) -> list[float]:
         """One probability a clip; a clip longer than the model's is the mean over its consecutive parts."""

@@ -77,7 +77,7 @@ def explanation(
     return Explanation(
         verdict=verdict,
         clips=tuple(
-            _explain_clip(checkpoint, device, clip, score)
+            explain_clip(checkpoint, device, clip, score)
             for clip, score in kept.highest(faces, verdict.decided_by)
         ),
         faces={track: keeper.moments() for track, keeper in kept.faces.items() if track in faces},
@@ -86,7 +86,7 @@ def explanation(
     )
 
 
-def _explain_clip(
+def explain_clip(
     checkpoint: Checkpoint, device: torch.device, clip: FaceClip, score: ClipScore
 ) -> ClipExplanation:
     """Maps of the clip's parts, one after the other in time where it is longer than the model's clips."""

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import weakref
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -277,3 +278,25 @@ def test_explanation_without_a_decoder_says_that_a_map_is_missing(tmp_path, monk
     with_decoder = load_detector(detector.path, "cpu", decoder=True).explain(video)
     assert with_decoder.clips[0].reconstruction_error is not None
     assert with_decoder.notes == ()
+
+
+def test_any_clip_of_a_verdict_is_explained_as_it_was_found_and_the_rest_is_not_read(
+    tmp_path, monkeypatch, video
+):
+    scripted = ScriptedExtractor([face_clip(0, 0), face_clip(1, 0), face_clip(0, 16), face_clip(0, 32)])
+    detector = make_detector(tmp_path, monkeypatch, scripted)
+    everything = detector.explain(video, clips=2, num_clips=9)
+    expected = next(
+        clip for clip in everything.clips if (clip.score.track_id, clip.seconds[0]) == (0, 16 / 25)
+    )
+    scripted.clips = iter(scripted.clips)
+    rounded = replace(expected.score, start_seconds=round(expected.score.start_seconds, 3))
+    found = detector.explain_clip(video, rounded, clips=2)
+    np.testing.assert_array_equal(found.pixels, expected.pixels)
+    np.testing.assert_array_equal(found.evidence, expected.evidence)
+    assert found.score is rounded
+    assert scripted.asked == [2, 2]
+    assert len(list(scripted.clips)) == 1
+    scripted.clips = [face_clip(0, 0)]
+    with pytest.raises(ConfigError, match=r"no clip of face 0 begins at 0\.640 s"):
+        detector.explain_clip(video, rounded)
