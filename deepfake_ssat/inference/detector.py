@@ -45,6 +45,7 @@ from deepfake_ssat.video.watched import WatchedReader
 
 if TYPE_CHECKING:
     from deepfake_ssat.faces.extract import FaceExtraction, FaceExtractor
+    from deepfake_ssat.faces.searched import SearchLog
 
 DEFAULT_WEIGHTS = Path(__file__).parent.parent / "weights" / "default.safetensors"
 BATCH_CLIPS = {"cpu": 1, "cuda": 8}
@@ -183,10 +184,7 @@ class Detector:
             frames = partial(FrameReader, video, fps=fps, seconds=seconds)
             return self._judge_opened(FRAMES, frames, clips, on_clip, progress)
         if isinstance(video, (str, os.PathLike)):
-            name = existing_file(video, "video")
-            opened = partial(open_video_or_picture, name, rotate)
-            verdict = self._judge_opened(name, opened, clips, on_clip, progress)
-            return replace(verdict, file=file_facts(name))
+            return self._judge_file(existing_file(video, "video"), clips, on_clip, rotate, progress)
         files = existing_files(video, "video")
         with progress("judging", "video", len(files)) as advance:
             verdicts = []
@@ -195,6 +193,19 @@ class Detector:
                 advance()
         return verdicts
 
+    def _judge_file(
+        self,
+        name: str,
+        clips: int | None,
+        on_clip: OnClip | None,
+        rotate: int,
+        progress: Progress,
+        log: SearchLog | None = None,
+    ) -> VideoVerdict:
+        opened = partial(open_video_or_picture, name, rotate)
+        verdict = self._judge_opened(name, opened, clips, on_clip, progress, log)
+        return replace(verdict, file=file_facts(name))
+
     def _judge_opened(
         self,
         name: str,
@@ -202,6 +213,7 @@ class Detector:
         clips: int | None,
         on_clip: OnClip | None,
         progress: Progress,
+        log: SearchLog | None = None,
     ) -> VideoVerdict:
         """A video that cannot be read is a result."""
         try:
@@ -209,7 +221,7 @@ class Detector:
                 opened() as video,
                 progress("judging", "frame", video.metadata.num_frames or NOT_KNOWN) as advance,
             ):
-                verdict = self.judge(name, WatchedReader(video, advance), clips, on_clip)
+                verdict = self.judge(name, WatchedReader(video, advance), clips, on_clip, log)
         except VideoError as error:
             verdict = unscored_verdict(name, Status.UNREADABLE, [str(error)])
         return replace(verdict, judged_at=in_utc(time.time()))
@@ -230,6 +242,8 @@ class Detector:
         that was loaded with its decoder, and ``notes`` tells where it has none. Raises as ``detect`` does.
         """
         name = existing_file(path, "path")
+        check_clips(clips)
+        check_rotate(rotate)
         check_num_clips(num_clips)
         kept = KeptClips(num_clips)
 
@@ -238,7 +252,7 @@ class Detector:
             if on_clip is not None:
                 on_clip(clip, score)
 
-        verdict = self.detect(name, clips, keep, rotate=rotate, progress=progress)
+        verdict = self._judge_file(name, clips, keep, rotate, progress, kept.log)
         return explanation(verdict, kept, self.checkpoint, self.device)
 
     def explain_clip(
@@ -269,14 +283,19 @@ class Detector:
         return self.scorer.score(pixels)
 
     def judge(
-        self, name: str, video: VideoReader, clips: int | None = None, on_clip: OnClip | None = None
+        self,
+        name: str,
+        video: VideoReader,
+        clips: int | None = None,
+        on_clip: OnClip | None = None,
+        log: SearchLog | None = None,
     ) -> VideoVerdict:
-        """As ``detect``, of a video that is open already.
+        """As ``detect``, of a video that is open already; ``log`` keeps where faces were sought and found.
 
         Which tracks count as faces is known at the end only: ``on_clip`` sees the clips of the others too.
         """
         check_clips(clips)
-        extraction, found = self._clips_of(video, clips)
+        extraction, found = self._clips_of(video, clips, log)
         scores = VideoScores()
         for batch in _batches(found, BATCH_CLIPS[self.device.type]):
             for clip, probability in zip(batch, self._score_clips(batch), strict=True):
@@ -295,12 +314,14 @@ class Detector:
             name, judged, scores.boxes, decision.aggregation, decision, warnings, video.metadata
         )
 
-    def _clips_of(self, video: VideoReader, clips: int | None) -> tuple[FaceExtraction, Iterable[FaceClip]]:
+    def _clips_of(
+        self, video: VideoReader, clips: int | None, log: SearchLog | None = None
+    ) -> tuple[FaceExtraction, Iterable[FaceClip]]:
         """The extraction and its clips, all as long as the model's."""
         if not video.metadata.is_still:
-            extraction = self._extractor.extract(video, clips)
+            extraction = self._extractor.extract(video, clips, log)
             return extraction, extraction
-        extraction = self._still_extractor.extract(video, clips)
+        extraction = self._still_extractor.extract(video, clips, log)
         return extraction, (held(clip, self.contract.frames) for clip in extraction)
 
     def _score_clips(self, batch: list[FaceClip]) -> list[float]:

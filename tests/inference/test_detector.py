@@ -21,6 +21,7 @@ from deepfake_ssat.models.checkpoint import Decision
 from deepfake_ssat.records import Status, Verdict
 from tests.inference.scripted import CONTRACT, ScriptedExtractor, face_clip, write_checkpoint
 from tests.models.tiny import IMAGE, VIDEO, changed
+from tests.portraits import portrait_frames
 from tests.videos import write_video
 
 
@@ -300,3 +301,17 @@ def test_any_clip_of_a_verdict_is_explained_as_it_was_found_and_the_rest_is_not_
     scripted.clips = [face_clip(0, 0)]
     with pytest.raises(ConfigError, match=r"no clip of face 0 begins at 0\.640 s"):
         detector.explain_clip(video, rounded)
+
+
+def test_marks_are_of_all_frames_with_a_face_and_have_no_score_where_no_clip_holds_it(tmp_path):
+    detector = load_detector(write_checkpoint(tmp_path / "tiny.safetensors"), "cpu")
+    path = write_video(tmp_path / "face.mp4", portrait_frames(4 * VIDEO.frames + 2))
+    explanation = detector.explain(path, clips=None, num_clips=0)
+    last = 4 * VIDEO.frames + 1
+    assert explanation.searched == ((0, last),)
+    scores = {frame: [mark.probability for mark in marks] for frame, marks in explanation.marks.items()}
+    of_clips = [clip.probability for clip in explanation.verdict.clips]
+    assert scores == {
+        frame: [of_clips[frame // VIDEO.frames] if frame // VIDEO.frames < 4 else None]
+        for frame in range(last + 1)
+    }
