@@ -22,7 +22,8 @@ async function draw(jobId, file, trackId, start, tell, signal) {
     if (job.state === "failed") throw new Error(job.reason);
     return signal.aborted ? null : await getBlob(job.maps);
   } finally {
-    await remove(`/api/v1/jobs/${job.id}`);
+    // What cannot be removed now expires by itself.
+    await remove(`/api/v1/jobs/${job.id}`).catch(() => {});
   }
 }
 
