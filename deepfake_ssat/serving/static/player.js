@@ -10,6 +10,8 @@ const KEY_SECONDS = { ArrowLeft: -1, ArrowRight: 1, PageDown: -10, PageUp: 10, H
 
 export const clock = (seconds) =>
   `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
+/** To tenths: a clip is as short as half a second. */
+const exactly = (seconds) => `${clock(seconds)}.${Math.floor(10 * (seconds % 1))}`;
 const percent = (part) => `${Math.round(100 * part)} %`;
 
 /** Builds the player of a job into `stage`; `timeline` is what the service found. Returns a way to take it away. */
@@ -82,7 +84,7 @@ function openVideo(stage, jobId, file, timeline) {
     if (!running) return;
     drawBoxes(canvas, video, [video.videoWidth, video.videoHeight], video.currentTime, timeline);
     showMoment(root, line, video, timeline);
-    maps.offer(clipsAt(timeline, video.currentTime), ([start, end]) => `, ${clock(start)}–${clock(end)}`);
+    maps.offer(clipsAt(timeline, video.currentTime), ([start, end]) => `, ${exactly(start)}–${exactly(end)}`);
     requestAnimationFrame(follow);
   };
   showFile(root, video, file, "play");
