@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 import torch
 
+from deepfake_ssat.clips.flip import flip_clip
 from deepfake_ssat.clips.resize import resize_clip
 from deepfake_ssat.errors import CheckpointError, ConfigError, VideoError
 from deepfake_ssat.faces.stills import held, of_one_frame
@@ -282,6 +283,18 @@ class Detector:
         check_pixels(pixels, self.checkpoint.settings)
         return self.scorer.score(pixels)
 
+    def score_pictures(self, pixels: np.ndarray) -> np.ndarray:
+        """(B, H, W, 3) uint8 face crops -> (B,) probabilities of fake, each shown for as long as a clip.
+
+        The mean over a picture and its mirror image: a video's clips even out each other's errors, a picture
+        has no other to do so (docs/weights.md).
+        """
+        settings = self.checkpoint.settings
+        shown = resize_clip(pixels, settings.image_size)
+        views = np.stack([shown, flip_clip(shown)])[:, :, None]
+        clips = np.repeat(views, settings.frames, axis=2)
+        return self.score(clips.reshape(-1, *clips.shape[2:])).reshape(2, -1).mean(axis=0)
+
     def judge(
         self,
         name: str,
@@ -296,9 +309,10 @@ class Detector:
         """
         check_clips(clips)
         extraction, found = self._clips_of(video, clips, log)
+        score_batch = self._score_stills if video.metadata.is_still else self._score_clips
         scores = VideoScores()
         for batch in _batches(found, BATCH_CLIPS[self.device.type]):
-            for clip, probability in zip(batch, self._score_clips(batch), strict=True):
+            for clip, probability in zip(batch, score_batch(batch), strict=True):
                 score = scores.add(clip, probability)
                 if on_clip is not None:
                     on_clip(clip, score)
@@ -323,6 +337,9 @@ class Detector:
             return extraction, extraction
         extraction = self._still_extractor.extract(video, clips, log)
         return extraction, (held(clip, self.contract.frames) for clip in extraction)
+
+    def _score_stills(self, batch: list[FaceClip]) -> list[float]:
+        return self.score_pictures(np.stack([clip.pixels[0] for clip in batch])).tolist()
 
     def _score_clips(self, batch: list[FaceClip]) -> list[float]:
         """One probability a clip; a clip longer than the model's is the mean over its consecutive parts."""

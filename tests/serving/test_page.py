@@ -29,7 +29,7 @@ PUT_INTO_HAND = """(text) => {
 }"""
 IS_DRAWN = """() => {
   const canvas = document.querySelector("canvas");
-  if (!canvas || !canvas.width) return false;
+  if (!canvas || !canvas.width || !canvas.height) return false;
   return canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean);
 }"""
 OFFLINE = (
