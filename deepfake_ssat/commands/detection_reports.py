@@ -112,6 +112,7 @@ def write_marked_copy(
             on_progress=lambda _: advance(),
             turn=verdict.metadata.untagged_turn,
             verdict=verdict,
+            searched=explanation.searched,
         )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import platform
+import re
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
 from typing import Literal
 
 from rich.console import Console
@@ -18,16 +20,23 @@ from deepfake_ssat.version import __version__
 ALL_WELL, SOMETHING_MISSING = 0, 1
 CODECS = ("h264", "hevc", "vp9", "av1", "mpeg4", "mpeg2video", "mjpeg")
 """What videos of phones, platforms and cameras are coded in."""
-EXTRAS = {
-    "train": ("train, evaluate, calibrate", ("albumentations", "lightning", "scikit-learn", "timm")),
-    "serve": ("the local page", ("fastapi", "python-multipart", "uvicorn")),
-    "export": ("export to ONNX", ("onnx", "onnxruntime", "onnxscript")),
-    "openvino": ("detect --backend openvino", ("openvino",)),
-    "ray": ("preprocess, detect and evaluate on a cluster", ("ray",)),
-    "links": ("the videos of web pages", ("yt-dlp",)),
-    "hub": ("weights from and to Hugging Face", ("huggingface-hub", "transformers")),
+PURPOSES = {
+    "train": "train, evaluate, calibrate",
+    "serve": "the local page",
+    "heic": "pictures of iPhones",
+    "links": "the videos of web pages",
+    "export": "export to ONNX",
+    "hub": "weights from and to Hugging Face",
+    "wandb": "trainer.logger wandb",
+    "mlflow": "trainer.logger mlflow",
+    "openvino": "detect --backend openvino",
+    "ray": "preprocess, detect and evaluate on a cluster",
+    "energy": "electricity and CO₂ of reproduce",
 }
-"""By name: what it is for, and the packages that it brings."""
+"""Of the extras whose names do not say it."""
+DEVELOPMENT = {"demo", "dev", "docs", "test"}
+"""Extras for work on the package itself."""
+REQUIREMENT = re.compile(r"""(?P<package>[\w.-]+).*;.*\bextra == ["'](?P<extra>[\w.-]+)["']""")
 MARKS = {"ok": ("ok", "green"), "absent": ("--", "yellow"), "broken": ("no", "red")}
 
 
@@ -64,13 +73,24 @@ def _findings() -> Iterator[Finding]:
         "weights": _weights,
     }.items():
         yield _looked_at(name, look)
-    for extra, (purpose, packages) in EXTRAS.items():
+    for extra, packages in _extras().items():
+        purpose = f"for {PURPOSES[extra]}: " if extra in PURPOSES else ""
         missing = [package for package in packages if _version(package) is None]
         if missing:
-            detail = f"for {purpose}: pip install deepfake-ssat[{extra}] brings {', '.join(missing)}"
+            detail = f"{purpose}pip install deepfake-ssat[{extra}] brings {', '.join(missing)}"
         else:
-            detail = f"for {purpose}: " + ", ".join(f"{name} {_version(name)}" for name in packages)
+            detail = purpose + ", ".join(f"{name} {_version(name)}" for name in packages)
         yield Finding(f"[{extra}]", "absent" if missing else "ok", detail)
+
+
+def _extras() -> dict[str, list[str]]:
+    """By extra for users, the packages that it brings, as the installed package itself says."""
+    extras: dict[str, list[str]] = defaultdict(list)
+    for requirement in requires("deepfake-ssat") or ():
+        found = REQUIREMENT.fullmatch(requirement)
+        if found and found["extra"] not in DEVELOPMENT:
+            extras[found["extra"]].append(found["package"])
+    return extras
 
 
 def _looked_at(name: str, look: Callable[[], str]) -> Finding:

@@ -11,6 +11,7 @@ from deepfake_ssat.faces.assemble import ClipAssembler
 from deepfake_ssat.faces.choice import tracks_that_count
 from deepfake_ssat.faces.mtcnn import FaceDetector
 from deepfake_ssat.faces.scan import FaceScanner, Sighting
+from deepfake_ssat.faces.searched import SearchLog
 from deepfake_ssat.faces.windows import frames_in_windows, window_starts
 from deepfake_ssat.records import FaceClip, Status
 from deepfake_ssat.video import VideoFrame, VideoReader
@@ -27,9 +28,14 @@ class FaceExtractor:
         self._device = device
         self._detectors: dict[float, FaceDetector] = {}
 
-    def extract(self, reader: VideoReader, clips: int | None = None) -> FaceExtraction:
-        """The clips of every face: ``clips`` of them spread over the video, or every one (None)."""
-        return FaceExtraction(reader, self.settings, self._detector_for(reader), clips)
+    def extract(
+        self, reader: VideoReader, clips: int | None = None, log: SearchLog | None = None
+    ) -> FaceExtraction:
+        """The clips of every face: ``clips`` of them spread over the video, or every one (None).
+
+        ``log`` keeps where it was searched, and the faces that were found there.
+        """
+        return FaceExtraction(reader, self.settings, self._detector_for(reader), clips, log)
 
     def _detector_for(self, reader: VideoReader) -> FaceDetector:
         """Searches shrunk frames for faces as small as the settings ask for in the video's own pixels."""
@@ -47,7 +53,12 @@ class FaceExtraction:
     """The clips of one video while it streams by; afterwards, what became of it."""
 
     def __init__(
-        self, reader: VideoReader, settings: ExtractionSettings, detector: FaceDetector, clips: int | None
+        self,
+        reader: VideoReader,
+        settings: ExtractionSettings,
+        detector: FaceDetector,
+        clips: int | None,
+        log: SearchLog | None = None,
     ):
         self.num_frames = 0
         """Decoded so far: one more than the last frame's true index."""
@@ -58,6 +69,7 @@ class FaceExtraction:
         self._settings = settings
         self._detector = detector
         self._num_windows = clips
+        self._log = log
         self._turn = 0
         self._begin()
 
@@ -66,6 +78,8 @@ class FaceExtraction:
         self._scanner = FaceScanner(self._settings, self._detector, is_still=is_still)
         self._assembler = ClipAssembler(self._settings)
         self._starts: list[int] | None = None
+        if self._log is not None:
+            self._log.clear()
 
     def __iter__(self) -> Iterator[FaceClip]:
         """Each clip as soon as its frames were read; read them to the end before asking for the status.
@@ -86,10 +100,10 @@ class FaceExtraction:
         span = (self._settings.frames - 1) * self._settings.frame_stride + 1
         self._starts = self._window_starts(span)
         if self._starts is None:
-            yield from self._numbered(self._scanner.scan(frames))
+            yield from self._numbered(self._scanner.scan(self._watched(frames)))
             return
         for window in frames_in_windows(frames, self._starts, span):
-            yield from self._numbered(self._scanner.scan(window, patience=None))
+            yield from self._numbered(self._scanner.scan(self._watched(window), patience=None))
         for _ in frames:
             pass
 
@@ -154,8 +168,13 @@ class FaceExtraction:
             self.num_frames = frame.index + 1
             yield frame
 
+    def _watched(self, frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
+        return frames if self._log is None else self._log.watched(frames)
+
     def _numbered(self, stretch: Iterator[list[Sighting]]) -> Iterator[FaceClip]:
         for sightings in stretch:
+            if self._log is not None:
+                self._log.note(sightings)
             yield from self._counted_clips(self._assembler.add(sightings))
         yield from self._counted_clips(self._assembler.end())
 

@@ -18,7 +18,7 @@ import torch
 
 from deepfake_ssat.clips.flip import flip_clip
 from deepfake_ssat.clips.resize import resize_clip
-from deepfake_ssat.errors import CheckpointError, VideoError
+from deepfake_ssat.errors import CheckpointError, ConfigError, VideoError
 from deepfake_ssat.faces.stills import held, of_one_frame
 from deepfake_ssat.inference.arguments import (
     check_clips,
@@ -31,8 +31,8 @@ from deepfake_ssat.inference.arguments import (
 )
 from deepfake_ssat.inference.backends import ClipScorer, Precision, make_scorer
 from deepfake_ssat.inference.device import resolve_device
-from deepfake_ssat.inference.explain import KeptClips, explanation
-from deepfake_ssat.inference.explanation import EXPLAINED_CLIPS, Explanation
+from deepfake_ssat.inference.explain import KeptClips, explain_clip, explanation
+from deepfake_ssat.inference.explanation import EXPLAINED_CLIPS, ClipExplanation, Explanation
 from deepfake_ssat.inference.file_facts import file_facts, in_utc
 from deepfake_ssat.inference.still_error import still_warning
 from deepfake_ssat.inference.verdict import VideoScores, scored_verdict, unscored_verdict
@@ -45,7 +45,8 @@ from deepfake_ssat.video.reader import open_video_or_picture
 from deepfake_ssat.video.watched import WatchedReader
 
 if TYPE_CHECKING:
-    from deepfake_ssat.faces.extract import FaceExtractor
+    from deepfake_ssat.faces.extract import FaceExtraction, FaceExtractor
+    from deepfake_ssat.faces.searched import SearchLog
 
 DEFAULT_WEIGHTS = Path(__file__).parent.parent / "weights" / "default.safetensors"
 BATCH_CLIPS = {"cpu": 1, "cuda": 8}
@@ -53,6 +54,8 @@ BATCH_CLIPS = {"cpu": 1, "cuda": 8}
 
 FRAMES = "frames"
 """In place of a path, in the verdicts on a caller's own pictures."""
+SAME_MOMENT = 0.002
+"""Seconds: JSON has times to the millisecond."""
 
 StrPath = str | os.PathLike[str]
 OnClip = Callable[[FaceClip, ClipScore], None]
@@ -187,10 +190,7 @@ class Detector:
             frames = partial(FrameReader, video, fps=fps, seconds=seconds)
             return self._judge_opened(FRAMES, frames, clips, on_clip, progress)
         if isinstance(video, (str, os.PathLike)):
-            name = existing_file(video, "video")
-            opened = partial(open_video_or_picture, name, rotate)
-            verdict = self._judge_opened(name, opened, clips, on_clip, progress)
-            return replace(verdict, file=file_facts(name))
+            return self._judge_file(existing_file(video, "video"), clips, on_clip, rotate, progress)
         files = existing_files(video, "video")
         with progress("judging", "video", len(files)) as advance:
             verdicts = []
@@ -199,6 +199,19 @@ class Detector:
                 advance()
         return verdicts
 
+    def _judge_file(
+        self,
+        name: str,
+        clips: int | None,
+        on_clip: OnClip | None,
+        rotate: int,
+        progress: Progress,
+        log: SearchLog | None = None,
+    ) -> VideoVerdict:
+        opened = partial(open_video_or_picture, name, rotate)
+        verdict = self._judge_opened(name, opened, clips, on_clip, progress, log)
+        return replace(verdict, file=file_facts(name))
+
     def _judge_opened(
         self,
         name: str,
@@ -206,6 +219,7 @@ class Detector:
         clips: int | None,
         on_clip: OnClip | None,
         progress: Progress,
+        log: SearchLog | None = None,
     ) -> VideoVerdict:
         """A video that cannot be read is a result."""
         try:
@@ -213,7 +227,7 @@ class Detector:
                 opened() as video,
                 progress("judging", "frame", video.metadata.num_frames or NOT_KNOWN) as advance,
             ):
-                verdict = self.judge(name, WatchedReader(video, advance), clips, on_clip)
+                verdict = self.judge(name, WatchedReader(video, advance), clips, on_clip, log)
         except VideoError as error:
             verdict = unscored_verdict(name, Status.UNREADABLE, [str(error)])
         return replace(verdict, judged_at=in_utc(time.time()))
@@ -234,6 +248,8 @@ class Detector:
         that was loaded with its decoder, and ``notes`` tells where it has none. Raises as ``detect`` does.
         """
         name = existing_file(path, "path")
+        check_clips(clips)
+        check_rotate(rotate)
         check_num_clips(num_clips)
         kept = KeptClips(num_clips)
 
@@ -242,8 +258,30 @@ class Detector:
             if on_clip is not None:
                 on_clip(clip, score)
 
-        verdict = self.detect(name, clips, keep, rotate=rotate, progress=progress)
+        verdict = self._judge_file(name, clips, keep, rotate, progress, kept.log)
         return explanation(verdict, kept, self.checkpoint, self.device)
+
+    def explain_clip(
+        self, path: StrPath, clip: ClipScore, clips: int | None = 4, *, rotate: int = 0
+    ) -> ClipExplanation:
+        """The maps of one clip of a verdict on ``path``: any of its ``clips``, not its highest alone.
+
+        ``clips`` and ``rotate`` are those that the verdict was found with: the clip is looked for as it was
+        then, and the file is read no further. Raises ConfigError where it holds no such clip, VideoError
+        where it cannot be read, and what ``explain`` raises.
+        """
+        name = existing_file(path, "path")
+        check_clips(clips)
+        check_rotate(rotate)
+        with open_video_or_picture(name, rotate) as video:
+            for found in self._clips_of(video, clips)[1]:
+                starts_then = abs(float(found.seconds[0]) - clip.start_seconds) < SAME_MOMENT
+                if found.track_id == clip.track_id and starts_then:
+                    return explain_clip(self.checkpoint, self.device, found, clip)
+        raise ConfigError(
+            f"{name}: no clip of face {clip.track_id} begins at {clip.start_seconds:.3f} s; give the file "
+            "and the number of clips that its verdict was found with"
+        )
 
     def score(self, pixels: np.ndarray | torch.Tensor) -> np.ndarray:
         """(B, T, H, W, C) uint8 of the model's frames and size -> (B,) probabilities of fake, calibrated."""
@@ -263,17 +301,20 @@ class Detector:
         return self.score(clips.reshape(-1, *clips.shape[2:])).reshape(2, -1).mean(axis=0)
 
     def judge(
-        self, name: str, video: VideoReader, clips: int | None = None, on_clip: OnClip | None = None
+        self,
+        name: str,
+        video: VideoReader,
+        clips: int | None = None,
+        on_clip: OnClip | None = None,
+        log: SearchLog | None = None,
     ) -> VideoVerdict:
-        """As ``detect``, of a video that is open already.
+        """As ``detect``, of a video that is open already; ``log`` keeps where faces were sought and found.
 
         Which tracks count as faces is known at the end only: ``on_clip`` sees the clips of the others too.
         """
         check_clips(clips)
-        is_still = video.metadata.is_still
-        extraction = (self._still_extractor if is_still else self._extractor).extract(video, clips)
-        found = (held(clip, self.contract.frames) for clip in extraction) if is_still else extraction
-        score_batch = self._score_stills if is_still else self._score_clips
+        extraction, found = self._clips_of(video, clips, log)
+        score_batch = self._score_stills if video.metadata.is_still else self._score_clips
         scores = VideoScores()
         for batch in _batches(found, BATCH_CLIPS[self.device.type]):
             for clip, probability in zip(batch, score_batch(batch), strict=True):
@@ -281,7 +322,7 @@ class Detector:
                 if on_clip is not None:
                     on_clip(clip, score)
         warnings = [*video.warnings, *extraction.warnings]
-        if is_still and extraction.status is Status.SCORED:
+        if video.metadata.is_still and extraction.status is Status.SCORED:
             warnings.insert(0, still_warning(self.checkpoint))
         if extraction.status is not Status.SCORED:
             return unscored_verdict(name, extraction.status, [extraction.detail, *warnings], video.metadata)
@@ -291,6 +332,16 @@ class Detector:
         return scored_verdict(
             name, judged, scores.boxes, decision.aggregation, decision, warnings, video.metadata
         )
+
+    def _clips_of(
+        self, video: VideoReader, clips: int | None, log: SearchLog | None = None
+    ) -> tuple[FaceExtraction, Iterable[FaceClip]]:
+        """The extraction and its clips, all as long as the model's."""
+        if not video.metadata.is_still:
+            extraction = self._extractor.extract(video, clips, log)
+            return extraction, extraction
+        extraction = self._still_extractor.extract(video, clips, log)
+        return extraction, (held(clip, self.contract.frames) for clip in extraction)
 
     def _score_stills(self, batch: list[FaceClip]) -> list[float]:
         return self.score_pictures(np.stack([clip.pixels[0] for clip in batch])).tolist()

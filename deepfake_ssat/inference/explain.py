@@ -14,6 +14,7 @@ import torch
 
 from deepfake_ssat.clips.resize import resize_clip
 from deepfake_ssat.config import ObjectiveSettings
+from deepfake_ssat.faces.searched import SearchLog
 from deepfake_ssat.inference.explanation import ClipExplanation, Explanation, FrameMark
 from deepfake_ssat.inference.heatmaps import reconstruction_error_map
 from deepfake_ssat.inference.moments import MomentKeeper
@@ -35,16 +36,19 @@ class KeptClips:
 
     num_clips: int
     faces: dict[int, MomentKeeper] = field(default_factory=lambda: defaultdict(MomentKeeper))
-    marks: dict[int, list[FrameMark]] = field(default_factory=lambda: defaultdict(list))
+    log: SearchLog = field(default_factory=SearchLog)
+    """Filled by the search."""
+    _probabilities: dict[tuple[int, int], float] = field(default_factory=dict)
+    """By track and frame, that of the clip that holds both."""
     _heap: list[tuple[float, int, FaceClip, ClipScore]] = field(default_factory=list)
     _count: int = 0
 
     def add(self, clip: FaceClip, score: ClipScore) -> None:
         """Takes note of a clip as it passes."""
         self.faces[clip.track_id].add(clip, score)
-        # A still picture's clip is one frame, many times.
-        for frame, box in dict(zip(clip.frame_indices.tolist(), clip.boxes.tolist(), strict=True)).items():
-            self.marks[frame].append(FrameMark(clip.track_id, tuple(box), score.probability))
+        first, last = int(clip.frame_indices[0]), int(clip.frame_indices[-1])
+        for frame in range(first, last + 1):
+            self._probabilities[clip.track_id, frame] = score.probability
         self._count += 1
         entry = (score.probability, -self._count, clip, score)
         if len(self._heap) < SPARE_CLIPS * self.num_clips:
@@ -60,8 +64,12 @@ class KeptClips:
     def marks_of(self, faces: set[int]) -> dict[int, tuple[FrameMark, ...]]:
         """By frame, the marks of these tracks."""
         chosen = {
-            frame: tuple(mark for mark in marks if mark.track_id in faces)
-            for frame, marks in self.marks.items()
+            frame: tuple(
+                FrameMark(track, box, self._probabilities.get((track, frame)))
+                for track, box in found
+                if track in faces
+            )
+            for frame, found in self.log.boxes.items()
         }
         return {frame: marks for frame, marks in chosen.items() if marks}
 
@@ -77,16 +85,17 @@ def explanation(
     return Explanation(
         verdict=verdict,
         clips=tuple(
-            _explain_clip(checkpoint, device, clip, score)
+            explain_clip(checkpoint, device, clip, score)
             for clip, score in kept.highest(faces, verdict.decided_by)
         ),
         faces={track: keeper.moments() for track, keeper in kept.faces.items() if track in faces},
         marks=kept.marks_of(faces),
+        searched=tuple(kept.log.stretches),
         notes=() if checkpoint.model.autoencoder() is not None else (NO_ERROR_MAP,),
     )
 
 
-def _explain_clip(
+def explain_clip(
     checkpoint: Checkpoint, device: torch.device, clip: FaceClip, score: ClipScore
 ) -> ClipExplanation:
     """Maps of the clip's parts, one after the other in time where it is longer than the model's clips."""

@@ -67,7 +67,9 @@ class Explanation:
     faces: dict[int, FaceMoments]
     """By track."""
     marks: dict[int, tuple[FrameMark, ...]]
-    """By true frame index: every face that was analysed there."""
+    """By true frame index: every face that was found there."""
+    searched: tuple[tuple[int, int], ...] = ()
+    """True indices of the first and last frame of each stretch that was looked at."""
     notes: tuple[str, ...] = ()
     """What could not be shown, and why."""
 
@@ -82,8 +84,9 @@ class Explanation:
 
 @dataclass(frozen=True)
 class FrameMark:
-    """One face in one analysed frame, with the score of the clip it belongs to."""
+    """One face in one frame that was looked at, with the score of the clip it belongs to."""
 
     track_id: int
     box: Box
-    probability: float
+    probability: float | None
+    """None where no clip holds it: the face was in sight for too short."""

@@ -16,7 +16,7 @@ from deepfake_ssat.errors import OutputError
 from deepfake_ssat.inference.explanation import FrameMark
 from deepfake_ssat.outputs import whole_file
 from deepfake_ssat.records import Verdict, VideoMetadata, VideoVerdict
-from deepfake_ssat.reporting.banner import COLOURS, Banner
+from deepfake_ssat.reporting.banner import COLOURS, NOT_ANALYSED, NOT_SCORED, PALE, Banner
 from deepfake_ssat.reporting.sound import copied_sound
 from deepfake_ssat.video.reader import open_video_or_picture
 
@@ -49,13 +49,15 @@ def annotate_video(
     on_progress: Callable[[int], None] | None = None,
     turn: int = 0,
     verdict: VideoVerdict | None = None,
+    searched: Sequence[tuple[int, int]] = (),
 ) -> list[str]:
     """Writes ``target`` (whole or not at all) from ``source``; returned are warnings about both.
 
-    Frames outside analysed clips are copied without marks. A ``verdict`` stands in a banner above the
-    pictures, with the time and what was not analysed. Sound is copied, not encoded again, where the
-    target's container can hold it, and stays in step with the pictures. ``turn`` is the clockwise turn that
-    the marks were found under. ``on_progress`` is called with the number of frames written.
+    Frames without marks are copied as they are. A ``verdict`` stands in a banner above the pictures, with the
+    time, and says of a frame without a score whether it lies in one of the ``searched`` stretches. Sound is
+    copied, not encoded again, where the target's container can hold it, and stays in step with the pictures.
+    ``turn`` is the clockwise turn that the marks were found under. ``on_progress`` is called with the number
+    of frames written.
     """
     muxer = CONTAINERS[target.suffix.lower()]
     with (
@@ -70,9 +72,11 @@ def annotate_video(
             for number, frame in enumerate(reader, start=1):
                 sound.copy_until(frame.seconds)
                 pixels = frame.convert(frame.width, frame.height)  # All of one size, whatever their own.
-                drawn = draw_marks(pixels, marks.get(frame.index, ()), verdict_of)
+                shown = marks.get(frame.index, ())
+                drawn = draw_marks(pixels, shown, verdict_of)
                 if banner:
-                    drawn = np.concatenate([banner.draw(frame.seconds), drawn])
+                    missing = _missing(frame.index, shown, searched)
+                    drawn = np.concatenate([banner.draw(frame.seconds, missing), drawn])
                 last = max(round(frame.seconds / TIME_BASE), last + 1)
                 output.mux(video.encode(_picture(drawn[: video.height, : video.width], last)))
                 if on_progress:
@@ -80,6 +84,13 @@ def annotate_video(
             output.mux(video.encode(None))
             sound.copy_until(float("inf"))
         return [*reader.warnings, *sound.warnings]
+
+
+def _missing(index: int, marks: Sequence[FrameMark], searched: Sequence[tuple[int, int]]) -> str:
+    """Why a frame has no score; empty where it has one."""
+    if any(mark.probability is not None for mark in marks):
+        return ""
+    return NOT_SCORED if any(first <= index <= last for first, last in searched) else NOT_ANALYSED
 
 
 def _picture_track(output: OutputContainer, metadata: VideoMetadata, banner_height: int) -> VideoStream:
@@ -102,15 +113,19 @@ def _picture(pixels: np.ndarray, time_stamp: int) -> av.VideoFrame:
 def draw_marks(
     pixels: np.ndarray, marks: Sequence[FrameMark], verdict_of: Callable[[float], Verdict]
 ) -> np.ndarray:
-    """(H, W, 3) uint8 -> a copy with a box and "face 0: 0.93" for each mark, readable on any background."""
+    """(H, W, 3) uint8 -> a copy with a box and "face 0: 0.93" for each mark, readable on any background.
+
+    Of a face without a score the box is pale and thin, and no number stands on it.
+    """
     drawn = np.ascontiguousarray(pixels).copy()
     scale = max(drawn.shape[:2]) / 1280
     thickness = max(2, round(3 * scale))
     for mark in marks:
-        colour = COLOURS[verdict_of(mark.probability)]
+        scored = mark.probability is not None
+        colour = COLOURS[verdict_of(mark.probability)] if scored else PALE
         left, top, right, bottom = (round(side) for side in mark.box)
-        cv2.rectangle(drawn, (left, top), (right, bottom), colour, thickness)
-        text = f"face {mark.track_id}: {mark.probability:.2f}"
+        cv2.rectangle(drawn, (left, top), (right, bottom), colour, thickness if scored else 1)
+        text = f"face {mark.track_id}" + (f": {mark.probability:.2f}" if scored else "")
         font, size = cv2.FONT_HERSHEY_SIMPLEX, max(0.5, 0.9 * scale)
         (width, height), _ = cv2.getTextSize(text, font, size, thickness)
         baseline = max(top - thickness - 2, height + 4)

@@ -16,7 +16,8 @@ COLOURS = {Verdict.REAL: (0, 114, 178), Verdict.UNCERTAIN: (110, 110, 110), Verd
 INK, PAPER, PALE = (255, 255, 255), (20, 23, 28), (150, 150, 150)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 LEGEND = "real  uncertain  fake"
-NOT_ANALYSED = "not analysed"
+NOT_ANALYSED, NOT_SCORED = "not analysed", "no score"
+"""Where nobody looked, and where no clip holds a face."""
 CAPITAL = 22
 """Pixels of a capital letter at scale 1."""
 WIDEST_TIME = "00:00:00.00"
@@ -27,7 +28,6 @@ class Banner:
 
     def __init__(self, verdict: VideoVerdict, width: int):
         """``width`` is that of the displayed picture."""
-        self._clips = [(clip.start_seconds, clip.end_seconds) for clip in verdict.clips]
         self._text = f"{headline(verdict.status, verdict.verdict)} {probability_text(verdict.probability)}"
         self._colour = COLOURS[verdict.verdict] if verdict.verdict else PAPER
         self._width = width
@@ -37,8 +37,8 @@ class Banner:
         self._line = max(round(2 * CAPITAL * self._scale), 8)
         self.height = 2 * self._line + 2 * self._line % 2
 
-    def draw(self, seconds: float) -> np.ndarray:
-        """(H, W, 3) uint8: the strip at a time of the video."""
+    def draw(self, seconds: float, missing: str = "") -> np.ndarray:
+        """(H, W, 3) uint8: the strip at a time of the video; ``missing`` says why nothing is scored there."""
         strip = np.full((self.height, self._width, 3), PAPER, np.uint8)
         strip[: self._line] = self._colour
         self._write(strip, 0, self._text, INK)
@@ -46,8 +46,7 @@ class Banner:
         place = 0
         for verdict, colour in COLOURS.items():
             place = self._write(strip, 1, f"{verdict}  ", colour, place, swatch=True)
-        if not any(start <= seconds <= end for start, end in self._clips):
-            self._write(strip, 1, NOT_ANALYSED, PALE, at_right=True)
+        self._write(strip, 1, missing, PALE, at_right=True)
         return strip
 
     def _write(

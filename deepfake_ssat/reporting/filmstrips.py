@@ -31,6 +31,12 @@ def filmstrip(clip: ClipExplanation, evidence_scale: float, error_scale: float) 
     return _with_gaps(rows)
 
 
+def clip_strip(clip: ClipExplanation) -> np.ndarray:
+    """The strip of a clip that is shown alone: its own highest values are drawn brightest."""
+    error = clip.reconstruction_error
+    return filmstrip(clip, float(clip.evidence.max()), 1.0 if error is None else float(error.max()))
+
+
 def thumbnail(pixels: np.ndarray) -> np.ndarray:
     """(H, W, 3) -> (SIDE, SIDE, 3) uint8."""
     return cv2.resize(pixels, (SIDE, SIDE), interpolation=cv2.INTER_AREA)

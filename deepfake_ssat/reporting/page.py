@@ -49,7 +49,7 @@ def render_report(
         facts=_first_facts(document, video, contract),
         note=document["note"],
         judged_at=date_text(video["judged_at"]),
-        warnings=[_without_folder(warning, video["path"]) for warning in video["warnings"]],
+        warnings=[_sentence(warning, video["path"]) for warning in video["warnings"]],
         marked_copy=marked_copy,
         is_playable=Path(marked_copy).suffix.lower() in PLAYABLE,
         faces=_faces(document, explanation, frames),
@@ -71,8 +71,10 @@ def render_report(
     )
 
 
-def _without_folder(text: str, path: str) -> str:
-    return text.replace(path, shown_path(path))
+def _sentence(text: str, path: str) -> str:
+    """Without the video's folder; what does not begin with its name begins with a capital."""
+    shown = text.replace(path, shown_path(path))
+    return shown if text.startswith(path) else shown[:1].upper() + shown[1:]
 
 
 def _bar(document: Mapping[str, Any], video: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -134,6 +134,8 @@ def how_often_wrong(document: Mapping[str, Any], video: Mapping[str, Any]) -> st
         Verdict.REAL: of_fakes,
         Verdict.UNCERTAIN: f"{of_genuine}, {of_fakes}; between the two limits lie both kinds",
     }[Verdict(video["verdict"])]
+    if is_still(video):
+        return f"On videos, {said}. A single picture tells less: its own numbers stand below."
     return said[0].upper() + said[1:] + "."
 
 

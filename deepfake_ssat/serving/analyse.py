@@ -1,7 +1,8 @@
 """``python -m deepfake_ssat.serving.analyse FOLDER NAME CHECKPOINT DEVICE CLIPS``: one job.
 
 Reads FOLDER/video; writes FOLDER/progress while it works, then everything that is found. The path in the
-results is the name that the video was uploaded under.
+results is the name that the video was uploaded under. With a FOLDER/wanted.json it draws that clip's heat
+maps, and nothing else.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from deepfake_ssat.errors import DeepfakeError, OutputError
+from deepfake_ssat.errors import ConfigError, DeepfakeError, OutputError
 from deepfake_ssat.inference.description import checkpoint_record, settings_record
 from deepfake_ssat.inference.detector import load_detector
 from deepfake_ssat.inference.verdict import renamed
@@ -21,10 +22,12 @@ from deepfake_ssat.outputs import write_file
 from deepfake_ssat.records import ClipScore, FaceClip
 from deepfake_ssat.reporting.detection_report import results_csv, results_document
 from deepfake_ssat.reporting.documents import json_text
+from deepfake_ssat.reporting.filmstrips import clip_strip, png
 from deepfake_ssat.reporting.full_frames import read_full_frames
 from deepfake_ssat.reporting.page import render_report
+from deepfake_ssat.serving.maps import WantedMaps, read_wanted
 from deepfake_ssat.serving.sandbox import NO_ROOM
-from deepfake_ssat.serving.storage import CSV, PROGRESS, REPORT, RESULT, TIMELINE, VIDEO
+from deepfake_ssat.serving.storage import CSV, MAPS, PROGRESS, REPORT, RESULT, TIMELINE, VIDEO
 from deepfake_ssat.serving.timeline import Timeline
 from deepfake_ssat.video.reader import open_video_or_picture
 
@@ -57,9 +60,19 @@ def analyse(folder: Path, name: str, checkpoint: Path | None, device: str, clips
     write_file(folder / REPORT, page)
     write_file(folder / CSV, results_csv([explanation.verdict]))
     if metadata := explanation.verdict.metadata:
-        drawn = timeline.document(metadata, detector.checkpoint.decision)
+        faces = {face.track_id for face in explanation.verdict.faces}
+        drawn = timeline.document(metadata, detector.checkpoint.decision, faces)
         write_file(folder / TIMELINE, json.dumps(drawn, separators=(",", ":"), allow_nan=False).encode())
     write_file(folder / RESULT, json_text(document))
+
+
+def draw_maps(folder: Path, wanted: WantedMaps, checkpoint: Path | None, device: str) -> None:
+    """Draws the heat maps of one clip of an upload; raises DeepfakeError where that cannot be."""
+    detector = load_detector(checkpoint, device, decoder=True)
+    if detector.checkpoint.hash != wanted.checkpoint:
+        raise ConfigError("the service has other weights now; send the file to be judged by them first")
+    clip = detector.explain_clip(folder / VIDEO, wanted.clip, wanted.clips)
+    write_file(folder / MAPS, png(clip_strip(clip)))
 
 
 class _Progress:
@@ -86,15 +99,13 @@ class _Progress:
 
 def main() -> None:
     """Exit code 2 and one line for what cannot be used, 28 for no room; a bug keeps its traceback."""
-    folder, name, checkpoint, device, clips = sys.argv[1:]
+    folder, name, weights, device, clips = sys.argv[1:]
+    checkpoint = Path(weights) if weights else None
     try:
-        analyse(
-            Path(folder),
-            name,
-            Path(checkpoint) if checkpoint else None,
-            device,
-            None if clips == "all" else int(clips),
-        )
+        if wanted := read_wanted(Path(folder)):
+            draw_maps(Path(folder), wanted, checkpoint, device)
+        else:
+            analyse(Path(folder), name, checkpoint, device, None if clips == "all" else int(clips))
     except OutputError:
         raise SystemExit(NO_ROOM) from None
     except DeepfakeError as error:

@@ -16,7 +16,7 @@ from deepfake_ssat.config.service import ServiceLimits
 from deepfake_ssat.serving.forms import first_file
 from deepfake_ssat.serving.jobs import Job, JobState
 from deepfake_ssat.serving.service import Service
-from deepfake_ssat.serving.storage import CSV, REPORT, RESULT, TIMELINE
+from deepfake_ssat.serving.storage import CSV, MAPS, REPORT, RESULT, TIMELINE
 from deepfake_ssat.serving.uploads import RefusedUploadError
 
 MODEL_SECONDS = 60
@@ -58,6 +58,8 @@ class JobAnswer(BaseModel):
     """Where the row of CSV is, once done."""
     timeline: str | None
     """Where the faces' boxes and scores over time are, once done."""
+    maps: str | None
+    """Where the heat maps are, of a job that was asked for them, once done."""
 
 
 class ErrorAnswer(BaseModel):
@@ -100,10 +102,27 @@ async def submit_video(
 
     ``name`` is shown to people and never used as a path; a form's file brings its own.
     """
-    announced = request.headers.get("content-length", "")
-    size = int(announced) if announced.isdigit() else 0
     chunks, form_name = await _body(request, service.settings.limits)
-    return _answer(service, await service.submit(chunks, name or form_name or "video", size))
+    job = await service.submit(chunks, name or form_name or "video", _announced_bytes(request))
+    return _answer(service, job)
+
+
+@api.post("/jobs/{job_id}/maps", status_code=202, openapi_extra={"requestBody": UPLOAD_BODY})
+async def submit_for_maps(
+    request: Request, service: FoundService, job: FoundJob, track_id: int, start_seconds: float
+) -> JobAnswer:
+    """Send a judged file again, for the heat maps of one clip of its result: a job of its own.
+
+    The service deletes each video when its job ends, so it cannot draw them without.
+    """
+    chunks, _ = await _body(request, service.settings.limits)
+    size = _announced_bytes(request)
+    return _answer(service, await service.submit_for_maps(chunks, job, track_id, start_seconds, size))
+
+
+def _announced_bytes(request: Request) -> int:
+    announced = request.headers.get("content-length", "")
+    return int(announced) if announced.isdigit() else 0
 
 
 async def _body(request: Request, limits: ServiceLimits) -> tuple[AsyncIterator[bytes], str | None]:
@@ -154,6 +173,12 @@ def job_timeline(service: FoundService, job: FoundJob) -> Response:
     return _file(service, job, TIMELINE, "application/json")
 
 
+@api.get("/jobs/{job_id}/maps")
+def job_maps(service: FoundService, job: FoundJob) -> Response:
+    """The heat maps of a clip as a picture: its crops, below them evidence and reconstruction error."""
+    return _file(service, job, MAPS, "image/png")
+
+
 @api.get("/jobs/{job_id}/report")
 def job_report(service: FoundService, job: FoundJob) -> Response:
     """The report for people: one HTML page that needs nothing else."""
@@ -202,6 +227,7 @@ def _answer(service: Service, job: Job) -> JobAnswer:
         report=address("report", REPORT),
         csv=address("csv", CSV),
         timeline=address("timeline", TIMELINE),
+        maps=address("maps", MAPS),
     )
 
 

@@ -13,7 +13,8 @@ from typing import Any, Literal
 from deepfake_ssat.config.service import MEGABYTE, ServiceLimits
 from deepfake_ssat.errors import DeepfakeError
 from deepfake_ssat.serving.jobs import Job, JobState, JobStore, new_job_id
-from deepfake_ssat.serving.storage import VIDEO, JobFolders
+from deepfake_ssat.serving.maps import find_clip
+from deepfake_ssat.serving.storage import RESULT, VIDEO, JobFolders
 from deepfake_ssat.serving.uploads import RefusedUploadError, check, receive, shown_name
 from deepfake_ssat.serving.worker import ANALYSE, Workers
 
@@ -72,6 +73,19 @@ class Service:
     async def submit(self, chunks: AsyncIterator[bytes], name: str, announced_bytes: int = 0) -> Job:
         """Receives, checks and queues one video; raises RefusedUploadError and leaves nothing otherwise."""
         limits = self.settings.limits
+        return await self._queue(
+            chunks, name, announced_bytes, lambda folder, _: check(folder / VIDEO, limits)
+        )
+
+    async def _queue(
+        self,
+        chunks: AsyncIterator[bytes],
+        name: str,
+        announced_bytes: int,
+        prepare: Callable[[Path, str], None],
+    ) -> Job:
+        """Receives a file, lets ``prepare`` see its folder and SHA-256 or refuse it, and queues it."""
+        limits = self.settings.limits
         self._require_room(announced_bytes)
         self.uploads += 1
         job_id = new_job_id()
@@ -79,7 +93,7 @@ class Service:
         try:
             folder = self.folders.make(job_id)
             size, sha256 = await receive(chunks, folder / VIDEO, limits)
-            await asyncio.to_thread(check, folder / VIDEO, limits)
+            await asyncio.to_thread(prepare, folder, sha256)
             job = await asyncio.to_thread(self.store.add, job_id, shown_name(name), size, sha256)
             accepted = True
             return job
@@ -87,6 +101,31 @@ class Service:
             self.uploads -= 1
             if not accepted:
                 self.folders.remove(job_id)
+
+    async def submit_for_maps(
+        self,
+        chunks: AsyncIterator[bytes],
+        judged: Job,
+        track_id: int,
+        start_seconds: float,
+        announced_bytes: int,
+    ) -> Job:
+        """Receives a judged file again and queues a job that draws the heat maps of one of its clips."""
+        wanted = None
+        if judged.state is JobState.DONE and (self.folders.of(judged.id) / RESULT).is_file():
+            wanted = find_clip(self.folders.of(judged.id), track_id, start_seconds)
+        if wanted is None:
+            reason = f"no clip of face {track_id} that begins at {start_seconds:g} s is in this job's result"
+            raise RefusedUploadError(404, reason)
+
+        def prepare(folder: Path, sha256: str) -> None:
+            if sha256 != judged.sha256:
+                raise RefusedUploadError(
+                    422, f"this is not the file that was judged: send {judged.name} again"
+                )
+            wanted.write(folder)
+
+        return await self._queue(chunks, judged.name, announced_bytes, prepare)
 
     def forget(self, job: Job) -> None:
         """A job with its video and its results; the analysis of a running one is ended by its worker."""

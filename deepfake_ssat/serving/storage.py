@@ -1,6 +1,7 @@
 """The private folder of the service: one sub-folder a job, every file name our own.
 
-FOLDER/jobs.sqlite, FOLDER/jobs/<id>/{video, progress, result.json, result.csv, timeline.json, report.html}
+FOLDER/jobs.sqlite, FOLDER/jobs/<id>/{video, progress, result.json, result.csv, timeline.json, report.html},
+or of a job for heat maps {video, wanted.json, maps.png}
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from deepfake_ssat.errors import ConfigError, OutputError
 
 VIDEO, PROGRESS = "video", "progress"
 RESULT, CSV, TIMELINE, REPORT = "result.json", "result.csv", "timeline.json", "report.html"
+WANTED, MAPS = "wanted.json", "maps.png"
 
 
 class JobFolders:

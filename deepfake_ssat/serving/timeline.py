@@ -5,6 +5,7 @@ Boxes are parts of the picture as a player shows it: left, top, right, bottom, e
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from deepfake_ssat.models.decision import Decision
@@ -30,8 +31,8 @@ class Timeline:
                 face["boxes"].append([seconds, *box])
                 last = seconds
 
-    def document(self, metadata: VideoMetadata, decision: Decision) -> dict[str, Any]:
-        """JSON values: seconds to the millisecond, parts and probabilities to four digits."""
+    def document(self, metadata: VideoMetadata, decision: Decision, faces: Collection[int]) -> dict[str, Any]:
+        """JSON values of the tracks that count: seconds to the millisecond, the rest to four digits."""
         return {
             "is_still": metadata.is_still,
             "uncertain_low": decision.uncertain_low,
@@ -49,6 +50,7 @@ class Timeline:
                     ],
                 }
                 for track_id, face in sorted(self._faces.items())
+                if track_id in faces
             ],
         }
 

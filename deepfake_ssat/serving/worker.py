@@ -14,7 +14,7 @@ from typing import TypeVar
 from deepfake_ssat.config.service import MEGABYTE, ServiceLimits
 from deepfake_ssat.serving.jobs import Job, JobStore
 from deepfake_ssat.serving.sandbox import NO_ROOM, ChildLimits, run_child
-from deepfake_ssat.serving.storage import PROGRESS, RESULT, VIDEO, JobFolders
+from deepfake_ssat.serving.storage import MAPS, PROGRESS, RESULT, VIDEO, JobFolders
 
 IDLE_SECONDS = 0.5
 CLEANING_SECONDS = 60.0
@@ -116,7 +116,7 @@ class Workers:
         )
         if outcome.code == NO_ROOM:
             return "the service has no room on its disk for the result; send the video again later"
-        if outcome.failure is None and not (folder / RESULT).is_file():
+        if outcome.failure is None and not any((folder / file).is_file() for file in (RESULT, MAPS)):
             return "the analysis ended without a result"
         return outcome.failure
 

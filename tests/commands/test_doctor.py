@@ -27,11 +27,29 @@ def test_healthy_installation_passes_with_device_codecs_and_weights():
     assert lines["[train]"].startswith("ok")
 
 
-def test_extra_that_is_absent_is_named_with_its_remedy_and_is_no_fault(monkeypatch):
-    monkeypatch.setitem(doctor.EXTRAS, "train", ("training", ("no-such-package",)))
-    result = CliRunner().invoke(app, ["doctor"])
-    assert result.exit_code == 0
-    assert "pip install deepfake-ssat[train] brings no-such-package" in lines_of(result)["[train]"]
+def test_every_extra_that_the_installed_package_names_is_listed_with_its_remedy(monkeypatch):
+    required = [
+        "av>=16",
+        "decord<1,>=0.6; platform_machine == 'x86_64'",
+        "no-such-package>=1; extra == 'train'",
+        "pillow-heif>=0.16; python_version >= '3.10' and extra == \"heic\"",
+        "typer; extra == 'new-one'",
+        "rich>=13; extra == 'new-one'",
+        "deepfake-ssat[train]; extra == 'dev'",
+    ]
+    monkeypatch.setattr(doctor, "requires", lambda _: required)
+    monkeypatch.setattr(doctor, "_version", lambda name: None if name[0] in "np" else "1.0")
+    found = {finding.name: finding for finding in doctor._findings() if finding.name.startswith("[")}
+    assert list(found) == ["[train]", "[heic]", "[new-one]"]
+    assert found["[train]"].state == "absent"
+    assert "pip install deepfake-ssat[train] brings no-such-package" in found["[train]"].detail
+    assert found["[heic]"].detail.startswith("for pictures of iPhones: pip install")
+    assert (found["[new-one]"].state, found["[new-one]"].detail) == ("ok", "typer 1.0, rich 1.0")
+
+
+def test_absent_extra_is_no_fault(monkeypatch):
+    monkeypatch.setattr(doctor, "requires", lambda _: ["no-such-package; extra == 'train'"])
+    assert CliRunner().invoke(app, ["doctor"]).exit_code == 0
 
 
 def test_missing_codec_and_refused_weights_are_faults(monkeypatch):

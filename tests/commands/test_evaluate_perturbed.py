@@ -61,7 +61,7 @@ class FromFrames:
     def __init__(self):
         self.videos = 0
 
-    def extract(self, reader, clips=None):
+    def extract(self, reader, clips=None, log=None):
         self.videos += 1
         return ScriptedExtraction(self._clips(reader), Status.SCORED, "", [])
 

@@ -6,6 +6,7 @@ import pytest
 
 from deepfake_ssat.config import ExtractionSettings
 from deepfake_ssat.faces.extract import FaceExtractor
+from deepfake_ssat.faces.searched import SearchLog
 from deepfake_ssat.records import Status, VideoMetadata
 from deepfake_ssat.video import VideoFrame
 from tests.portraits import background, portrait, portrait_frames, with_faces
@@ -220,3 +221,20 @@ def test_face_at_the_border_is_padded_not_stretched(extractor):
 
 def test_portraits_of_the_tests_differ():
     assert np.abs(portrait(80).astype(int) - portrait(80, "green")).mean() > 20
+
+
+def test_log_tells_of_every_face_that_was_found_whether_a_clip_holds_it_or_not(extractor):
+    log = SearchLog()
+    clips = list(extractor.extract(Frames([*[background(240, 320)] * 8, *portrait_frames(29)]), log=log))
+    assert len(clips) == 1
+    assert log.stretches == [(0, 36)]
+    assert list(log.boxes) == list(range(8, 37))
+    assert {track for faces in log.boxes.values() for track, _ in faces} == {0}
+    np.testing.assert_array_equal([log.boxes[index][0][1] for index in range(8, 24)], clips[0].boxes)
+
+
+def test_log_of_a_video_that_is_looked_at_here_and_there_names_the_stretches(extractor):
+    log = SearchLog()
+    list(extractor.extract(Frames(portrait_frames(100)), clips=2, log=log))
+    assert log.stretches == [(17, 32), (67, 82)]
+    assert sorted(log.boxes) == [*range(17, 33), *range(67, 83)]

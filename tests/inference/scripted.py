@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from deepfake_ssat.config import ExtractionSettings, ModelSettings
+from deepfake_ssat.faces.searched import SearchLog
 from deepfake_ssat.models.checkpoint import Checkpoint, Decision, save_checkpoint
 from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
 from deepfake_ssat.records import FaceClip, Status
@@ -69,9 +70,11 @@ class ScriptedExtraction:
         detail: str,
         warnings: Sequence[str],
         doubtful: frozenset[int] = frozenset(),
+        log: SearchLog | None = None,
     ):
         self._clips = clips
         self._doubtful = doubtful
+        self._log = log
         self.status, self.detail, self.warnings = status, detail, list(warnings)
         self.num_frames = 0
         self.counting_tracks: set[int] = set()
@@ -79,6 +82,9 @@ class ScriptedExtraction:
     def __iter__(self) -> Iterator[FaceClip]:
         for clip in self._clips:
             self.counting_tracks |= {clip.track_id} - self._doubtful
+            if self._log is not None:
+                for frame, box in zip(clip.frame_indices.tolist(), clip.boxes.tolist(), strict=True):
+                    self._log.boxes.setdefault(frame, []).append((clip.track_id, tuple(box)))
             yield clip
 
 
@@ -103,7 +109,11 @@ class ScriptedExtractor:
         self.settings = settings
         return self
 
-    def extract(self, reader: object, clips: int | None = None) -> ScriptedExtraction:
+    def extract(
+        self, reader: object, clips: int | None = None, log: SearchLog | None = None
+    ) -> ScriptedExtraction:
         """The script, whatever the video shows."""
         self.asked.append(clips)
-        return ScriptedExtraction(iter(self.clips), self.status, self.detail, self.warnings, self.doubtful)
+        return ScriptedExtraction(
+            iter(self.clips), self.status, self.detail, self.warnings, self.doubtful, log
+        )

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import weakref
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from deepfake_ssat.models.checkpoint import Decision
 from deepfake_ssat.records import Status, Verdict
 from tests.inference.scripted import CONTRACT, ScriptedExtractor, face_clip, write_checkpoint
 from tests.models.tiny import IMAGE, VIDEO, changed
+from tests.portraits import portrait_frames
 from tests.videos import write_video
 
 
@@ -277,3 +279,39 @@ def test_explanation_without_a_decoder_says_that_a_map_is_missing(tmp_path, monk
     with_decoder = load_detector(detector.path, "cpu", decoder=True).explain(video)
     assert with_decoder.clips[0].reconstruction_error is not None
     assert with_decoder.notes == ()
+
+
+def test_any_clip_of_a_verdict_is_explained_as_it_was_found_and_the_rest_is_not_read(
+    tmp_path, monkeypatch, video
+):
+    scripted = ScriptedExtractor([face_clip(0, 0), face_clip(1, 0), face_clip(0, 16), face_clip(0, 32)])
+    detector = make_detector(tmp_path, monkeypatch, scripted)
+    everything = detector.explain(video, clips=2, num_clips=9)
+    expected = next(
+        clip for clip in everything.clips if (clip.score.track_id, clip.seconds[0]) == (0, 16 / 25)
+    )
+    scripted.clips = iter(scripted.clips)
+    rounded = replace(expected.score, start_seconds=round(expected.score.start_seconds, 3))
+    found = detector.explain_clip(video, rounded, clips=2)
+    np.testing.assert_array_equal(found.pixels, expected.pixels)
+    np.testing.assert_array_equal(found.evidence, expected.evidence)
+    assert found.score is rounded
+    assert scripted.asked == [2, 2]
+    assert len(list(scripted.clips)) == 1
+    scripted.clips = [face_clip(0, 0)]
+    with pytest.raises(ConfigError, match=r"no clip of face 0 begins at 0\.640 s"):
+        detector.explain_clip(video, rounded)
+
+
+def test_marks_are_of_all_frames_with_a_face_and_have_no_score_where_no_clip_holds_it(tmp_path):
+    detector = load_detector(write_checkpoint(tmp_path / "tiny.safetensors"), "cpu")
+    path = write_video(tmp_path / "face.mp4", portrait_frames(4 * VIDEO.frames + 2))
+    explanation = detector.explain(path, clips=None, num_clips=0)
+    last = 4 * VIDEO.frames + 1
+    assert explanation.searched == ((0, last),)
+    scores = {frame: [mark.probability for mark in marks] for frame, marks in explanation.marks.items()}
+    of_clips = [clip.probability for clip in explanation.verdict.clips]
+    assert scores == {
+        frame: [of_clips[frame // VIDEO.frames] if frame // VIDEO.frames < 4 else None]
+        for frame in range(last + 1)
+    }

@@ -96,3 +96,12 @@ def test_explained_picture_has_its_frame_and_each_mark_once(tmp_path, picture):
     assert list(explanation.marks) == [0]
     assert len(explanation.marks[0]) == 1
     assert explanation.clips[0].reconstruction_error is not None
+
+
+def test_clip_of_a_picture_is_explained_alone_as_with_the_others(tmp_path, picture):
+    detector = load_detector(write_checkpoint(tmp_path / "tiny.safetensors"), "cpu", decoder=True)
+    path = save(tmp_path / "a.png", picture)
+    (expected,) = detector.explain(path).clips
+    found = detector.explain_clip(path, expected.score)
+    np.testing.assert_array_equal(found.pixels, expected.pixels)
+    np.testing.assert_array_equal(found.reconstruction_error, expected.reconstruction_error)

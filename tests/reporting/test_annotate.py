@@ -1,3 +1,4 @@
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from deepfake_ssat.errors import OutputError, VideoError
 from deepfake_ssat.inference.explanation import FrameMark
 from deepfake_ssat.records import ClipScore, Status, Verdict, VideoVerdict
 from deepfake_ssat.reporting.annotate import annotate_video, draw_marks
-from deepfake_ssat.reporting.banner import COLOURS, Banner, clock
+from deepfake_ssat.reporting.banner import COLOURS, NOT_ANALYSED, NOT_SCORED, PALE, Banner, clock
 from deepfake_ssat.video import open_video
 from tests.video.shown_files import join, write_sizes, write_with_sound
 from tests.videos import coded_frames, read_code, write_video
@@ -56,26 +57,41 @@ def test_marked_frames_have_a_box_and_others_stay_as_they_were(tmp_path):
     assert changed == [0, 0, 0, 1, 0, 0, 0, 0, 0, 0]
 
 
-def judged(*clips):
-    scores = tuple(ClipScore(0, start, end, 0.91) for start, end in clips)
-    return VideoVerdict("a.mp4", Status.SCORED, 0.91, Verdict.FAKE, clips=scores)
+JUDGED = VideoVerdict("a.mp4", Status.SCORED, 0.91, Verdict.FAKE, clips=(ClipScore(0, 0.0, 0.35, 0.91),))
 
 
-def test_banner_stands_above_the_pictures_and_tells_what_was_not_analysed(tmp_path):
+def test_banner_stands_above_the_pictures_and_tells_why_a_frame_has_no_score(tmp_path):
     source = write_video(tmp_path / "a.mp4", [GREY] * 10, fps=10)
-    annotate_video(source, tmp_path / "b.mp4", {}, always_fake, verdict=judged((0.0, 0.35)))
+    marks = {index: [MARK] for index in range(4)}
+    annotate_video(source, tmp_path / "b.mp4", marks, always_fake, verdict=JUDGED, searched=[(0, 6)])
     with open_video(tmp_path / "b.mp4") as reader:
         frames = [frame.rgb().astype(int) for frame in reader]
-    height = Banner(judged(), 128).height
-    assert {frame.shape for frame in frames} == {(96 + height, 128, 3)}
-    assert all(np.abs(frame[height:] - 128).max() < 12 for frame in frames)
-    right = [frame[height // 2 : height, 80:].mean() for frame in frames]
-    assert min(right[4:]) > max(right[:4]) + 5
+    banner = Banner(JUDGED, 128)
+    assert {frame.shape for frame in frames} == {(96 + banner.height, 128, 3)}
+    assert all(np.abs(frame[banner.height :] - 128).max() < 12 for frame in frames[4:])
+
+    def told(index):
+        """What the strip of a frame is most like."""
+        texts = ("", NOT_SCORED, NOT_ANALYSED)
+        strips = [banner.draw(index / 10, text).astype(int) for text in texts]
+        return texts[np.argmin([np.abs(frames[index][: banner.height] - strip).sum() for strip in strips])]
+
+    assert [told(index) for index in range(10)] == [""] * 4 + [NOT_SCORED] * 3 + [NOT_ANALYSED] * 3
+
+
+def test_face_without_a_score_has_a_pale_box_and_no_number():
+    scored = draw_marks(GREY, [MARK], always_fake)
+    without = draw_marks(GREY, [replace(MARK, probability=None)], always_fake)
+    colour = np.array(COLOURS[Verdict.FAKE])
+    assert (scored[60, 30] == colour).all()
+    assert (without[60, 30] == PALE).all()
+    assert not (without == colour).all(axis=-1).any()
+    assert (without != GREY).any(axis=-1).sum() < (scored != GREY).any(axis=-1).sum()
 
 
 @pytest.mark.parametrize("width", [96, 360, 720, 1920, 3840])
 def test_banner_fits_every_width(width):
-    banner = Banner(judged((0.0, 1.0)), width)
+    banner = Banner(JUDGED, width)
     strip = banner.draw(3725.4)
     assert strip.shape == (banner.height, width, 3)
     assert banner.height % 2 == 0

@@ -95,6 +95,13 @@ def test_error_of_a_verdict_is_that_of_its_own_side():
     assert how_often_wrong(document(LIMITS), UNSCORED) == ""
 
 
+def test_error_on_videos_is_not_said_to_be_that_of_a_picture():
+    still = {**judged("fake", 0.8), "video": {"is_still": True}}
+    said = how_often_wrong(document(LIMITS), still)
+    assert said.startswith("On videos, of 33 genuine")
+    assert said.endswith("A single picture tells less: its own numbers stand below.")
+
+
 def test_weights_tell_what_they_miss():
     card = {"model card": {"cannot": "tell good swaps; sound"}}
     assert known_misses(document(provenance=card)) == "These weights cannot tell good swaps; sound."

@@ -101,6 +101,51 @@ def test_result_is_offered_in_every_form_that_was_written(client, video):
     assert answer.status_code == 409
 
 
+def ask_for_maps(client, job, body, start_seconds=0.0, track_id=0):
+    asked = {"track_id": track_id, "start_seconds": start_seconds}
+    return client.post(f"/api/v1/jobs/{job['id']}/maps", params=asked, content=body, headers=BYTES)
+
+
+def test_maps_of_a_clip_are_a_job_that_keeps_no_video(client, tmp_path, video):
+    judged = wait(client, submit(client, video).json()["id"])
+    assert judged["maps"] is None
+    asked = ask_for_maps(client, judged, video)
+    assert (asked.status_code, asked.json()["name"]) == (202, "a.mp4")
+    drawn = wait(client, asked.json()["id"])
+    assert (drawn["state"], drawn["result"], drawn["report"]) == ("done", None, None)
+    picture = client.get(drawn["maps"])
+    assert picture.headers["content-type"] == "image/png"
+    assert picture.content.startswith(b"\x89PNG")
+    left = {file.name for file in (tmp_path / "service" / "jobs" / drawn["id"]).iterdir()}
+    assert left == {"progress", "wanted.json", "maps.png"}
+
+
+@pytest.mark.parametrize(("start_seconds", "track_id"), [(1.5, 0), (0.0, 7)])
+def test_maps_of_a_clip_that_was_not_judged_are_not_found(client, video, start_seconds, track_id):
+    judged = wait(client, submit(client, video).json()["id"])
+    answer = ask_for_maps(client, judged, video, start_seconds, track_id)
+    assert (answer.status_code, f"face {track_id}" in answer.json()["error"]) == (404, True)
+    failed = wait(client, submit(client, video, "fail.mp4").json()["id"])
+    assert ask_for_maps(client, failed, video).status_code == 404
+
+
+def test_maps_are_drawn_of_the_judged_file_only(client, tmp_path, video):
+    judged = wait(client, submit(client, video).json()["id"])
+    answer = ask_for_maps(client, judged, video + b"0")
+    assert (answer.status_code, "send a.mp4 again" in answer.json()["error"]) == (422, True)
+    assert [folder.name for folder in (tmp_path / "service" / "jobs").iterdir()] == [judged["id"]]
+
+
+def test_maps_wait_in_the_queue_of_all_jobs_within_its_limits(tmp_path, video):
+    with TestClient(create_app(settings(tmp_path, concurrent_jobs=1))) as client:
+        judged = wait(client, submit(client, video).json()["id"])
+    with TestClient(create_app(settings(tmp_path, seconds=30, queue_length=1))) as client:
+        codes = [ask_for_maps(client, judged, video).status_code for _ in range(4)]
+    assert codes.count(429) >= 2
+    with TestClient(create_app(settings(tmp_path, upload_megabytes=0.001))) as client:
+        assert ask_for_maps(client, judged, video).status_code == 413
+
+
 def test_form_is_taken_as_well_as_a_raw_body(client, video):
     answer = client.post("/api/v1/jobs", data={"note": "x"}, files={"file": ("../of form.mp4", video)})
     assert (answer.status_code, answer.json()["name"]) == (202, "of form.mp4")

@@ -29,7 +29,7 @@ PUT_INTO_HAND = """(text) => {
 }"""
 IS_DRAWN = """() => {
   const canvas = document.querySelector("canvas");
-  if (!canvas || !canvas.width) return false;
+  if (!canvas || !canvas.width || !canvas.height) return false;
   return canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean);
 }"""
 OFFLINE = (
@@ -167,6 +167,10 @@ def test_dropped_video_is_judged_reported_and_played_with_its_boxes(tab, address
     until(tab, "() => document.querySelector('video').currentTime > 0.5")
     until(tab, IS_DRAWN)
     assert "face" in job.locator(".now").inner_text()
+    job.get_by_text("Heat maps of face").first.click()
+    until(tab, "() => document.querySelector('figure img')?.naturalHeight > 300")
+    assert "probability of a fake" in job.locator("figcaption").inner_text()
+    assert job.get_by_text("Heat maps of face").first.is_disabled()
     before = tab.evaluate("() => document.querySelector('video').currentTime")
     line.press("ArrowLeft")
     until(tab, f"() => document.querySelector('video').currentTime < {before}")
@@ -209,6 +213,9 @@ def test_picture_is_shown_with_its_boxes_in_place_of_a_player(tab, pretending_ad
     until(tab, IS_DRAWN)
     assert tab.locator("video").count() == tab.locator(".line").count() == 0
     assert "probability of a fake: face 0 25 %" in job.locator("img").get_attribute("alt")
+    job.get_by_text("Heat maps of face 0").click()
+    until(tab, "() => document.querySelector('figure img')?.naturalWidth > 0")
+    assert job.locator("figcaption").inner_text() == "Face 0: probability of a fake 25 %"
     job.get_by_text("Close the picture").click()
     assert tab.locator(".picture").count() == 0
     # The page no longer has the file after a refresh, and asks for it.

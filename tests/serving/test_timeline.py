@@ -19,11 +19,12 @@ def clip(start, box=(20.0, 10.0, 60.0, 50.0), track_id=1, frames=4):
     return made, ClipScore(track_id, float(seconds[0]), float(seconds[-1]), 0.75)
 
 
-def document(*clips, turn=0):
+def document(*clips, turn=0, left_out=()):
     timeline = Timeline()
     for made, score in clips:
         timeline.note(made, score)
-    return timeline.document(metadata(turn), Decision(threshold=0.6, uncertain_low=0.4))
+    faces = {made.track_id for made, _ in clips} - set(left_out)
+    return timeline.document(metadata(turn), Decision(threshold=0.6, uncertain_low=0.4), faces)
 
 
 def test_boxes_are_parts_of_the_picture_and_clips_keep_their_scores():
@@ -60,9 +61,14 @@ def test_thresholds_are_told():
 def test_picture_is_said_to_be_one_and_has_its_boxes_at_second_0():
     timeline = Timeline()
     timeline.note(*clip(0.0, frames=1))
-    drawn = timeline.document(metadata(is_still=True), Decision())
+    drawn = timeline.document(metadata(is_still=True), Decision(), {1})
     assert drawn["is_still"] is True
     (face,) = drawn["faces"]
     assert face["boxes"] == [[0.0, 0.1, 0.1, 0.3, 0.5]]
     assert face["clips"] == [[0.0, 0.0, 0.75]]
-    assert timeline.document(metadata(), Decision())["is_still"] is False
+    assert timeline.document(metadata(), Decision(), {1})["is_still"] is False
+
+
+def test_track_that_is_left_out_of_the_verdict_is_not_drawn():
+    (face,) = document(clip(0.0), clip(0.0, track_id=2), left_out=[2])["faces"]
+    assert face["track_id"] == 1

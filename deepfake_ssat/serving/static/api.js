@@ -32,11 +32,11 @@ export const getBlob = async (address) => (await request(address, "GET")).blob()
 export const remove = (address) => request(address, "DELETE");
 export const hasKey = () => key !== "";
 
-/** Sends a file; `onSent` is told the part that has arrived, in [0, 1]. Returns the job, and a way to stop. */
-export function upload(file, onSent) {
+/** Sends a file to be judged, or to another address; `onSent` is told the part that has arrived, in [0, 1]. Returns the job, and a way to stop. */
+export function upload(file, onSent, address = `/api/v1/jobs?name=${encodeURIComponent(file.name)}`) {
   const sending = new XMLHttpRequest();
   const job = new Promise((resolve, reject) => {
-    sending.open("POST", `/api/v1/jobs?name=${encodeURIComponent(file.name)}`);
+    sending.open("POST", address);
     sending.setRequestHeader("Content-Type", "application/octet-stream");
     if (key) sending.setRequestHeader("X-API-Key", key);
     sending.responseType = "json";

@@ -123,7 +123,7 @@ class Item {
       const file = files.get(job.id) || await chooseAgain(job);
       if (!file) return;
       files.set(job.id, file);
-      this.closePlayer = openPlayer(this.part("stage"), file, await get(job.timeline));
+      this.closePlayer = openPlayer(this.part("stage"), job.id, file, await get(job.timeline));
       button.textContent = close;
     };
   }

@@ -1,4 +1,5 @@
 // Shows what the browser holds with its faces boxed: a video with its scores running along, or a picture.
+import { MapsPanel } from "/maps.js";
 
 const COLOURS = ["#0b6bcb", "#c2410c", "#7c3aed", "#047857", "#be185d", "#a16207", "#0e7490", "#4d7c0f"];
 const DASHES = ["", "12 6", "3 5"];
@@ -9,14 +10,16 @@ const KEY_SECONDS = { ArrowLeft: -1, ArrowRight: 1, PageDown: -10, PageUp: 10, H
 
 export const clock = (seconds) =>
   `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
+/** To tenths: a clip is as short as half a second. */
+const exactly = (seconds) => `${clock(seconds)}.${Math.floor(10 * (seconds % 1))}`;
 const percent = (part) => `${Math.round(100 * part)} %`;
 
-/** Builds the player into `stage`; `timeline` is what the service found. Returns a way to take it away. */
-export function openPlayer(stage, file, timeline) {
-  return timeline.is_still ? openPicture(stage, file, timeline) : openVideo(stage, file, timeline);
+/** Builds the player of a job into `stage`; `timeline` is what the service found. Returns a way to take it away. */
+export function openPlayer(stage, jobId, file, timeline) {
+  return (timeline.is_still ? openPicture : openVideo)(stage, jobId, file, timeline);
 }
 
-function openPicture(stage, file, timeline) {
+function openPicture(stage, jobId, file, timeline) {
   const root = document.getElementById("player").content.firstElementChild.cloneNode(true);
   const [image, canvas] = [document.createElement("img"), root.querySelector("canvas")];
   const scores = timeline.faces.map((face) => `face ${face.track_id} ${percent(face.clips[0][2])}`);
@@ -29,10 +32,13 @@ function openPicture(stage, file, timeline) {
   image.addEventListener("load", draw);
   showFile(root, image, file, "show");
   watcher.observe(image);
+  const maps = new MapsPanel(root, jobId, file);
+  maps.offer(timeline.faces.map((face) => [face.track_id, face.clips[0]]), () => "");
   stage.replaceChildren(root);
   stage.hidden = false;
   return () => {
     watcher.disconnect();
+    maps.close();
     takeAway(stage, image);
   };
 }
@@ -54,9 +60,10 @@ function takeAway(stage, element) {
   stage.hidden = true;
 }
 
-function openVideo(stage, file, timeline) {
+function openVideo(stage, jobId, file, timeline) {
   const root = document.getElementById("player").content.firstElementChild.cloneNode(true);
   const [video, canvas, line] = ["video", "canvas", ".line"].map((selector) => root.querySelector(selector));
+  const maps = new MapsPanel(root, jobId, file);
   let running = true;
   root.querySelector(".legend").replaceChildren(...legend(timeline));
   video.addEventListener("loadedmetadata", () => {
@@ -77,6 +84,7 @@ function openVideo(stage, file, timeline) {
     if (!running) return;
     drawBoxes(canvas, video, [video.videoWidth, video.videoHeight], video.currentTime, timeline);
     showMoment(root, line, video, timeline);
+    maps.offer(clipsAt(timeline, video.currentTime), ([start, end]) => `, ${exactly(start)}–${exactly(end)}`);
     requestAnimationFrame(follow);
   };
   showFile(root, video, file, "play");
@@ -85,6 +93,7 @@ function openVideo(stage, file, timeline) {
   requestAnimationFrame(follow);
   return () => {
     running = false;
+    maps.close();
     takeAway(stage, video);
   };
 }
@@ -135,10 +144,7 @@ function showMoment(root, line, video, timeline) {
   const place = (seconds / video.duration) * WIDTH;
   cursor.setAttribute("x1", place);
   cursor.setAttribute("x2", place);
-  const scores = timeline.faces.flatMap((face) => {
-    const clip = clipAt(face, seconds);
-    return clip ? [`face ${face.track_id} ${percent(clip[2])}`] : [];
-  });
+  const scores = clipsAt(timeline, seconds).map(([track, clip]) => `face ${track} ${percent(clip[2])}`);
   const text = `${clock(seconds)} ${scores.join(", ") || "nothing was scored here"}`;
   const now = root.querySelector(".now");
   if (now.textContent === text) return;
@@ -149,6 +155,13 @@ function showMoment(root, line, video, timeline) {
 
 function clipAt(face, seconds) {
   return face.clips.find(([start, end]) => start <= seconds && seconds <= end);
+}
+
+function clipsAt(timeline, seconds) {
+  return timeline.faces.flatMap((face) => {
+    const clip = clipAt(face, seconds);
+    return clip ? [[face.track_id, clip]] : [];
+  });
 }
 
 function drawBoxes(canvas, element, [ownWidth, ownHeight], seconds, timeline) {
