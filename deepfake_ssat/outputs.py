@@ -6,6 +6,7 @@ A link is followed to its file, and a device, a pipe or standard output is writt
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import sys
@@ -18,6 +19,7 @@ from deepfake_ssat.errors import OutputError
 
 PRINTED = {"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
 """Names of standard output."""
+ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/+(.*)")
 
 
 def cache_folder() -> Path:
@@ -40,6 +42,7 @@ def check_file(path: Path, inputs: Iterable[Path] = (), *, may_print: bool = Fal
         if not may_print:
             raise OutputError(f"{path}: this is not printed; give a file to write to")
         return
+    _check_no_address(path)
     if os.path.isdir(path):
         raise OutputError(f"{path} is a folder; give a file to write to")
     _check_no_input(path, inputs)
@@ -67,6 +70,7 @@ def check_different(outputs: Mapping[str, Path | None]) -> None:
 
 def make_folder(path: Path, inputs: Iterable[Path] = ()) -> None:
     """A folder to write into, made with those above it where it is not there; raises OutputError."""
+    _check_no_address(path)
     if os.path.exists(path) and not os.path.isdir(path):
         raise OutputError(f"{path} is a file; give a folder to write into")
     _check_no_input(path, inputs)
@@ -117,6 +121,16 @@ def writing(path: Path) -> Iterator[None]:
         name = "standard output" if is_printed(path) else path
         reason = error.strerror or error
         raise OutputError(f"{name} cannot be written ({reason}); make room, or give another path") from error
+
+
+def _check_no_address(path: Path) -> None:
+    """``s3://bucket``, of which a path keeps one slash, would become a folder of that name."""
+    address = ADDRESS.match(os.fspath(path))
+    if address:
+        raise OutputError(
+            f"{address[1]}://{address[2]}: only files of this machine are written; mount the store "
+            "(docs/scale.md) and give the path there"
+        )
 
 
 def _check_no_input(path: Path, inputs: Iterable[Path]) -> None:

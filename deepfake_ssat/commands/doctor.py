@@ -25,6 +25,7 @@ EXTRAS = {
     "openvino": ("detect --backend openvino", ("openvino",)),
     "ray": ("preprocess, detect and evaluate on a cluster", ("ray",)),
     "links": ("the videos of web pages", ("yt-dlp",)),
+    "remote": ("the videos of object stores, with s3fs or gcsfs", ("fsspec",)),
     "hub": ("weights from and to Hugging Face", ("huggingface-hub", "transformers")),
 }
 """By name: what it is for, and the packages that it brings."""
