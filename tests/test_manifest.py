@@ -262,10 +262,10 @@ def test_original_of_a_fake_survives_and_older_manifests_tell_none(tmp_path):
 
 def test_a_million_rows_fit_into_half_a_gigabyte():
     rows = [row for number in range(1000) for row in _video_rows(number)]
-    text = rows_table(rows).decode()
+    lines = rows_table(rows).decode().splitlines(keepends=True)
     tracemalloc.start()
     try:
-        read = parse_rows(text, Path("manifest.csv"))
+        read = parse_rows(lines, Path("manifest.csv"))
         held, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

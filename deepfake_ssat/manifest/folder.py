@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from deepfake_ssat.config import ExtractionSettings, parse_contract
 from deepfake_ssat.errors import ContractError, ManifestError
@@ -27,7 +29,7 @@ from deepfake_ssat.manifest.table import (
 )
 from deepfake_ssat.outputs import write_file
 from deepfake_ssat.records import DroppedVideo, ManifestRow, SourceVideo, Status
-from deepfake_ssat.text import decode
+from deepfake_ssat.text import PIECE, lines_of
 
 MANIFEST_FILE = "manifest.csv"
 CONTRACT_FILE = "contract.json"
@@ -86,14 +88,16 @@ def load_manifest(path: Path) -> Manifest:
     """
     file = path / MANIFEST_FILE if path.is_dir() else path
     root = file.parent
-    digest = hashlib.sha256()
-    text = _read_text(file, digest)
-    contract_data = _read_bytes(root / CONTRACT_FILE)
-    digest.update(contract_data)
-    contract = _contract(contract_data, root / CONTRACT_FILE)
-    rows = tuple(parse_rows(text, file))
-    dropped_file = root / DROPPED_FILE
-    dropped = parse_dropped(decode(_read_bytes(dropped_file), dropped_file), dropped_file)
+    with _opened(file) as source:
+        digest = hashlib.sha256()
+        for piece in iter(partial(source.read, PIECE), b""):
+            digest.update(piece)
+        contract_data = _read_bytes(root / CONTRACT_FILE)
+        digest.update(contract_data)
+        contract = _contract(contract_data, root / CONTRACT_FILE)
+        rows = tuple(parse_rows(lines_of(source, file), file))
+    with _opened(root / DROPPED_FILE) as source:
+        dropped = parse_dropped(lines_of(source, root / DROPPED_FILE), root / DROPPED_FILE)
     _check_rows(rows, contract, file)
     check_leaks(rows)
     return Manifest(root, rows, contract, tuple(dropped), digest.hexdigest())
@@ -126,20 +130,21 @@ def read_contract(folder: Path) -> ExtractionSettings | None:
     return _contract(_read_bytes(file), file) if file.is_file() else None
 
 
-def _read_text(file: Path, digest: hashlib._Hash) -> str:
-    """Its bytes are hashed and not kept: of a million rows they are as large as the text."""
-    data = _read_bytes(file)
-    digest.update(data)
-    return decode(data, file)
-
-
-def _read_bytes(file: Path) -> bytes:
+@contextmanager
+def _opened(file: Path) -> Iterator[BinaryIO]:
     try:
-        return file.read_bytes()
+        source = file.open("rb")
     except OSError as error:
         raise ManifestError(
             f"{file}: cannot be read ({error.strerror}); make the folder with deepfake-ssat preprocess"
         ) from error
+    with source:
+        yield source
+
+
+def _read_bytes(file: Path) -> bytes:
+    with _opened(file) as source:
+        return source.read()
 
 
 def _contract(data: bytes, file: Path) -> ExtractionSettings:

@@ -38,14 +38,14 @@ class VideoWarning:
     warning: str
 
 
-def parse_rows(text: str, file: Path) -> list[ManifestRow]:
+def parse_rows(lines: Iterable[str], file: Path) -> list[ManifestRow]:
     """The clips of a manifest, as written here or by a spreadsheet; raises ManifestError for a bad value."""
-    return _parse(text, file, FIRST_ROW_COLUMNS, _RowParser())
+    return _parse(lines, file, FIRST_ROW_COLUMNS, _RowParser())
 
 
-def parse_dropped(text: str, file: Path) -> list[DroppedVideo]:
+def parse_dropped(lines: Iterable[str], file: Path) -> list[DroppedVideo]:
     """The ledger of videos that gave no clip; raises ManifestError for a bad value."""
-    return _parse(text, file, FIRST_DROPPED_COLUMNS, _dropped)
+    return _parse(lines, file, FIRST_DROPPED_COLUMNS, _dropped)
 
 
 def rows_table(rows: Iterable[ManifestRow]) -> bytes:
@@ -64,10 +64,10 @@ def warnings_table(warnings: Iterable[VideoWarning]) -> bytes:
 
 
 def _parse(
-    text: str, file: Path, columns: Sequence[str], convert: Callable[[Mapping[str, str]], Row]
+    lines: Iterable[str], file: Path, columns: Sequence[str], convert: Callable[[Mapping[str, str]], Row]
 ) -> list[Row]:
     rows = []
-    for row in table_rows(text, file, required=columns):
+    for row in table_rows(lines, file, required=columns):
         try:
             rows.append(convert(row.values))
         except ValueError as error:
