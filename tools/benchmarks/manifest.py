@@ -57,7 +57,7 @@ def rows(count: int, contract: ExtractionSettings) -> Iterator[ManifestRow]:
             num_frames=16,
             start_seconds=round(0.64 * clip, 4),
             end_seconds=round(0.64 * clip + 0.6, 4),
-            box=tuple(round(place, 2) for place in (left, top, left + 0.8 * side, top + side)),
+            box=(left, top, round(left + 0.8 * side, 2), round(top + side, 2)),
             face_size=round(side, 2),
             contract_hash=contract_hash,
         )
