@@ -13,6 +13,7 @@ from deepfake_ssat.version import __version__
 
 if TYPE_CHECKING:
     from deepfake_ssat.calibration.calibrate import calibrate
+    from deepfake_ssat.calibration.pictures import calibrate_pictures
     from deepfake_ssat.calibration.report import CalibrationReport
     from deepfake_ssat.config import ExtractionSettings, Selection
     from deepfake_ssat.corpora import CorpusOptions
@@ -60,6 +61,7 @@ __all__ = [
     "VideoVerdict",
     "__version__",
     "calibrate",
+    "calibrate_pictures",
     "detect",
     "evaluate",
     "evaluate_pictures",
@@ -71,6 +73,7 @@ __all__ = [
 
 _HOMES = {
     "calibration.calibrate": ("calibrate",),
+    "calibration.pictures": ("calibrate_pictures",),
     "calibration.report": ("CalibrationReport",),
     "config": ("ExtractionSettings", "Selection"),
     "corpora": ("CorpusOptions",),

@@ -5,6 +5,7 @@ A link is followed to its file, and a device, a pipe or standard output is writt
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -20,6 +21,8 @@ from deepfake_ssat.errors import OutputError
 PRINTED = {"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
 """Names of standard output."""
 ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/+(.*)")
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+"""What the system says of a disk or quota that is full, a file that may not grow, a disk gone read-only."""
 
 
 def cache_folder() -> Path:
@@ -131,6 +134,23 @@ def _check_no_address(path: Path) -> None:
             f"{address[1]}://{address[2]}: only files of this machine are written; mount the store "
             "(docs/scale.md) and give the path there"
         )
+
+
+@contextmanager
+def room_needed(path: Path | str) -> Iterator[None]:
+    """A disk that is full or turns read-only within the block becomes an OutputError about this path.
+
+    For blocks that read as well, or in which a library writes: what else the system refuses passes.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        reason = os.strerror(error.errno)
+        raise OutputError(
+            f"{path} cannot be written ({reason}); make room, and run the same command again"
+        ) from error
 
 
 def _check_no_input(path: Path, inputs: Iterable[Path]) -> None:

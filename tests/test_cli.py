@@ -1,5 +1,6 @@
 """The command line: quick help, one line for what users cause, tracebacks for bugs."""
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -166,3 +167,16 @@ def test_missing_training_package_is_named_with_its_extra_and_another_is_a_bug(m
     result = run_cli("detect", ".")
     assert (result.exit_code == 2) is known
     assert ("deepfake-ssat[train]" in result.stderr) is known
+
+
+def test_full_disk_is_no_bug_whatever_a_verb_was_writing(monkeypatch, tmp_path):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(evaluate_command, "run", full)
+    refused = run_cli("evaluate", "a.safetensors", "clips", "--out", str(tmp_path))
+    assert refused.exit_code == 2
+    assert refused.stderr == (
+        "error: a file cannot be written (No space left on device); make room, and run the same command "
+        "again\n"
+    )

@@ -1,5 +1,6 @@
 """Outputs: whole or not at all, through links and devices, and over no input."""
 
+import errno
 import os
 import threading
 from pathlib import Path
@@ -7,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from deepfake_ssat.errors import OutputError
-from deepfake_ssat.outputs import check_different, check_file, make_folder, whole_file, write_file
+from deepfake_ssat.outputs import (
+    check_different,
+    check_file,
+    make_folder,
+    room_needed,
+    whole_file,
+    write_file,
+)
 
 
 def names(folder):
@@ -72,6 +80,14 @@ def test_full_device_is_one_line():
     with pytest.raises(OutputError, match=r"/dev/full cannot be written \(No space left on device\)"):
         write_file(Path("/dev/full"), b"x" * 100_000)
     assert Path("/dev/full").is_char_device()
+
+
+def test_disk_without_room_is_told_from_what_else_the_system_refuses():
+    told = r"runs/a cannot be written \(Read-only file system\); make room"
+    with pytest.raises(OutputError, match=told), room_needed("runs/a"):
+        raise OSError(errno.EROFS, "told otherwise", "/dev/sda1")
+    with pytest.raises(PermissionError), room_needed("runs/a"):
+        raise PermissionError(errno.EACCES, "Permission denied")
 
 
 def test_pipe_is_written_to(tmp_path):

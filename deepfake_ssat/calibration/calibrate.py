@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from deepfake_ssat.evaluation.selection import choose_rows
 from deepfake_ssat.inference.detector import Detector, load_detector
 from deepfake_ssat.metrics import Scaling
 from deepfake_ssat.models.checkpoint import save_checkpoint
+from deepfake_ssat.models.decision import Calibration
 from deepfake_ssat.outputs import check_file
 from deepfake_ssat.progress import Progress, silent
 from deepfake_ssat.provenance import typed_command
@@ -65,9 +67,14 @@ def calibrate(
         people = [video.people for video in videos]
         crossed = cross_fitted(logits, people, method, false_alarm_rate, miss_rate)
         elsewhere = None if crossed is None else counted(logits.labels, crossed)
-        after = fit_decision(
-            detector.checkpoint, logits, method, false_alarm_rate, miss_rate, parts, selection, elsewhere
+        record = partial(
+            Calibration,
+            manifests=tuple(part.manifest.hash for part in parts),
+            splits=selection.splits,
+            checkpoint_sha256=detector.checkpoint.hash,
+            elsewhere=elsewhere,
         )
+        after = fit_decision(logits, method, false_alarm_rate, miss_rate, record)
         calibrated = replace(detector.checkpoint, decision=after)
         written = {"path": str(out), "sha256": save_checkpoint(out, calibrated)}
     return CalibrationReport(

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 from deepfake_ssat import metrics
-from deepfake_ssat.calibration.parts import ChosenPart
-from deepfake_ssat.config import Selection
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.metrics import ErrorBand, Scaling, VideoLogits
-from deepfake_ssat.models.checkpoint import Checkpoint
-from deepfake_ssat.models.decision import AggregationPolicy, Calibration, CrossFit, Decision, ErrorLimit
+from deepfake_ssat.models.decision import (
+    OF_VIDEOS,
+    AggregationPolicy,
+    Calibration,
+    Decision,
+    ErrorLimit,
+    Wording,
+)
 from deepfake_ssat.records import FAKE, REAL
 
 
 def fit_decision(
-    checkpoint: Checkpoint,
     videos: VideoLogits,
     method: str,
     false_alarm_rate: float,
     miss_rate: float,
-    parts: Sequence[ChosenPart],
-    selection: Selection,
-    elsewhere: CrossFit | None,
+    record: Callable[[str, ErrorLimit, ErrorLimit], Calibration],
+    wording: Wording = OF_VIDEOS,
 ) -> Decision:
-    """Raises ConfigError where scores do not tell the classes apart or leave no room above genuine videos."""
-    scaling, band = cuts(videos, method, false_alarm_rate, miss_rate)
+    """``record`` makes the calibration of a method with the limits of false alarms and misses.
+
+    Raises ConfigError where scores do not tell the classes apart or leave no room above genuine videos.
+    """
+    scaling, band = cuts(videos, method, false_alarm_rate, miss_rate, wording)
     return Decision(
         # Where there is a band, fake is said from its upper end on.
         threshold=band.high,
@@ -33,34 +38,32 @@ def fit_decision(
         uncertain_high=band.high,
         temperature=scaling.temperature,
         bias=scaling.bias,
-        calibration=Calibration(
-            method,
-            *_limits(videos, band, false_alarm_rate, miss_rate),
-            manifests=tuple(part.manifest.hash for part in parts),
-            splits=selection.splits,
-            checkpoint_sha256=checkpoint.hash,
-            elsewhere=elsewhere,
-        ),
+        calibration=record(method, *_limits(videos, band, false_alarm_rate, miss_rate)),
         aggregation=AggregationPolicy(videos.clip_rule, videos.face_rule),
     )
 
 
 def cuts(
-    videos: VideoLogits, method: str, false_alarm_rate: float, miss_rate: float
+    videos: VideoLogits,
+    method: str,
+    false_alarm_rate: float,
+    miss_rate: float,
+    wording: Wording = OF_VIDEOS,
 ) -> tuple[Scaling, ErrorBand]:
     """Scaling first, then the two cuts on the scaled probabilities; errors as those of ``fit_decision``."""
     area = metrics.auc(videos.labels, videos.probabilities(Scaling()))
     if area is None or area <= 0.5:
         raise ConfigError(
-            f"the video AUC on these videos is {area or 0:.3f}: scores that do not tell fake from real "
-            "cannot become probabilities; train longer, or calibrate on other videos"
+            f"the {wording.unit} AUC on these {wording.unit}s is {area or 0:.3f}: scores that do not tell "
+            f"{wording.verdicts[1]} from {wording.verdicts[0]} cannot become probabilities; train longer, or "
+            f"calibrate on other {wording.unit}s"
         )
     scaling = metrics.SCALING_METHODS[method](videos)
     band = metrics.choose_band(videos.labels, videos.probabilities(scaling), false_alarm_rate, miss_rate)
     if band is None:
         raise ConfigError(
-            f"more than {100 * false_alarm_rate:g} % of the genuine videos score 1.0: no threshold spares "
-            "them; allow more (--false-alarm-rate), or train another model"
+            f"more than {100 * false_alarm_rate:g} % of the {wording.classes[0]} {wording.unit}s score 1.0: "
+            "no threshold spares them; allow more (--false-alarm-rate), or train another model"
         )
     return scaling, band
 

@@ -26,15 +26,24 @@ class Quality:
 
 
 @dataclass(frozen=True)
+class LabelledPicture:
+    """One picture that a model of pictures was calibrated on."""
+
+    name: str
+    label: int
+    """0 or 1, by the order of the classes."""
+
+
+@dataclass(frozen=True)
 class CalibrationReport:
-    """What ``calibrate`` found; V videos."""
+    """What ``calibrate`` found; V videos, or of a model of pictures V pictures."""
 
     provenance: dict[str, Any]
-    """JSON values: command, checkpoint, manifests, selection, rules."""
+    """JSON values: command, checkpoint, manifests or data, selection, rules."""
     checkpoint: Checkpoint
     """With the new decision."""
     before: Decision
-    videos: Sequence[EvaluatedVideo]
+    videos: Sequence[EvaluatedVideo] | Sequence[LabelledPicture]
     """As they were scored for the fit; their probabilities before and after are below."""
     probabilities_before: np.ndarray
     """(V,) by the decision that the checkpoint had."""

@@ -57,7 +57,8 @@ def crossed_counts(report: CalibrationReport) -> dict[str, dict[str, int]] | Non
 
 def _counts(report: CalibrationReport, verdicts: Sequence[Verdict]) -> dict[str, dict[str, int]]:
     found = Counter(zip(report.labels.tolist(), verdicts, strict=True))
+    wording = report.calibration.wording
     return {
-        kind: {verdict.value: found[label, verdict] for verdict in Verdict}
-        for label, kind in ((REAL, "genuine"), (FAKE, "manipulated"))
+        wording.classes[label]: {wording.says(verdict): found[label, verdict] for verdict in Verdict}
+        for label in (REAL, FAKE)
     }

@@ -298,7 +298,8 @@ def evaluate(
 def calibrate(
     checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A file that train wrote.")],
     manifests: Annotated[
-        list[Path], typer.Argument(metavar="MANIFEST...", help="Folders that preprocess wrote.")
+        list[Path],
+        typer.Argument(metavar="MANIFEST...", help="Folders that preprocess wrote; or where pictures lie."),
     ],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The calibrated checkpoint to write.")],
     split: Annotated[

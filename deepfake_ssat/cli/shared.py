@@ -12,6 +12,7 @@ import typer
 
 from deepfake_ssat.errors import DeepfakeError
 from deepfake_ssat.interruption import Terminated, sigterm_raises
+from deepfake_ssat.outputs import room_needed
 
 USAGE_ERROR, INTERRUPTED, TERMINATED = 2, 130, 143
 TRAINING_PACKAGES = {"albumentations", "lightning", "scipy", "sklearn", "tensorboard", "timm"}
@@ -133,7 +134,7 @@ def one_line_errors() -> Iterator[None]:
     SIGTERM ends a verb as Ctrl-C does: what it writes in the end is written.
     """
     try:
-        with sigterm_raises():
+        with sigterm_raises(), room_needed("a file"):
             yield
     except DeepfakeError as error:
         typer.echo(f"error: {error}", err=True)

@@ -94,12 +94,13 @@ class ClipWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
-            self.close()
-            return
-        if self._container is not None:
-            self._container.close()
-        self._part.unlink(missing_ok=True)
+        try:
+            if kind is None:
+                self.close()
+            elif self._container is not None:
+                self._container.close()
+        finally:
+            self._part.unlink(missing_ok=True)
 
 
 def read_frames(path: str | os.PathLike[str], indices: Sequence[int]) -> np.ndarray:

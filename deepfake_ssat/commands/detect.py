@@ -27,6 +27,7 @@ from deepfake_ssat.video.mirror import mirrored
 from deepfake_ssat.video.transfer import MAX_MEGABYTES
 
 if TYPE_CHECKING:
+    from deepfake_ssat.inference.description import Described
     from deepfake_ssat.inference.detector import Detector
     from deepfake_ssat.inference.explanation import Explanation
 
@@ -147,14 +148,15 @@ def _run(
 ) -> int:
     """Judges the files, which results call by these names; the exit code."""
     options, progress = judging.options, telling.progress
-    detector = judging.load()
+    loaded = None if place.option else judging.load()
+    detector = loaded or judging.describe()
     explained: list[Explanation] = []
     keep = explained.append if outputs.annotated else None
     first = next(iter(videos.values()))
     seen = [path for path in (first, *map(Path, options.links)) if not options.is_remote(path)]
     files = [*seen, *filter(None, (judging.checkpoint, outputs.pages))]
     with (
-        _open_judging(judging, detector, progress, keep, place, files) as judged,
+        _open_judging(judging, loaded or detector.device.type, progress, keep, place, files) as judged,
         _open_log(outputs.jsonl, videos, detector, options, resume) as log,
     ):
         results = Results(videos, log.known if log else {})
@@ -172,23 +174,26 @@ def _run(
                 show(telling.console, judged_so_far, details=telling.details)
             for line in results.account():
                 telling.console.print(line)
-    if outputs.annotated is not None and explained:
-        write_marked_copy(detector, explained[0], outputs.annotated, progress)
+    if loaded is not None and outputs.annotated is not None and explained:
+        write_marked_copy(loaded, explained[0], outputs.annotated, progress)
     return ALL_SCORED if results.all_scored else SOME_NOT_SCORED
 
 
 @contextmanager
 def _open_judging(
     judging: Judging,
-    detector: Detector,
+    judge_by: Detector | str,
     progress: Progress,
     keep: Callable[[Explanation], None] | None,
     place: _Place,
     files: Sequence[Path],
 ) -> Iterator[Callable[[Sequence[Path]], Iterator[Judged]]]:
-    """How videos become verdicts: in workers that see ``files``, or here; a single one tells its progress."""
-    if place.option:
-        device, name_of = detector.device.type, judging.options.name_of
+    """How videos become verdicts: here by a detector, or on a device in workers, which see ``files``.
+
+    A single one that is judged here tells its progress.
+    """
+    if isinstance(judge_by, str):
+        device, name_of = judge_by, judging.options.name_of
         each = judging.in_each_of(None if place.ray else place.workers, device)
         threads = each.threads or 1
         with open_engine(place.workers, place.ray, device=device, threads=threads, files=files) as engine:
@@ -196,7 +201,7 @@ def _open_judging(
         return
 
     def here(videos: Sequence[Path]) -> Iterator[Judged]:
-        judge = judging.judge_with(detector, progress if len(videos) == 1 else silent, keep)
+        judge = judging.judge_with(judge_by, progress if len(videos) == 1 else silent, keep)
         return (Judged(judge(path)) for path in videos)
 
     yield here
@@ -231,7 +236,7 @@ def _index(outputs: Outputs, num_videos: int, note: str) -> ReportIndex | None:
     return ReportIndex(outputs.pages, num_videos, note) if outputs.pages else None
 
 
-def _write(outputs: Outputs, results: Results, detector: Detector, options: ReportOptions) -> None:
+def _write(outputs: Outputs, results: Results, detector: Described, options: ReportOptions) -> None:
     """The documents of what has been judged."""
     from deepfake_ssat.inference.description import checkpoint_record, settings_record
 
@@ -250,7 +255,7 @@ def _write(outputs: Outputs, results: Results, detector: Detector, options: Repo
 
 
 def _open_log(
-    file: Path | None, videos: Mapping[str, Path], detector: Detector, options: ReportOptions, resume: bool
+    file: Path | None, videos: Mapping[str, Path], detector: Described, options: ReportOptions, resume: bool
 ) -> AbstractContextManager[VerdictLog | None]:
     from deepfake_ssat.inference.description import judged_by
 

@@ -249,7 +249,7 @@ def command_for(path: Path, detector: Detector, report: Path, options: ReportOpt
     words = ["deepfake-ssat", "detect", name if is_link(name) else path.name]
     words += [] if detector.has_default_weights else ["--checkpoint", detector.path.name]
     words += ["--clips", "all" if options.clips is None else str(options.clips)]
-    words += ["--backend", detector.scorer.name] if detector.scorer.name != "torch" else []
+    words += ["--backend", detector.backend] if detector.backend != "torch" else []
     words += ["--rotate", str(options.rotate)] if options.rotate else []
     words += ["--note", options.note] if options.note else []
     return shlex.join([*words, "--report", report.name])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from deepfake_ssat.commands.pictures import one_split, refuse_options_of_videos
 from deepfake_ssat.commands.progress import console_progress
 from deepfake_ssat.commands.rendering import show_and_write
 from deepfake_ssat.config import TEST_SPLIT, Selection
@@ -44,12 +45,13 @@ def run(
     from deepfake_ssat.models.checkpoint import is_of_pictures
 
     if checkpoint is not None and is_of_pictures(checkpoint):
-        of_videos = {"--perturb": perturbing, "--clip-rule": clip_rule, "--face-rule": face_rule}
-        of_videos["--ray"] = ray
-        of_videos |= {f"--{key.rstrip('s')}": value for key, value in selection if key != "splits"}
-        given = [option for option, value in of_videos.items() if value]
-        if given:
-            raise ConfigError(f"{checkpoint}: was trained on pictures, {given[0]} is of videos; leave it out")
+        of_videos = {
+            "--perturb": perturbing,
+            "--clip-rule": clip_rule,
+            "--face-rule": face_rule,
+            "--ray": ray,
+        }
+        refuse_options_of_videos(checkpoint, selection, of_videos)
         return _on_pictures(
             checkpoint, manifest, out, selection.splits, perspective, device, batch, threads, seed
         )
@@ -144,14 +146,13 @@ def _on_pictures(
     from deepfake_ssat.outputs import make_folder
     from deepfake_ssat.reporting import picture_report
 
-    if len(splits) != 1:
-        raise ConfigError(f"--split {', '.join(splits)}: pictures are measured on one split; give one")
+    split = one_split(splits)
     console = Console(highlight=False)
     use_threads(threads)
     report = evaluate_pictures(
         checkpoint,
         data,
-        split=splits[0],
+        split=split,
         perspective=perspective,
         device=device,
         batch=batch,

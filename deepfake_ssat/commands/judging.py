@@ -19,6 +19,7 @@ from deepfake_ssat.records import Status, VideoVerdict
 from deepfake_ssat.reporting.detection_report import counted, outcome_of
 
 if TYPE_CHECKING:
+    from deepfake_ssat.inference.description import Described
     from deepfake_ssat.inference.detector import Detector
     from deepfake_ssat.inference.explanation import Explanation
 
@@ -118,6 +119,12 @@ class Judging:
         return load_detector(
             self.checkpoint, self.device, decoder=self.report is not None, backend=self.backend
         )
+
+    def describe(self) -> Described:
+        """The detector that workers load."""
+        from deepfake_ssat.inference.unloaded import describe_detector
+
+        return describe_detector(self.checkpoint, self.device, self.backend)
 
     def judge_with(
         self,

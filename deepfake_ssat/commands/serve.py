@@ -44,6 +44,7 @@ def run(
     import uvicorn
 
     from deepfake_ssat.serving.app import ServiceSettings, create_app
+    from deepfake_ssat.serving.connections import PromptProtocol
     from deepfake_ssat.serving.describe import describe
     from deepfake_ssat.serving.storage import JobFolders
 
@@ -67,7 +68,10 @@ def run(
         api_key=os.environ.get(KEY_VARIABLE) or None,
         hosts=["*"] if allow_remote else ["127.0.0.1", "localhost", "[::1]", host],
     )
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="warning", server_header=False))
+    config = uvicorn.Config(
+        create_app(settings), log_level="warning", server_header=False, http=PromptProtocol
+    )
+    server = uvicorn.Server(config)
     # Nothing in the folder is touched before this service has it, and its port, for itself.
     with folders.locked(), _listening(host, port) as listener:
         Console(highlight=False).print(

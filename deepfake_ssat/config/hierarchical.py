@@ -67,6 +67,17 @@ class _PictureNetwork(BaseModel):
         return self.pixels_per_patch * self.channels
 
 
+class UniformMasking(BaseModel):
+    """UM-MAE's masking (Li et al. 2022), by which a masked pass reads a quarter of a picture."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    secondary_ratio: float = Field(0.25, ge=0.0, lt=1.0)
+    """Of the patches that uniform sampling shows, one of each 2 × 2: those hidden all the same."""
+    decoder: DecoderSettings = DecoderSettings()  # pyright: ignore[reportCallIssue]
+    """Over the whole grid of patches. Its authors': depth 2, width 512, 16 heads."""
+
+
 class SwinSettings(_PictureNetwork):
     """A Swin Transformer; the defaults are Swin-T at 224 pixels, with the hidden patches of SimMIM."""
 
@@ -83,6 +94,13 @@ class SwinSettings(_PictureNetwork):
     window: int = Field(7, ge=1)
     """Side of an attention window in cells. What it does not divide is padded, as published."""
     mlp_ratio: float = Field(4.0, gt=0)
+    uniform_masking: UniformMasking | None = None
+    """How patches are hidden: UM-MAE's way; null is SimMIM's, at random with a mask token in their place."""
+    positions: ClassVar[Literal["sincos_2d"]] = "sincos_2d"
+    """Of UM-MAE's decoder, as all below: MAE's."""
+    position_grid: ClassVar[None] = None
+    qkv_bias: ClassVar[Literal["qkv"]] = "qkv"
+    norm_eps: ClassVar[float] = 1e-6
 
     @model_validator(mode="after")
     def _check_stages(self) -> SwinSettings:
@@ -102,6 +120,31 @@ class SwinSettings(_PictureNetwork):
                 f"image_size {self.image_size} is less than the {self.stride} pixels under a cell of stage "
                 f"{len(self.depths)} (embed_patch {self.embed_patch}): take a smaller embed_patch"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_uniform_masking(self) -> SwinSettings:
+        if self.uniform_masking is None:
+            return self
+        side = self.grid[1]
+        if side % 2:
+            raise ValueError(
+                f"uniform_masking samples one patch of each 2 x 2, the grid has {side} patches a side "
+                f"(patch {self.patch}): take a patch that makes it even"
+            )
+        if self.stride % self.patch:
+            raise ValueError(
+                f"uniform_masking needs whole patches under a cell of the last stage, {self.stride} pixels a "
+                f"side: take a patch that divides them, patch is {self.patch}"
+            )
+        if self.image_size < 2 * self.stride:
+            raise ValueError(
+                f"uniform_masking makes a picture of {self.image_size // 2} pixels a side, a cell of the "
+                f"last stage has {self.stride}: take a smaller embed_patch or a larger image_size"
+            )
+        width = self.uniform_masking.decoder.width
+        if width % 4:
+            raise ValueError(f"decoder width {width} is not a multiple of 4, as positions need")
         return self
 
     @property

@@ -261,6 +261,12 @@ class Experiment(_Frozen):
                 f"objective.name {objective.name} needs a network with a decoder, model.kind {model.kind} "
                 "has none: set objective.name to scratch"
             )
+        uniform = objective.reconstructs and getattr(model, "uniform_masking", None)
+        if uniform and objective.mask_ratio != 0.75:
+            raise ValueError(
+                f"model.uniform_masking hides three patches of four, objective.mask_ratio is "
+                f"{objective.mask_ratio:g}: set it to 0.75, or model.uniform_masking to null"
+            )
         if objective.reconstructs and objective.normalize_target and model.pixels_per_patch == 1:
             raise ValueError(
                 "a patch of one pixel cannot be normalised: set objective.normalize_target to false"

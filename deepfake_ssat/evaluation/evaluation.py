@@ -21,7 +21,7 @@ from deepfake_ssat.inference.detector import Detector, load_detector
 from deepfake_ssat.inference.verdict import scored_verdict
 from deepfake_ssat.manifest import Manifest, load_manifest, people
 from deepfake_ssat.models.decision import AggregationPolicy, Decision
-from deepfake_ssat.outputs import make_folder
+from deepfake_ssat.outputs import make_folder, room_needed
 from deepfake_ssat.pool import Engine, open_engine
 from deepfake_ssat.progress import Advance, Progress, silent
 from deepfake_ssat.records import Box, ClipScore, EvaluatedVideo, ManifestRow, VideoVerdict
@@ -182,16 +182,17 @@ def locked(folder: Path, inputs: Iterable[Path] = ()) -> Iterator[None]:
     """A folder of scores, none of the inputs, for one run at a time; made where it is not there."""
     make_folder(folder, inputs)
     lock = FileLock(folder / LOCK_FILE, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise ConfigError(
-            f"{folder}: another evaluate writes there, or a calibrate; wait, or give another folder"
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
+    with room_needed(folder):
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise ConfigError(
+                f"{folder}: another evaluate writes there, or a calibrate; wait, or give another folder"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
 
 def evaluated_video(rows: Sequence[ManifestRow], verdict: VideoVerdict) -> EvaluatedVideo:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from deepfake_ssat.clips.augment import ClipAugmentation
 from deepfake_ssat.clips.images import ImageDataset, image_dataset
 from deepfake_ssat.clips.perspective import RandomPerspective
 from deepfake_ssat.clips.trained_pictures import trained_pictures
@@ -24,10 +25,11 @@ from deepfake_ssat.evaluation.account import checkpoint_facts
 from deepfake_ssat.inference.device import resolve_device
 from deepfake_ssat.metrics import wilson_interval
 from deepfake_ssat.models.checkpoint import Checkpoint, load_checkpoint
+from deepfake_ssat.models.decision import Calibration, Decision, wording_of_pictures
 from deepfake_ssat.models.pixels import normalize_pixels
 from deepfake_ssat.progress import Progress, silent
 from deepfake_ssat.provenance import typed_command
-from deepfake_ssat.records import SPLITS, Estimate
+from deepfake_ssat.records import FAKE, SPLITS, Estimate
 
 BATCH_PICTURES = {"cpu": 64, "cuda": 256}
 TOP = 5
@@ -53,7 +55,9 @@ class ScoredPicture:
     label: str
     predicted: str
     probability: float
-    """Of what is predicted."""
+    """Of what is predicted; of two classes as the checkpoint's decision scales it."""
+    verdict: str | None
+    """Of two classes, which one by the decision's cuts, or ``uncertain``; None with more classes."""
     rank: int
     """Of the label among all classes, 1 for the highest."""
 
@@ -68,6 +72,8 @@ class PictureReport:
     top5: Estimate
     classes: tuple[ClassResult, ...]
     pictures: tuple[ScoredPicture, ...]
+    calibration: Calibration | None
+    """What the decision rests on, where ``calibrate`` made it."""
     warnings: tuple[str, ...]
 
 
@@ -88,21 +94,11 @@ def evaluate_pictures(
     halves of a side; 0.5 makes the paper's CIFAR-100-p and IN-1K-p (table 2). Raises DeepfakeError for what
     the user can correct.
     """
-    if split not in SPLITS:
-        raise ConfigError(f"split {split}: pictures have {', '.join(SPLITS)}; give one of them")
     if perspective is not None and not 0 < perspective <= 1:
         raise ConfigError(f"perspective is {perspective:g}; give more than 0, 1 at most (table 2: 0.5)")
     model = load_checkpoint(checkpoint, resolve_device(device), decoder=False)
-    model.require_classifier()
-    source = trained_pictures(model, Path(data))
     change = None if perspective is None else RandomPerspective(perspective)
-    settings = model.settings
-    pictures = image_dataset(source, split, settings.image_size, None, seed, settings.channels, change=change)
-    if len(pictures.class_names) != settings.num_classes:
-        raise ConfigError(
-            f"{data}: has {len(pictures.class_names)} classes, the model {settings.num_classes}; give the "
-            "set that it was trained on"
-        )
+    source, pictures = open_pictures(model, Path(data), split, seed, change)
     logits = score_pictures(model, pictures, batch, progress)
     scoring = {"split": split, "perspective": perspective, "seed": seed}
     facts = {
@@ -111,7 +107,27 @@ def evaluate_pictures(
         "data": source.model_dump(mode="json"),
         "scoring": scoring,
     }
-    return _measured(facts, pictures, logits, tuple(_doubts(source, split)))
+    return _measured(facts, model.decision, pictures, logits, tuple(_doubts(source, split)))
+
+
+def open_pictures(
+    model: Checkpoint, data: Path, split: str, seed: int = 0, change: ClipAugmentation | None = None
+) -> tuple[PictureSource, ImageDataset]:
+    """A split of the set that a classifier was trained on, which lies at ``data``; ``change`` spoils it.
+
+    Raises CheckpointError or ConfigError where model and set do not go together.
+    """
+    if split not in SPLITS:
+        raise ConfigError(f"split {split}: pictures have {', '.join(SPLITS)}; give one of them")
+    model.require_classifier()
+    source, settings = trained_pictures(model, data), model.settings
+    pictures = image_dataset(source, split, settings.image_size, None, seed, settings.channels, change=change)
+    if len(pictures.class_names) != settings.num_classes:
+        raise ConfigError(
+            f"{data}: has {len(pictures.class_names)} classes, the model {settings.num_classes}; give the "
+            "set that it was trained on"
+        )
+    return source, pictures
 
 
 def score_pictures(
@@ -136,16 +152,23 @@ def _batches(pictures: ImageDataset, size: int) -> Iterator[torch.Tensor]:
 
 
 def _measured(
-    facts: dict[str, Any], pictures: ImageDataset, logits: np.ndarray, warnings: tuple[str, ...]
+    facts: dict[str, Any],
+    decision: Decision,
+    pictures: ImageDataset,
+    logits: np.ndarray,
+    warnings: tuple[str, ...],
 ) -> PictureReport:
     labels, names = np.array(pictures.labels), pictures.class_names
     # The label's rank counts those above it, and of equal ones those before it, as an argmax does.
     own = logits[np.arange(len(labels)), labels][:, None]
     before = np.arange(logits.shape[1]) < labels[:, None]
     ranks = 1 + ((logits > own) | ((logits == own) & before)).sum(axis=1)
-    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-    highest = 1 / shifted.sum(axis=1)
     predicted = logits.argmax(axis=1)
+    if len(names) == 2:
+        sure, verdicts = _decided(decision, names, logits, predicted)
+    else:
+        sure = 1 / np.exp(logits - logits.max(axis=1, keepdims=True)).sum(axis=1)
+        verdicts = [None] * len(labels)
     few = Estimate(None, note=f"the set has {len(names)} classes")
     return PictureReport(
         provenance=facts,
@@ -156,13 +179,24 @@ def _measured(
             for label, name in enumerate(names)
         ),
         pictures=tuple(
-            ScoredPicture(name, names[label], names[choice], float(probability), int(rank))
-            for name, label, choice, probability, rank in zip(
-                pictures.videos, labels, predicted, highest, ranks, strict=True
+            ScoredPicture(name, names[label], names[choice], float(probability), verdict, int(rank))
+            for name, label, choice, probability, verdict, rank in zip(
+                pictures.videos, labels, predicted, sure, verdicts, ranks, strict=True
             )
         ),
+        calibration=decision.calibration,
         warnings=warnings,
     )
+
+
+def _decided(
+    decision: Decision, names: tuple[str, ...], logits: np.ndarray, predicted: np.ndarray
+) -> tuple[np.ndarray, list[str]]:
+    """(N,) probabilities of what is predicted, of two classes, and what the decision says of each picture."""
+    second = decision.probabilities(torch.from_numpy(logits).double()).numpy()
+    wording = wording_of_pictures((names[0], names[1]))
+    verdicts = [wording.says(decision.verdict(float(value))) for value in second]
+    return np.where(predicted == FAKE, second, 1 - second), verdicts
 
 
 def _accuracy(right: np.ndarray) -> Estimate:

@@ -30,7 +30,7 @@ from deepfake_ssat.manifest import (
     write_contract,
     write_manifest,
 )
-from deepfake_ssat.outputs import make_folder, write_file
+from deepfake_ssat.outputs import make_folder, room_needed, write_file
 from deepfake_ssat.pool import Engine, open_engine
 from deepfake_ssat.progress import Progress, silent
 from deepfake_ssat.records import SourceVideo, Status
@@ -150,16 +150,17 @@ def _locked(out: Path, root: Path) -> Iterator[None]:
     """The output folder for one run at a time; made where it is not there."""
     make_folder(out, [root])
     lock = FileLock(out / LOCK_FILE, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise ManifestError(
-            f"{out}: another preprocess is writing there; wait for it, or give another folder"
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
+    with room_needed(out):
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise ManifestError(
+                f"{out}: another preprocess is writing there; wait for it, or give another folder"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
 
 def _take(videos: Sequence[SourceVideo], left_out: tuple[LeftOut, ...], job: _Job) -> PreprocessReport:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -15,10 +14,11 @@ import numpy as np
 from deepfake_ssat.clips.landmarks import write_landmarks
 from deepfake_ssat.clips.storage import ClipWriter
 from deepfake_ssat.config import ExtractionSettings
-from deepfake_ssat.errors import ManifestError, VideoError
+from deepfake_ssat.errors import VideoError
 from deepfake_ssat.extraction.journal import ClipFile, Extraction
 from deepfake_ssat.extraction.masks import AtHand, TrackPlaces, find_changed
 from deepfake_ssat.faces.stills import of_one_frame
+from deepfake_ssat.outputs import room_needed
 from deepfake_ssat.records import FaceClip, Status
 from deepfake_ssat.video import VideoReader
 from deepfake_ssat.video.frame_folder import open_video_or_frames
@@ -107,17 +107,14 @@ def _read_and_extract(
 ) -> Extraction:
     started = time.process_time()
     try:
-        with task.at_hand(task.path) as here, open_reader(here) as reader:
+        with (
+            task.at_hand(task.path) as here,
+            room_needed(task.staging.parent.parent),
+            open_reader(here) as reader,
+        ):
             extraction = _extract(replace(task, path=here), reader, extractor, settings, clips)
     except VideoError as error:
         extraction = Extraction(Status.UNREADABLE, str(error))
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-            raise
-        raise ManifestError(
-            f"{task.staging.parent.parent} cannot be written ({error.strerror}); mend that and run the same "
-            "command again"
-        ) from error
     return replace(extraction, cpu_seconds=time.process_time() - started)
 
 

@@ -21,6 +21,7 @@ from deepfake_ssat.models.precision import inference_dtype
 from deepfake_ssat.outputs import cache_folder, write_file
 from deepfake_ssat.version import __version__
 
+Precision = Literal["bf16", "fp32"]
 OPENVINO_TOLERANCE = {"fp32": 1e-3, "bf16": 0.03}
 """The largest difference in probability to torch's fp32 on one clip of noise, by precision."""
 
@@ -29,7 +30,7 @@ class ClipScorer(Protocol):
     """Scores clips of the model's frames and size."""
 
     name: str
-    precision: Literal["bf16", "fp32"]
+    precision: Precision
 
     def score(self, pixels: np.ndarray | torch.Tensor) -> np.ndarray:
         """(B, T, H, W, C) uint8 -> (B,) probabilities of fake, calibrated."""
@@ -42,7 +43,7 @@ class TorchScorer:
     name = "torch"
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device):
-        self.precision: Literal["bf16", "fp32"] = _precision(device)
+        self.precision: Precision = precision_of(device)
         self._checkpoint = checkpoint
         self._device = device
 
@@ -73,7 +74,7 @@ class OpenVinoScorer:
         if device.type != "cpu":
             raise ConfigError(f"backend openvino runs on the CPU, device is {device}; choose cpu, or torch")
         require_packages("backend openvino", "openvino", ("openvino", *EXPORT_PACKAGES))
-        self.precision: Literal["bf16", "fp32"] = _precision(device)
+        self.precision: Precision = precision_of(device)
         stored = _stored_onnx(checkpoint)
         self._compiled, expected = _compile(stored, self.precision)
         self._check(checkpoint, stored, expected)
@@ -108,7 +109,8 @@ def make_scorer(name: str, checkpoint: Checkpoint, device: torch.device) -> Clip
     return BACKENDS[name](checkpoint, device)
 
 
-def _precision(device: torch.device) -> Literal["bf16", "fp32"]:
+def precision_of(device: torch.device) -> Precision:
+    """What scores are computed in there."""
     return "bf16" if inference_dtype(device) is torch.bfloat16 else "fp32"
 
 

@@ -6,14 +6,16 @@ from dataclasses import asdict
 from typing import Any
 
 from deepfake_ssat.inference.detector import Detector
+from deepfake_ssat.inference.unloaded import UnloadedDetector
 from deepfake_ssat.models.decision import Calibration
 from deepfake_ssat.version import __version__
 
+Described = Detector | UnloadedDetector
 PACKAGED = "default weights of deepfake-ssat"
 """In place of a path: where a machine keeps its packages is nobody's business."""
 
 
-def checkpoint_record(detector: Detector) -> dict[str, Any]:
+def checkpoint_record(detector: Described) -> dict[str, Any]:
     """The ``checkpoint`` of the JSON document."""
     checkpoint = detector.checkpoint
     return {
@@ -35,19 +37,19 @@ def _calibration_record(calibration: Calibration | None) -> dict[str, Any] | Non
     return {"meaning": calibration.in_words(), **asdict(calibration)} if calibration else None
 
 
-def settings_record(detector: Detector, clips: int | None) -> dict[str, Any]:
+def settings_record(detector: Described, clips: int | None) -> dict[str, Any]:
     """The ``settings`` of the JSON document: what a score depends on besides the checkpoint."""
     return {
         "clips": "all" if clips is None else clips,
         "reader": "pyav",
-        "backend": detector.scorer.name,
+        "backend": detector.backend,
         "device": str(detector.device),
         "precision": detector.precision,
         "aggregation": asdict(detector.checkpoint.decision.aggregation),
     }
 
 
-def judged_by(detector: Detector, clips: int | None, rotate: int) -> dict[str, Any]:
+def judged_by(detector: Described, clips: int | None, rotate: int) -> dict[str, Any]:
     """What a stored verdict rests on besides its file: weights, program, settings and the turn asked for."""
     return {
         "checkpoint": detector.checkpoint.hash,

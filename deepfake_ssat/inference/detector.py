@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import torch
 
+from deepfake_ssat.clips.flip import flip_clip
 from deepfake_ssat.clips.resize import resize_clip
 from deepfake_ssat.errors import CheckpointError, VideoError
 from deepfake_ssat.faces.stills import held, of_one_frame
@@ -28,7 +29,7 @@ from deepfake_ssat.inference.arguments import (
     existing_file,
     existing_files,
 )
-from deepfake_ssat.inference.backends import ClipScorer, make_scorer
+from deepfake_ssat.inference.backends import ClipScorer, Precision, make_scorer
 from deepfake_ssat.inference.device import resolve_device
 from deepfake_ssat.inference.explain import KeptClips, explanation
 from deepfake_ssat.inference.explanation import EXPLAINED_CLIPS, Explanation
@@ -103,6 +104,11 @@ class Detector:
         self.scorer: ClipScorer = make_scorer(backend, checkpoint, device)
 
     @property
+    def backend(self) -> str:
+        """What computes the scores."""
+        return self.scorer.name
+
+    @property
     def has_default_weights(self) -> bool:
         """Whether it judges by the weights that come with the package."""
         return self.path == DEFAULT_WEIGHTS
@@ -113,7 +119,7 @@ class Detector:
         return None if self.has_default_weights else self.path
 
     @property
-    def precision(self) -> Literal["bf16", "fp32"]:
+    def precision(self) -> Precision:
         """What the scores are computed in."""
         return self.scorer.precision
 
@@ -244,6 +250,18 @@ class Detector:
         check_pixels(pixels, self.checkpoint.settings)
         return self.scorer.score(pixels)
 
+    def score_pictures(self, pixels: np.ndarray) -> np.ndarray:
+        """(B, H, W, 3) uint8 face crops -> (B,) probabilities of fake, each shown for as long as a clip.
+
+        The mean over a picture and its mirror image: a video's clips even out each other's errors, a picture
+        has no other to do so (docs/weights.md).
+        """
+        settings = self.checkpoint.settings
+        shown = resize_clip(pixels, settings.image_size)
+        views = np.stack([shown, flip_clip(shown)])[:, :, None]
+        clips = np.repeat(views, settings.frames, axis=2)
+        return self.score(clips.reshape(-1, *clips.shape[2:])).reshape(2, -1).mean(axis=0)
+
     def judge(
         self, name: str, video: VideoReader, clips: int | None = None, on_clip: OnClip | None = None
     ) -> VideoVerdict:
@@ -255,9 +273,10 @@ class Detector:
         is_still = video.metadata.is_still
         extraction = (self._still_extractor if is_still else self._extractor).extract(video, clips)
         found = (held(clip, self.contract.frames) for clip in extraction) if is_still else extraction
+        score_batch = self._score_stills if is_still else self._score_clips
         scores = VideoScores()
         for batch in _batches(found, BATCH_CLIPS[self.device.type]):
-            for clip, probability in zip(batch, self._score_clips(batch), strict=True):
+            for clip, probability in zip(batch, score_batch(batch), strict=True):
                 score = scores.add(clip, probability)
                 if on_clip is not None:
                     on_clip(clip, score)
@@ -272,6 +291,9 @@ class Detector:
         return scored_verdict(
             name, judged, scores.boxes, decision.aggregation, decision, warnings, video.metadata
         )
+
+    def _score_stills(self, batch: list[FaceClip]) -> list[float]:
+        return self.score_pictures(np.stack([clip.pixels[0] for clip in batch])).tolist()
 
     def _score_clips(self, batch: list[FaceClip]) -> list[float]:
         """One probability a clip; a clip longer than the model's is the mean over its consecutive parts."""

@@ -10,9 +10,10 @@ from einops import rearrange
 from torch import Tensor
 
 from deepfake_ssat.models.network import Autoencoder
-from deepfake_ssat.models.patches import patchify, split_tokens, tube_mask
+from deepfake_ssat.models.patches import patchify, split_tokens
 from deepfake_ssat.models.pixels import denormalize
 from deepfake_ssat.models.reconstruction import TargetConvention, reconstructed_pixels
+from deepfake_ssat.models.uniform_masking import draw_mask
 
 
 def reconstruction_error_map(
@@ -38,11 +39,12 @@ def reconstruction_error_map(
     for _ in range(rounds):
         unseen = torch.ones(rows * columns, dtype=torch.bool)
         while unseen.any():
-            mask = tube_mask(1, (1, rows, columns), mask_ratio, generator, "cpu")[0]
-            if not (mask & unseen).any():
+            mask = draw_mask(1, model.settings, mask_ratio, generator, "cpu")
+            spatial = mask[0, : rows * columns]
+            if not (spatial & unseen).any():
                 continue
-            unseen &= ~mask
-            tube = mask.repeat(steps).expand(clips.shape[0], -1).to(clips.device)
+            unseen &= ~spatial
+            tube = mask.expand(clips.shape[0], -1).to(clips.device)
             with torch.inference_mode():
                 predicted = reconstructed_pixels(
                     clips,

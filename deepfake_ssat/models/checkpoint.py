@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -98,7 +98,7 @@ def save_checkpoint(path: Path | str, checkpoint: Checkpoint, *, half: bool = Fa
         for name, value in checkpoint.model.state_dict().items()
     }
     _check_finite(path, state)
-    model = _build(path, checkpoint.settings, state)
+    model = _build(path, _without_weights(path, checkpoint.settings), state)
     probabilities = self_test(model, SELF_TEST_SEED)
     header = {
         "format_version": FORMAT_VERSION,
@@ -132,28 +132,23 @@ def load_checkpoint(
     """
     path = Path(path)
     header, state = _read(path, decoder)
-    try:
-        settings = KINDS[header["kind"]].settings(**header["settings"])
-        contract = parse_contract(header["contract"]) if header["contract"] else None
-        decision = parse_decision(header["decision"])
-        seed, expected = stored_self_test(header["self_test"], settings.num_classes)
-        metrics, provenance = header["metrics"], header["provenance"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(
-            f"{path}: its header cannot be understood by this version ({' '.join(str(error).split())}); "
-            "it was written by another version, or damaged"
-        ) from error
-    if excess := implausible(settings, len(state)):
-        raise CheckpointError(f"{path}: its settings ask for {excess}; the file is damaged or was edited")
+    described = _described(path, header, len(state))
     _check_finite(path, state)
     _check_sums(path, state, header.get("checksums", {}))
-    model = _build(path, settings, state).to(device)
+    model = _build(path, described.model, state).to(device)
     digest = file_hash(path)
     if not (test_once and has_passed(digest, device)):
-        require_self_test(path, model, seed, expected)
+        require_self_test(path, model, *stored_self_test(header["self_test"], described.settings.num_classes))
         if test_once:
             remember_pass(digest, device)
-    return Checkpoint(model, settings, contract, decision, metrics, provenance, digest, path)
+    return replace(described, model=model, hash=digest)
+
+
+def describe_checkpoint(path: Path | str) -> Checkpoint:
+    """The same from its header alone: the model has shapes and no weights, on torch's device ``meta``."""
+    path = Path(path)
+    header, no_weights = _read(path, decoder=True, weights=False)
+    return replace(_described(path, header, len(no_weights)), hash=file_hash(path))
 
 
 def is_of_pictures(path: Path | str) -> bool:
@@ -182,8 +177,8 @@ def _header_sum(header: dict[str, Any]) -> int:
     return crc32(json.dumps(header, allow_nan=False).encode())
 
 
-def _read(path: Path, decoder: bool) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The header and the weights; raises CheckpointError for a file of another kind."""
+def _read(path: Path, decoder: bool, weights: bool = True) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The header and the weights, or their names alone; raises CheckpointError for a file of another kind."""
     try:
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get(HEADER_KEY)
@@ -208,7 +203,7 @@ def _read(path: Path, decoder: bool) -> tuple[dict[str, Any], dict[str, Tensor]]
             names = list(file.keys())
             if prefix and not decoder:
                 names = [name for name in names if not name.startswith(prefix)]
-            return header, {name: file.get_tensor(name) for name in names}
+            return header, {name: file.get_tensor(name) if weights else torch.empty(0) for name in names}
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: no such file; give the best.safetensors of a training run") from error
     except (SafetensorError, OSError, ValueError, AttributeError) as error:
@@ -218,13 +213,35 @@ def _read(path: Path, decoder: bool) -> tuple[dict[str, Any], dict[str, Tensor]]
         ) from error
 
 
-def _build(path: Path, settings: NetworkSettings, state: dict[str, Tensor]) -> Network:
-    """A model in evaluation mode around the given weights, without drawing random ones first."""
+def _described(path: Path, header: dict[str, Any], num_weights: int) -> Checkpoint:
+    """What the header says, without weights; raises CheckpointError where it says nothing that may be."""
+    try:
+        settings = KINDS[header["kind"]].settings(**header["settings"])
+        contract = parse_contract(header["contract"]) if header["contract"] else None
+        decision = parse_decision(header["decision"])
+        stored_self_test(header["self_test"], settings.num_classes)
+        metrics, provenance = header["metrics"], header["provenance"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{path}: its header cannot be understood by this version ({' '.join(str(error).split())}); "
+            "it was written by another version, or damaged"
+        ) from error
+    if excess := implausible(settings, num_weights):
+        raise CheckpointError(f"{path}: its settings ask for {excess}; the file is damaged or was edited")
+    model = _without_weights(path, settings)
+    return Checkpoint(model, settings, contract, decision, metrics, provenance, path=path)
+
+
+def _without_weights(path: Path, settings: NetworkSettings) -> Network:
     try:
         with torch.device("meta"):
-            model = build_network(settings)
+            return build_network(settings)
     except ConfigError as error:
         raise CheckpointError(f"{path}: its network cannot be built here: {error}") from error
+
+
+def _build(path: Path, model: Network, state: dict[str, Tensor]) -> Network:
+    """A model without weights becomes one in evaluation mode around the given ones."""
     prefix = model.decoder_prefix
     without_decoder = prefix is not None and not any(name.startswith(prefix) for name in state)
     if without_decoder:
@@ -242,7 +259,7 @@ def _build(path: Path, settings: NetworkSettings, state: dict[str, Tensor]) -> N
     model.load_state_dict({name: value.to(own[name].dtype) for name, value in state.items()}, assign=True)
     if any(buffer.is_meta for buffer in model.buffers()):
         # A fixed table of timm's that is no weight: it is computed where the network is built.
-        model = build_network(settings)
+        model = build_network(model.settings)
         if without_decoder:
             model.drop_decoder()
         model.load_state_dict({name: value.to(own[name].dtype) for name, value in state.items()})

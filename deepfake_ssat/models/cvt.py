@@ -70,7 +70,7 @@ class ConvmaeDecoder(nn.Module):
             for own_width, own_side in zip(settings.widths[:-1], settings.sides[:-1], strict=True)
         )
         self.norm = nn.LayerNorm(width)
-        self.transformer = Decoder(settings, width)
+        self.transformer = Decoder(settings, settings.decoder, width)
 
     def forward(self, maps: list[Tensor], tokens: Tensor, mask: Tensor) -> Tensor:
         """[(B, D, h, w), …] of the earlier stages, (B, N, D) of the last, mask (B, N) -> (B, M, P)."""

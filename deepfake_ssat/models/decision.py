@@ -61,6 +61,35 @@ class AggregationPolicy:
 
 
 @dataclass(frozen=True)
+class Wording:
+    """What a calibration's examples and their two classes are called."""
+
+    unit: str
+    """One example."""
+    classes: tuple[str, str]
+    """Before the unit."""
+    verdicts: tuple[str, str]
+    """What is said of one."""
+    others: str
+    """The examples that a cross-fit did not see."""
+
+    def says(self, verdict: Verdict) -> str:
+        """The word for a verdict."""
+        if verdict is Verdict.UNCERTAIN:
+            return verdict.value
+        return self.verdicts[FAKE if verdict is Verdict.FAKE else REAL]
+
+
+OF_VIDEOS = Wording("video", ("genuine", "manipulated"), ("real", "fake"), "other people's videos")
+
+
+def wording_of_pictures(classes: tuple[str, str]) -> Wording:
+    """By the names of the two classes; a set without names has numbers."""
+    first, second = (f"class {name}" if name.isdigit() else name for name in classes)
+    return Wording("picture", (first, second), (first, second), "other pictures")
+
+
+@dataclass(frozen=True)
 class ErrorLimit:
     """How often one class was misjudged on the calibration videos, and how often it may be elsewhere."""
 
@@ -104,16 +133,23 @@ class Calibration:
     elsewhere: CrossFit | None = None
     """None: the videos could not be parted by people, or an older version calibrated."""
 
+    @property
+    def wording(self) -> Wording:
+        """What it calls its examples."""
+        return OF_VIDEOS
+
     def in_words(self) -> str:
         """What each verdict means."""
         alarms, misses = self.false_alarms, self.misses
+        units = f"{self.wording.unit}s"
+        (genuine, manipulated), (real, fake) = self.wording.classes, self.wording.verdicts
         return (
-            f"Calibrated on {alarms.videos} genuine and {misses.videos} manipulated videos. "
-            f'"Fake" is said from the probability on that at most {100 * alarms.allowed:g} % of the genuine '
-            f"ones reach ({alarms.errors} of {alarms.videos}; of other such videos, with 95 % confidence, at "
-            f"most {100 * alarms.upper_limit:.1f} %). "
-            f'"Real" is said below the one under which at most {100 * misses.allowed:g} % of the manipulated '
-            f"ones lie ({misses.errors} of {misses.videos}; of others at most "
+            f"Calibrated on {alarms.videos} {genuine} and {misses.videos} {manipulated} {units}. "
+            f'"{fake}" is said from the probability on that at most {100 * alarms.allowed:g} % of '
+            f"the {genuine} ones reach ({alarms.errors} of {alarms.videos}; of other such {units}, with "
+            f"95 % confidence, at most {100 * alarms.upper_limit:.1f} %). "
+            f'"{real}" is said below the one under which at most {100 * misses.allowed:g} % of the '
+            f"{manipulated} ones lie ({misses.errors} of {misses.videos}; of others at most "
             f"{100 * misses.upper_limit:.1f} %). Between the two nothing is claimed."
             f"{self._elsewhere_in_words()}"
         )
@@ -122,13 +158,33 @@ class Calibration:
         found = self.elsewhere
         if found is None:
             return ""
-        genuine, manipulated = self.false_alarms.videos, self.misses.videos
+        units = f"{self.wording.unit}s"
+        (genuine, manipulated), (real, fake) = self.wording.classes, self.wording.verdicts
+        reals, fakes = self.false_alarms.videos, self.misses.videos
+        asked = "people of the part" if self.wording == OF_VIDEOS else "part"
         return (
-            f" Fitted anew on {found.parts - 1} of {found.parts} parts of these videos, and asked about the "
-            f"people of the part left out: {found.false_alarms} of {genuine} genuine ones were called fake, "
-            f"{found.misses} of {manipulated} manipulated ones real, {found.uncertain} of "
-            f"{genuine + manipulated} uncertain."
+            f" Fitted anew on {found.parts - 1} of {found.parts} parts of these {units}, and asked about the "
+            f"{asked} left out: {found.false_alarms} of {reals} {genuine} ones were called {fake}, "
+            f"{found.misses} of {fakes} {manipulated} ones {real}, {found.uncertain} of "
+            f"{reals + fakes} uncertain."
         )
+
+
+@dataclass(frozen=True)
+class PictureCalibration(Calibration):
+    """That of a model of pictures of two classes: everything above is of pictures.
+
+    The first class has the place of genuine videos, the second that of manipulated ones; ``manifests`` are
+    SHA-256 of the pictures' names and labels.
+    """
+
+    classes: tuple[str, str] = ("0", "1")
+    """Their names."""
+
+    @property
+    def wording(self) -> Wording:
+        """By the names of the classes."""
+        return wording_of_pictures(self.classes)
 
 
 @dataclass(frozen=True)
@@ -188,4 +244,7 @@ def _calibration(values: dict[str, Any]) -> Calibration:
     lists: dict[str, Sequence[str]] = {name: tuple(values[name]) for name in ("manifests", "splits")}
     crossed = values.get("elsewhere")
     elsewhere = CrossFit(**crossed) if crossed else None
-    return Calibration(**{**values, **limits, **lists, "elsewhere": elsewhere})
+    parsed = {**values, **limits, **lists, "elsewhere": elsewhere}
+    if "classes" not in values:
+        return Calibration(**parsed)
+    return PictureCalibration(**{**parsed, "classes": tuple(values["classes"])})

@@ -45,7 +45,7 @@ class MaskedAutoencoder(Network):
         with_mean = settings.pooling == "mean"
         self.head_norm = nn.LayerNorm(settings.encoder.width, eps=settings.norm_eps) if with_mean else None
         self.head = HEADS[settings.head](settings.encoder, settings.num_classes)
-        self.decoder = Decoder(settings, settings.encoder.width)
+        self.decoder = Decoder(settings, settings.decoder, settings.encoder.width)
         # Weights about to be loaded need no draw, which on the meta device imports torch's compiler.
         if not next(self.parameters()).is_meta:
             self.apply(initialize_as_mae)

@@ -1,6 +1,7 @@
 """Swin on single pictures, with SimMIM's decoder: mask tokens before the encoder, one linear layer behind it.
 
-Swin: Liu et al., ICCV 2021, timm's implementation. SimMIM: Xie et al., CVPR 2022.
+Swin: Liu et al., ICCV 2021, timm's implementation. SimMIM: Xie et al., CVPR 2022. UM-MAE's masking is
+``uniform_masking.py``.
 B batch, C channels, T frames (1), H W pixels, h w cells, D width, M hidden patches, P values of a patch.
 """
 
@@ -23,6 +24,7 @@ from deepfake_ssat.models.heads import full_logits
 from deepfake_ssat.models.network import FeatureMaps, Network
 from deepfake_ssat.models.patches import patchify, split_tokens, take_tokens
 from deepfake_ssat.models.timm_library import require_timm
+from deepfake_ssat.models.uniform_masking import UniformDecoder
 
 ENCODER_PLACES = ("encoder.", "backbone.", "model.", "")
 """Where a file may hold the encoder: ours and SimMIM's under ``encoder``, timm's at its root."""
@@ -39,12 +41,13 @@ class SimmimDecoder(nn.Module):
         if not self.mask_token.is_meta:
             nn.init.trunc_normal_(self.mask_token, std=0.02)
 
-    def hide(self, cells: Tensor, mask: Tensor) -> Tensor:
-        """Embedded cells (B, h, w, D), mask (B, N) -> the same with hidden cells replaced."""
+    def encode(self, encoder: Any, clips: Tensor, mask: Tensor) -> Tensor:
+        """timm's Swin, (B, C, 1, H, W), (B, N) -> the last map (B, h, w, D), by way of mask tokens."""
         _, rows, columns = self.settings.grid
         side = self.settings.patch // self.settings.embed_patch
         hidden = repeat(mask, "b (r c) -> b (r dr) (c dc) 1", r=rows, c=columns, dr=side, dc=side)
-        return torch.where(hidden, self.mask_token.to(cells.dtype), cells)
+        cells = encoder.patch_embed(clips.squeeze(2))
+        return encoder.layers(torch.where(hidden, self.mask_token.to(cells.dtype), cells))
 
     def forward(self, cells: Tensor, mask: Tensor) -> Tensor:
         """The last map (B, h, w, D), mask (B, N) -> (B, M, P): hidden patches in ascending order."""
@@ -62,10 +65,10 @@ class SimmimDecoder(nn.Module):
 
 
 class Swin(Network):
-    """timm's Swin Transformer, a linear classifier on the mean of its last map, and SimMIM's decoder."""
+    """timm's Swin, a linear classifier on the mean of its last map, and SimMIM's or UM-MAE's decoder."""
 
     settings: SwinSettings
-    decoder: SimmimDecoder | None
+    decoder: SimmimDecoder | UniformDecoder | None
     decoder_prefix: ClassVar[str | None] = "decoder."
 
     def __init__(self, settings: SwinSettings):
@@ -73,14 +76,15 @@ class Swin(Network):
         self.settings = settings
         self.encoder = _timm_encoder(settings)
         self.head = nn.Linear(settings.last_width, settings.num_classes)
-        self.decoder = SimmimDecoder(settings)
+        masking = settings.uniform_masking
+        self.decoder = UniformDecoder(settings, masking) if masking else SimmimDecoder(settings)
         if not self.head.weight.is_meta:
             nn.init.trunc_normal_(self.head.weight, std=0.02)
             nn.init.zeros_(self.head.bias)
 
     def classify(self, clips: Tensor) -> Tensor:
         """(B, C, 1, H, W) -> logits (B, classes)."""
-        return self._logits(self.encoder.norm(self._last_map(clips)))
+        return self._logits(self.encoder.norm(self._stages(clips)[-1]))
 
     @property
     def feature_width(self) -> int:
@@ -89,7 +93,7 @@ class Swin(Network):
 
     def features(self, clips: Tensor) -> Tensor:
         """(B, C, 1, H, W) -> (B, D): what the classifier reads."""
-        return self.encoder.norm(self._last_map(clips)).mean(dim=(1, 2))
+        return self.encoder.norm(self._stages(clips)[-1]).mean(dim=(1, 2))
 
     def classify_with_maps(self, clips: Tensor) -> tuple[Tensor, FeatureMaps]:
         """(B, C, 1, H, W) -> logits (B, classes), and every stage's map; the final one is normalised."""
@@ -101,19 +105,19 @@ class Swin(Network):
     def reconstruct(self, clips: Tensor, mask: Tensor) -> Tensor:
         """(B, C, 1, H, W), (B, N) bool -> (B, M, P): predictions of hidden patches, in ascending order."""
         decoder = self._require_decoder()
-        return decoder(self.encoder.norm(self._last_map(clips, mask)), mask)
+        return decoder(self._masked_map(decoder, clips, mask), mask)
 
     def classify_and_reconstruct(self, clips: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (B, classes), predictions (B, M, P): both from one pass over a picture with mask tokens."""
+        """Logits (B, classes), predictions (B, M, P): both from one masked pass."""
         decoder = self._require_decoder()
-        cells = self.encoder.norm(self._last_map(clips, mask))
+        cells = self._masked_map(decoder, clips, mask)
         return self._logits(cells), decoder(cells, mask)
 
     def evidence_map(self, clips: Tensor, classes: Tensor | None = None) -> Tensor:
         """(B, C, 1, H, W) -> (B, 1, h, w) >= 0: Grad-CAM on the last map, before its norm."""
         evidence = activation_times_gradient(
             clips,
-            lambda clips: (self._last_map(clips),),
+            lambda clips: (self._stages(clips)[-1],),
             lambda cells: self._logits(self.encoder.norm(cells)),
             classes,
         )
@@ -145,29 +149,31 @@ class Swin(Network):
         """Removes what classification does not need; ``reconstruct`` is impossible afterwards."""
         self.decoder = None
 
-    def _last_map(self, clips: Tensor, mask: Tensor | None = None) -> Tensor:
-        """(B, C, 1, H, W) [, (B, N)] -> (B, h, w, D) of the last stage."""
-        return self._stages(clips, mask)[-1]
+    def _masked_map(self, decoder: SimmimDecoder | UniformDecoder, clips: Tensor, mask: Tensor) -> Tensor:
+        """(B, C, 1, H, W), (B, N) -> the last map (B, h, w, D) of what is visible, normalised."""
+        self._check_shape(clips)
+        return self.encoder.norm(decoder.encode(self.encoder, clips, mask))
 
-    def _stages(self, clips: Tensor, mask: Tensor | None = None) -> list[Tensor]:
-        """(B, C, 1, H, W) [, (B, N)] -> the map (B, h, w, D) behind each stage."""
-        settings = self.settings
-        needed = (settings.channels, settings.frames, settings.image_size, settings.image_size)
-        if clips.ndim != 5 or tuple(clips.shape[1:]) != needed:
-            raise ValueError(f"clips are {tuple(clips.shape)}, the model reads (batch, {str(needed)[1:]}")
+    def _stages(self, clips: Tensor) -> list[Tensor]:
+        """(B, C, 1, H, W) -> the map (B, h, w, D) behind each stage."""
+        self._check_shape(clips)
         cells = self.encoder.patch_embed(clips.squeeze(2))
-        if mask is not None:
-            cells = self._require_decoder().hide(cells, mask)
         maps = []
         for stage in self.encoder.layers:
             cells = stage(cells)
             maps.append(cells)
         return maps
 
+    def _check_shape(self, clips: Tensor) -> None:
+        settings = self.settings
+        needed = (settings.channels, settings.frames, settings.image_size, settings.image_size)
+        if clips.ndim != 5 or tuple(clips.shape[1:]) != needed:
+            raise ValueError(f"clips are {tuple(clips.shape)}, the model reads (batch, {str(needed)[1:]}")
+
     def _logits(self, cells: Tensor) -> Tensor:
         return full_logits(self.head, cells.mean(dim=(1, 2)))
 
-    def _require_decoder(self) -> SimmimDecoder:
+    def _require_decoder(self) -> SimmimDecoder | UniformDecoder:
         if self.decoder is None:
             raise ValueError("the decoder was dropped: this model only classifies")
         return self.decoder
@@ -178,7 +184,7 @@ def _timm_encoder(settings: SwinSettings) -> Any:
     require_timm("model.kind swin")
     from timm.models.swin_transformer import SwinTransformer
 
-    return SwinTransformer(
+    encoder: Any = SwinTransformer(
         img_size=settings.image_size,
         patch_size=settings.embed_patch,
         in_chans=settings.channels,
@@ -192,6 +198,9 @@ def _timm_encoder(settings: SwinSettings) -> Any:
         drop_path_rate=settings.drop_path,
         norm_layer=nn.LayerNorm,
     )
+    # Compact pictures are smaller; this network checks sizes itself.
+    encoder.patch_embed.strict_img_size = False
+    return encoder
 
 
 def load_swin_weights(model: Swin, path: Path) -> list[str]:

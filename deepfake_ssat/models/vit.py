@@ -9,8 +9,8 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from deepfake_ssat.config.hierarchical import CvtSettings
-from deepfake_ssat.config.model import ModelSettings
+from deepfake_ssat.config.hierarchical import PatchSettings
+from deepfake_ssat.config.model import DecoderSettings, ModelSettings
 from deepfake_ssat.models.blocks import Block
 from deepfake_ssat.models.efficientnet_lite import EfficientNetLite
 from deepfake_ssat.models.patches import patchify, take_tokens, unpatchify, with_shifted_copies
@@ -120,9 +120,8 @@ class Decoder(nn.Module):
 
     positions: Tensor
 
-    def __init__(self, settings: ModelSettings | CvtSettings, encoder_width: int):
+    def __init__(self, settings: PatchSettings, decoder: DecoderSettings, encoder_width: int):
         super().__init__()
-        decoder = settings.decoder
         self.embed = nn.Linear(encoder_width, decoder.width)
         self.mask_token = nn.Parameter(torch.zeros(1, 1, decoder.width))
         kind = "sincos_2d" if settings.positions == "learned" else settings.positions

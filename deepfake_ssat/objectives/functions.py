@@ -14,7 +14,7 @@ from torch import Tensor
 
 from deepfake_ssat.config.training import ObjectiveSettings
 from deepfake_ssat.models.network import Autoencoder, FeatureNetwork
-from deepfake_ssat.models.patches import tube_mask
+from deepfake_ssat.models.uniform_masking import draw_mask
 from deepfake_ssat.objectives.losses import classification_loss, reconstruction_loss
 from deepfake_ssat.objectives.tasks import Auxiliary
 
@@ -193,7 +193,7 @@ def _from_visible(
 def _random_mask(
     model: Autoencoder, clips: Tensor, settings: ObjectiveSettings, generator: torch.Generator | None
 ) -> Tensor:
-    return tube_mask(clips.shape[0], model.settings.grid, settings.mask_ratio, generator, clips.device)
+    return draw_mask(clips.shape[0], model.settings, settings.mask_ratio, generator, clips.device)
 
 
 def _joint(primary: Tensor, self_supervised: Tensor, settings: ObjectiveSettings) -> Tensor:

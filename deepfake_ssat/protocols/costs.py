@@ -6,11 +6,12 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deepfake_ssat.errors import OutputError
 from deepfake_ssat.outputs import write_file
 from deepfake_ssat.protocols.energy import EnergyMeter
 from deepfake_ssat.training.run_folder import RunFolder
@@ -49,7 +50,8 @@ def metered(folder: RunFolder, country: str, cpu_watts: float | None) -> Iterato
 
     def keep_account() -> None:
         while not ended.wait(ACCOUNT_SECONDS):
-            account(meter.read())
+            with suppress(OutputError):  # Of a full disk the training tells, which ends by it.
+                account(meter.read())
 
     keeper = threading.Thread(target=keep_account, name="cost", daemon=True)
     keeper.start()

@@ -12,7 +12,7 @@ from deepfake_ssat import metrics
 from deepfake_ssat.calibration.report import CalibrationReport
 from deepfake_ssat.calibration.sides import Side, crossed_counts, sides, verdict_counts
 from deepfake_ssat.models.decision import ErrorLimit
-from deepfake_ssat.records import FAKE, REAL, Verdict
+from deepfake_ssat.records import FAKE, REAL
 from deepfake_ssat.reporting.charts import draw_reliability, draw_scores
 from deepfake_ssat.reporting.documents import Files, document, identity, json_text
 from deepfake_ssat.reporting.style import BAND, BLACK, NUMBER_SIZE, PANEL_SIZE, new_figure, png
@@ -22,39 +22,41 @@ VIDEO_COLUMNS = (
     *("corpus", "video_id", "label", "manipulation"),
     *("probability_before", "probability", "verdict", "verdict_of_others"),
 )
-CLASSES = ("genuine", "manipulated")
+PICTURE_COLUMNS = ("name", "label", "probability_before", "probability", "verdict", "verdict_of_others")
 
 
 def tables(report: CalibrationReport) -> list[Table]:
     """The probabilities before and after, and what the verdicts would have been on these videos."""
-    headings = ("", "temperature", "bias", "ECE, %", "Brier", "log loss", "video AUC, %")
+    wording = report.calibration.wording
+    headings = ("", "temperature", "bias", "ECE, %", "Brier", "log loss", f"{wording.unit} AUC, %")
     crossed = crossed_counts(report)
     return [
         Table("Probabilities (both classes weighted alike)", headings, [*map(_quality_cells, sides(report))]),
-        _verdict_table("Verdicts on these videos", verdict_counts(report)),
-        *([_verdict_table("Verdicts of fits on other people's videos", crossed)] if crossed else []),
+        _verdict_table(f"Verdicts on these {wording.unit}s", verdict_counts(report)),
+        *([_verdict_table(f"Verdicts of fits on {wording.others}", crossed)] if crossed else []),
     ]
 
 
 def _verdict_table(title: str, counts: dict[str, dict[str, int]]) -> Table:
     rows = [(kind, *map(str, own.values())) for kind, own in counts.items()]
-    return Table(title, ("", *(verdict.value for verdict in Verdict)), rows)
+    return Table(title, ("", *next(iter(counts.values()))), rows)
 
 
 def notes(report: CalibrationReport) -> list[str]:
     """One line each: what the verdicts mean, what few videos cannot show, warnings, files."""
-    facts = report.provenance
+    facts, found, wording = report.provenance, report.calibration, report.calibration.wording
+    real, fake = wording.verdicts
     return [
-        f"fake from {report.after.uncertain_high:.4f} on, real below {report.after.uncertain_low:.4f}",
-        report.calibration.in_words(),
-        "measured on the videos that it was fitted on"
-        + ("" if report.crossed else "; their people are too few to ask fits on others too"),
-        *_too_few("genuine", report.calibration.false_alarms),
-        *_too_few("manipulated", report.calibration.misses),
+        f"{fake} from {report.after.uncertain_high:.4f} on, {real} below {report.after.uncertain_low:.4f}",
+        found.in_words(),
+        f"measured on the {wording.unit}s that it was fitted on"
+        + ("" if report.crossed else f"; there are too few to ask fits on {wording.others} too"),
+        *_too_few(f"{wording.classes[REAL]} {wording.unit}s", found.false_alarms),
+        *_too_few(f"{wording.classes[FAKE]} {wording.unit}s", found.misses),
         *([f"without a clip, left out: {len(report.dropped)} videos"] if report.dropped else []),
         *(f"warning: {warning}" for warning in report.warnings),
         identity("checkpoint", facts["checkpoint"]),
-        *(identity("manifest", manifest) for manifest in facts["manifests"]),
+        *(identity("manifest", manifest) for manifest in facts.get("manifests", ())),
         f"command: {facts['command']}",
     ]
 
@@ -70,9 +72,11 @@ def files(report: CalibrationReport) -> Files:
         "dropped": [asdict(video) for video in report.dropped],
         "warnings": list(report.warnings),
     }
+    unit = report.calibration.wording.unit
+    columns = PICTURE_COLUMNS if unit == "picture" else VIDEO_COLUMNS
     return {
         "reliability.png": reliability_figure(report),
-        "videos.csv": csv_table(VIDEO_COLUMNS, _video_values(report)),
+        f"{unit}s.csv": csv_table(columns, _example_values(report)),
         "table.md": markdown("Calibration", tables(report), notes(report)),
         "report.json": json_text(document("1.0", content)),
     }
@@ -80,18 +84,18 @@ def files(report: CalibrationReport) -> Files:
 
 def reliability_figure(report: CalibrationReport) -> bytes:
     """A PNG: two reliability diagrams above, the calibrated scores of both classes below."""
-    labels = report.labels
+    labels, wording = report.labels, report.calibration.wording
     figure = new_figure(
         9.6,
         8.4,
-        f"Calibration ({report.calibration.method}) on {np.sum(labels == REAL)} genuine and "
-        f"{np.sum(labels == FAKE)} manipulated videos, both classes weighted alike\n"
+        f"Calibration ({report.calibration.method}) on {np.sum(labels == REAL)} {wording.classes[REAL]} and "
+        f"{np.sum(labels == FAKE)} {wording.classes[FAKE]} {wording.unit}s, both classes weighted alike\n"
         f"checkpoint {report.provenance['checkpoint']['sha256'][:8]}",
     )
     grid = figure.add_gridspec(2, 2, height_ratios=(1.6, 1.0))
     for place, side in enumerate(sides(report)):
         axes = figure.add_subplot(grid[0, place])
-        draw_reliability(axes, side.bins, CLASSES)
+        draw_reliability(axes, side.bins, wording.classes, wording.unit, wording.verdicts[FAKE])
         error = _percent(side.quality.calibration_error)
         axes.set_title(
             f"{side.name}: temperature {side.decision.temperature:.3g}, bias {side.decision.bias:.3g}\n"
@@ -103,15 +107,17 @@ def reliability_figure(report: CalibrationReport) -> bytes:
 
 
 def _draw_verdicts(axes: Axes, report: CalibrationReport) -> None:
-    """How many videos of each class got which calibrated probability, with the uncertain band shaded."""
+    """How many examples of each class got which calibrated probability, with the uncertain band shaded."""
+    wording = report.calibration.wording
+    real, fake = wording.verdicts
     reals, fakes = (report.probabilities_after[report.labels == label].tolist() for label in (REAL, FAKE))
-    draw_scores(axes, reals, fakes, CLASSES)
+    draw_scores(axes, reals, fakes, wording.classes, wording.unit)
     low, high = report.after.uncertain_low, report.after.uncertain_high
     if low < high:
         axes.axvspan(low, high, color=BAND, alpha=0.25, linewidth=0, label="uncertain")
-    axes.axvline(low, color=BLACK, linestyle=":", linewidth=1.2, label=f"real below {low:.3f}")
-    axes.axvline(high, color=BLACK, linestyle="--", linewidth=1.2, label=f"fake from {high:.3f}")
-    axes.set_xlabel("calibrated probability of fake, by video")
+    axes.axvline(low, color=BLACK, linestyle=":", linewidth=1.2, label=f"{real} below {low:.3f}")
+    axes.axvline(high, color=BLACK, linestyle="--", linewidth=1.2, label=f"{fake} from {high:.3f}")
+    axes.set_xlabel(f"calibrated probability of {fake}, by {wording.unit}")
     axes.legend(fontsize=NUMBER_SIZE)
 
 
@@ -137,7 +143,7 @@ def _too_few(kind: str, limit: ErrorLimit) -> list[str]:
     if limit.videos >= needed:
         return []
     return [
-        f"{limit.videos} {kind} videos are too few to show {100 * limit.allowed:g} %: that takes {needed}, "
+        f"{limit.videos} {kind} are too few to show {100 * limit.allowed:g} %: that takes {needed}, "
         "none of them misjudged"
     ]
 
@@ -150,15 +156,16 @@ def _side_values(side: Side) -> dict[str, Any]:
     }
 
 
-def _video_values(report: CalibrationReport) -> list[dict[str, Any]]:
+def _example_values(report: CalibrationReport) -> list[dict[str, Any]]:
     before, after = report.probabilities_before.tolist(), report.probabilities_after.tolist()
-    crossed = [verdict.value for verdict in report.crossed] if report.crossed else [ABSENT] * len(after)
+    says = report.calibration.wording.says
+    crossed = [says(verdict) for verdict in report.crossed] if report.crossed else [ABSENT] * len(after)
     return [
         {
             **vars(video),
             "probability_before": f"{its_before:.9g}",
             "probability": f"{its_after:.9g}",
-            "verdict": report.after.verdict(its_after).value,
+            "verdict": says(report.after.verdict(its_after)),
             "verdict_of_others": others,
         }
         for video, its_before, its_after, others in zip(report.videos, before, after, crossed, strict=True)

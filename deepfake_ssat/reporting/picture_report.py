@@ -11,7 +11,7 @@ from deepfake_ssat.reporting.tables import Table, absences, csv_table, markdown,
 
 SCHEMA_VERSION = "1.0"
 CLASS_COLUMNS = ("class", "pictures", "top1", "low", "high")
-PICTURE_COLUMNS = ("name", "label", "predicted", "probability", "rank")
+PICTURE_COLUMNS = ("name", "label", "predicted", "probability", "verdict", "rank")
 CLASSES_SHOWN = 20
 """On the terminal and in the Markdown: of more, those that are told apart worst."""
 
@@ -51,6 +51,7 @@ def notes(report: PictureReport) -> list[str]:
     return [
         "intervals: Wilson's, of the pictures; classes are named as the set names them",
         *changed,
+        *([report.calibration.in_words()] if report.calibration else []),
         *absences([("", "top-1", report.top1), ("", "top-5", report.top5)]),
         *(f"warning: {warning}" for warning in report.warnings),
         identity("checkpoint", facts["checkpoint"]),

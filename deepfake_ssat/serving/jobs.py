@@ -89,11 +89,15 @@ class JobStore:
         return self.require(job_id)
 
     def claim_next(self) -> Job | None:
-        """Marks the job that waited longest as running and returns it; None where none waits."""
+        """Marks the job that waited longest as running and returns it; None where none waits.
+
+        Those that were interrupted come after the others: one that brings the service down keeps nobody from
+        his result, and one that was there when others did is not the next to be there.
+        """
         with self._connection() as connection:
             row = connection.execute(
                 "UPDATE jobs SET state = ?, progress = 0, attempts = attempts + 1, started = ? WHERE id = "
-                "(SELECT id FROM jobs WHERE state = ? ORDER BY created, rowid LIMIT 1) RETURNING *",
+                "(SELECT id FROM jobs WHERE state = ? ORDER BY attempts, created, rowid LIMIT 1) RETURNING *",
                 (JobState.RUNNING.value, time.time(), JobState.QUEUED.value),
             ).fetchone()
         return _job(row) if row else None
@@ -114,6 +118,14 @@ class JobStore:
                 "UPDATE jobs SET state = ?, progress = COALESCE(?, progress), reason = ?, finished = ? "
                 "WHERE id = ?",
                 (state.value, progress, failure or "", time.time(), job_id),
+            )
+
+    def put_back(self, job_id: str) -> None:
+        """A running job waits as if it had not been begun: the service was asked to stop."""
+        with self._connection() as connection:
+            connection.execute(
+                "UPDATE jobs SET state = ?, progress = 0, attempts = attempts - 1 WHERE id = ? AND state = ?",
+                (JobState.QUEUED.value, job_id, JobState.RUNNING.value),
             )
 
     def recover(self, max_attempts: int = 3) -> int:
@@ -159,8 +171,8 @@ class JobStore:
         """Queued jobs that will be taken before this one."""
         with self._connection() as connection:
             return connection.execute(
-                "SELECT COUNT(*) FROM jobs WHERE state = ? AND created < ?",
-                (JobState.QUEUED.value, job.created),
+                "SELECT COUNT(*) FROM jobs WHERE state = ? AND (attempts, created) < (?, ?)",
+                (JobState.QUEUED.value, job.attempts, job.created),
             ).fetchone()[0]
 
     def remove(self, job_id: str) -> None:

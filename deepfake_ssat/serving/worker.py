@@ -91,7 +91,8 @@ class Workers:
             self._folders.remove(job.id)
             return
         if self._stopping.is_set() and failure:
-            return  # Still "running" in the database: the next start puts it back into the queue.
+            _attempt(lambda: self._store.put_back(job.id))
+            return
         # While the disk is full the end of a job cannot be noted: it is not forgotten over the next one.
         while not _attempt(lambda: self._finish(job, failure)) and not self._stopping.wait(IDLE_SECONDS):
             pass

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from dataclasses import astuple
+from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
 from deepfake_ssat.errors import TrainingError
 from deepfake_ssat.interruption import SignalWatch, Terminated
+from deepfake_ssat.outputs import writing
 from deepfake_ssat.training.data import Loaders
 from deepfake_ssat.training.metrics_log import MetricsLog
 from deepfake_ssat.training.run_folder import RunFolder
@@ -148,6 +151,27 @@ class ResumeState(Callback):
                 os.replace(self._file, self._previous)
             os.replace(partial, self._file)
             self._last_is_good = True
+
+
+class StateFiles(TorchCheckpointIO):
+    """Writes a state where it belongs: Lightning's own way leads through the machine's temporary folder.
+
+    That may have less room than a state of gigabytes needs, and after a kill it would lie there for ever.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Raises OutputError, and then leaves nothing."""
+        file = Path(path)
+        try:
+            with writing(file), file.open("wb") as opened:
+                try:
+                    torch.save(checkpoint, opened)
+                except RuntimeError as error:
+                    # What torch says of its archive hides what the system said of the disk.
+                    raise error.__context__ or error from error
+        except BaseException:
+            file.unlink(missing_ok=True)
+            raise
 
 
 def _require_finite_weights(trainer: Trainer, position: Position) -> None:

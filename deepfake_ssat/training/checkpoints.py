@@ -10,6 +10,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from deepfake_ssat.config import Experiment
 from deepfake_ssat.models.checkpoint import Checkpoint, save_checkpoint
+from deepfake_ssat.outputs import write_file
 from deepfake_ssat.training.examples import Examples
 from deepfake_ssat.training.metrics_log import MetricsLog
 from deepfake_ssat.training.module import BatchScores, TrainingModule
@@ -121,9 +122,8 @@ class Validations(Callback):
             picture = reconstruction_picture(
                 autoencoder, pixels.to(module.device), self._experiment.objective
             )
-            file = outlet.folder.reconstruction(facts["epoch"])
-            file.parent.mkdir(exist_ok=True)
-            cv2.imwrite(str(file), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+            _, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+            write_file(outlet.folder.reconstruction(facts["epoch"]), data.tobytes())
         numbers = "  ".join(f"{name} {value:.4f}" for name, value in result.metrics.items())
         epochs = self._experiment.trainer.epochs
         outlet.reporter.say(f"epoch {facts['epoch']}/{epochs}  {numbers}{'  (best so far)' * is_best}")

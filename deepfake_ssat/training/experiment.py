@@ -10,7 +10,7 @@ from rich.console import Console
 from deepfake_ssat.clips.items import error_without_worker_traceback
 from deepfake_ssat.config import Experiment
 from deepfake_ssat.errors import DeepfakeError, TrainingError
-from deepfake_ssat.outputs import make_folder
+from deepfake_ssat.outputs import make_folder, room_needed
 from deepfake_ssat.training.processes import started_processes
 from deepfake_ssat.training.reporter import Reporter
 from deepfake_ssat.training.run_folder import RunFolder
@@ -35,7 +35,7 @@ def train_experiment(
             train(experiment, folder, processes, Reporter(None, console), extend)
             return folder
         make_folder(root)
-        with FileLock(root / LOCK_FILE, timeout=0):
+        with room_needed(root), FileLock(root / LOCK_FILE, timeout=0):
             train(experiment, folder, processes, Reporter(root / "train.log", console), extend)
     except Timeout as error:
         raise TrainingError(

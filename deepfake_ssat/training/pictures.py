@@ -14,9 +14,10 @@ from torch import Tensor
 
 from deepfake_ssat.config import ObjectiveSettings
 from deepfake_ssat.models.network import Autoencoder
-from deepfake_ssat.models.patches import patchify, tube_mask, unpatchify
+from deepfake_ssat.models.patches import patchify, unpatchify
 from deepfake_ssat.models.pixels import denormalize, normalize_pixels
 from deepfake_ssat.models.reconstruction import reconstructed_pixels
+from deepfake_ssat.models.uniform_masking import draw_mask
 
 CAPTIONS = ("original", "masked", "reconstruction")
 MASK_SEED = 7
@@ -59,7 +60,7 @@ def reconstruction_picture(model: Autoencoder, pixels: Tensor, settings: Objecti
     device = pixels.device
     clips = normalize_pixels(pixels, model.settings)
     generator = torch.Generator().manual_seed(MASK_SEED)
-    mask = tube_mask(len(clips), model.settings.grid, settings.mask_ratio, generator, device)
+    mask = draw_mask(len(clips), model.settings, settings.mask_ratio, generator, device)
     original = denormalize(clips, model.settings).clamp(0.0, 1.0)
     reconstruction = reconstructed_pixels(
         clips,

@@ -195,6 +195,10 @@ class RunFolder:
     def finish(self) -> None:
         """Marks the run as finished and removes what only an unfinished one needs."""
         self._write_facts(self._read_facts() | {"finished": True})
+        self.remove_states()
+
+    def remove_states(self) -> None:
+        """Of a finished run, again where a kill came between."""
         self.resume.unlink(missing_ok=True)
         self.previous.unlink(missing_ok=True)
 

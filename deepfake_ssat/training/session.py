@@ -43,6 +43,7 @@ def train(
     is_first = processes.rank == 0
     if folder.finished:
         if is_first:
+            folder.remove_states()
             reporter.console.print(f"{folder.root}: this run is finished; its weights are {folder.best}")
         return
     require_loggers(experiment.trainer.logger)

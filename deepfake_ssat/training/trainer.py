@@ -21,7 +21,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from deepfake_ssat.config import Experiment, FaceClips, Mixture
 from deepfake_ssat.models.network import Network
 from deepfake_ssat.training.batches import own_share
-from deepfake_ssat.training.callbacks import EpochStarts, ResumeState, TrainingRows
+from deepfake_ssat.training.callbacks import EpochStarts, ResumeState, StateFiles, TrainingRows
 from deepfake_ssat.training.checkpoints import Outlet, Validations
 from deepfake_ssat.training.data import Loaders, class_weights
 from deepfake_ssat.training.examples import Examples
@@ -182,7 +182,7 @@ def _make_trainer(
         num_nodes=processes.nodes,
         strategy=strategy,
         # Chosen here: Lightning's own look at Slurm's variables refuses some of what srun starts.
-        plugins=[environment],
+        plugins=[environment, StateFiles()],
         precision=precision,
         max_epochs=experiment.trainer.epochs,
         accumulate_grad_batches=experiment.optimizer.accumulate_batches,

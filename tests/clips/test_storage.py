@@ -1,5 +1,7 @@
 """Clip files: lossless, seekable, whole or absent, and the same through decord and PyAV."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -106,6 +108,15 @@ def test_exception_leaves_nothing_and_keeps_an_earlier_file(clip, pixels):
         write_half()
     assert [path.name for path in clip.parent.iterdir()] == [clip.name]
     assert clip.read_bytes() == before
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+def test_full_disk_leaves_nothing_half_written(tmp_path, pixels):
+    (tmp_path / "clip.mp4.part").symlink_to("/dev/full")
+    writer = ClipWriter(tmp_path / "clip.mp4", 25)
+    with pytest.raises(OSError, match="No space left on device"), writer:
+        writer.write(pixels)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_leftover_of_a_killed_run_is_overwritten(tmp_path, pixels):

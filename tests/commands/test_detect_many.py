@@ -14,7 +14,8 @@ import pytest
 
 from deepfake_ssat.commands import detect
 from deepfake_ssat.commands.detect import run
-from deepfake_ssat.errors import ConfigError, OutputError
+from deepfake_ssat.errors import CheckpointError, ConfigError, OutputError
+from deepfake_ssat.inference.detector import Detector
 from tests.commands.scripted_judging import ScriptedJudging
 from tests.commands.test_detect import SCHEMA
 from tests.inference.scripted import write_checkpoint
@@ -162,6 +163,25 @@ def test_file_that_kills_its_process_costs_no_other_video(tmp_path, checkpoint):
     ]
     assert len(records(log)) == 5
     assert judged_count(folder, "03") == 1
+
+
+def test_workers_load_the_detector_and_their_parent_does_not(folder, checkpoint, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    run([folder], checkpoint, tmp_path / "here.json", device="cpu")
+    monkeypatch.setattr(Detector, "__init__", None)
+    run([folder], checkpoint, tmp_path / "workers.json", device="cpu", workers=2)
+    assert (tmp_path / "workers.json").read_bytes() == (tmp_path / "here.json").read_bytes()
+
+
+def test_checkpoint_that_computes_something_else_is_refused_before_workers_begin(
+    folder, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("deepfake_ssat.models.self_test.SELF_TEST_TOLERANCE", -1.0)
+    other = write_checkpoint(tmp_path / "other.safetensors")
+    with pytest.raises(CheckpointError, match="self-test failed"):
+        run([folder], other, tmp_path / "out.json", device="cpu", workers=2)
+    assert not (tmp_path / "out.json").exists()
 
 
 def test_interrupted_run_writes_what_it_has(tmp_path, checkpoint, capsys):

@@ -1,6 +1,7 @@
 """evaluate: every clip scored once, whatever happened before; the right videos; refusals in one line."""
 
 import csv
+import errno
 import hashlib
 import json
 import os
@@ -18,6 +19,7 @@ from sklearn.metrics import roc_auc_score
 from deepfake_ssat.commands import evaluate
 from deepfake_ssat.config import ExtractionSettings, Selection
 from deepfake_ssat.errors import ConfigError, ContractError, ManifestError, OutputError
+from deepfake_ssat.evaluation.clip_scores import ClipScoreFile
 from deepfake_ssat.evaluation.evaluation import LOCK_FILE
 from deepfake_ssat.inference.detector import Detector, load_detector
 from deepfake_ssat.manifest import people
@@ -192,6 +194,23 @@ run(Path({str(checkpoint)!r}), Path({str(manifest.root)!r}), Path({str(tmp_path)
     resumed, undisturbed = _run(checkpoint, manifest, tmp_path), json.loads((out / "report.json").read_text())
     assert resumed["groups"] == undisturbed["groups"]
     assert scores.read_bytes() == (out / "clip_scores.csv").read_bytes()
+
+
+def test_full_disk_ends_in_one_line_and_keeps_scores(checkpoint, manifest, out, tmp_path, monkeypatch):
+    write, room = ClipScoreFile._write, 200
+
+    def until_full(self, rows):
+        if self._file.tell() > room:
+            self._file.write(b"half a li")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(self, rows)
+
+    monkeypatch.setattr(ClipScoreFile, "_write", until_full)
+    with pytest.raises(OutputError, match=r"half cannot be written \(No space left on device\); make room"):
+        _run(checkpoint, manifest, tmp_path / "half")
+    monkeypatch.undo()
+    _run(checkpoint, manifest, tmp_path / "half")
+    assert (tmp_path / "half/clip_scores.csv").read_bytes() == (out / "clip_scores.csv").read_bytes()
 
 
 def test_folder_of_another_checkpoint_is_refused(checkpoint, manifest, out, tmp_path):

@@ -21,7 +21,9 @@ SHORT = [
     "trainer.checkpoint_every_steps=1",
 ]
 """Three steps."""
-HIERARCHICAL = pytest.mark.parametrize("name", ["image_ssat_cifar10_swin", "image_ssat_cifar10_cvt"])
+HIERARCHICAL = pytest.mark.parametrize(
+    "name", ["image_ssat_cifar10_swin", "image_ssat_cifar10_swin_uniform", "image_ssat_cifar10_cvt"]
+)
 
 
 @pytest.fixture(scope="module")

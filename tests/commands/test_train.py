@@ -131,9 +131,13 @@ def test_run_folder_has_everything(finished, manifest):
 
 def test_finished_run_says_so_and_trains_nothing(finished, capsys):
     before = (finished.folder / "metrics.csv").read_bytes()
+    # Killed before the states of an unfinished run were removed.
+    left = RunFolder(finished.folder).previous
+    left.touch()
     assert run(finished.config, out=finished.folder) == 0
     assert "this run is finished" in capsys.readouterr().out
     assert (finished.folder / "metrics.csv").read_bytes() == before
+    assert not left.exists()
 
 
 def test_another_config_on_the_same_folder_is_refused(finished):

@@ -1,9 +1,12 @@
 """What ends a training before its time (signals, damage, bad weights): it goes on as if undisturbed."""
 
+import errno
 import os
+import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -11,10 +14,10 @@ import pytest
 import torch
 
 from deepfake_ssat.commands.train import run
-from deepfake_ssat.errors import TrainingError
+from deepfake_ssat.errors import OutputError, TrainingError
 from deepfake_ssat.interruption import Terminated
 from deepfake_ssat.models.checkpoint import load_checkpoint
-from deepfake_ssat.training.callbacks import TrainingRows
+from deepfake_ssat.training.callbacks import StateFiles, TrainingRows
 from deepfake_ssat.training.module import TrainingModule
 from deepfake_ssat.training.run_folder import RunFolder
 from tests.commands.test_train import killed_after, same_run
@@ -140,3 +143,55 @@ def test_weights_that_are_no_numbers_take_no_good_states_place(calm, tmp_path, m
         run(file, changes=every, out=out)
     assert RunFolder(out).position().step == 4
     assert load_checkpoint(out / "checkpoints/best.safetensors").metrics["epoch"] == 1
+
+
+def refuse(*_):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_state_that_finds_no_room_leaves_the_one_before(calm, tmp_path, monkeypatch):
+    file, undisturbed = calm
+    out, every = tmp_path / "run", ["trainer.checkpoint_every_steps=1"]
+    killed_after(5, file, out, monkeypatch, every)
+    assert RunFolder(out).position().step == 4
+    with monkeypatch.context() as patch:
+        patch.setattr("deepfake_ssat.training.callbacks.torch.save", refuse)
+        with pytest.raises(OutputError, match=r"last.ckpt.* cannot be written \(No space left on device\)"):
+            run(file, changes=every, out=out)
+    assert RunFolder(out).position().step == 4
+    assert {path.name for path in (out / "checkpoints").glob("*.ckpt*")} == {"last.ckpt", "previous.ckpt"}
+    assert not list((out / "checkpoints").glob(".*"))
+    # Nor does a state need room in the machine's temporary folder, where Lightning would make it.
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    run(file, out=out)
+    assert same_run(out, undisturbed)
+
+
+def test_state_of_many_weights_tells_of_the_disk_and_not_of_its_archive(tmp_path):
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, most))
+    try:
+        with pytest.raises(OutputError, match=r"state.ckpt cannot be written \(File too large\)"):
+            StateFiles().save_checkpoint({"weights": torch.zeros(100_000)}, tmp_path / "state.ckpt")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("writer", ["metrics_log.MetricsLog", "trackers.TensorBoard"])
+def test_full_disk_ends_in_one_line(calm, tmp_path, monkeypatch, writer):
+    file, _ = calm
+    monkeypatch.setattr(f"deepfake_ssat.training.{writer}.write", refuse)
+    with pytest.raises(OutputError, match=r"run cannot be written \(No space left on device\); make room"):
+        run(file, out=tmp_path / "run")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+def test_picture_that_finds_no_room_is_not_passed_over(calm, tmp_path):
+    file, _ = calm
+    picture = RunFolder(tmp_path).reconstruction(1)
+    picture.parent.mkdir()
+    picture.symlink_to("/dev/full")
+    (tmp_path / "config.yaml").write_bytes((calm[1] / "config.yaml").read_bytes())
+    with pytest.raises(OutputError, match=r"epoch001.png cannot be written \(No space left on device\)"):
+        run(file, out=tmp_path)

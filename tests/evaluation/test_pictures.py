@@ -175,3 +175,9 @@ def test_of_many_classes_the_worst_are_shown(checkpoint, data, monkeypatch):
     assert shown.title.startswith("The 3 worst of 7 classes")
     assert "5" not in [row[0] for row in shown.rows]
     assert pictures.TOP == 5
+
+
+def test_more_than_two_classes_have_no_verdict(checkpoint, data):
+    report = evaluate_pictures(checkpoint, data, device="cpu")
+    assert {picture.verdict for picture in report.pictures} == {None}
+    assert report.calibration is None

@@ -197,7 +197,7 @@ def test_other_windows_and_patches_are_interpolated_as_timm_does(tmp_path):
     source.set_input_size(img_size=32, patch_size=2, window_size=4)
     clips, _ = batch(SMALL)
     expected = source.forward_features(clips[:, :, 0])
-    torch.testing.assert_close(model.encoder.norm(model._last_map(clips)), expected)
+    torch.testing.assert_close(model.encoder.norm(model._stages(clips)[-1]), expected)
 
 
 def test_fine_tuning_starts_from_the_checkpoint_of_pre_training(tmp_path):

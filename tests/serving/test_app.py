@@ -365,6 +365,9 @@ def test_other_host_names_are_not_answered(client):
 def test_jobs_survive_a_restart(tmp_path, video):
     with TestClient(create_app(settings(tmp_path, seconds=30))) as client:
         ids = [submit(client, video).json()["id"] for _ in range(3)]
+        until(lambda: client.get(f"/api/v1/jobs/{ids[0]}").json()["state"] == "running")
+    # Nor was it this job that brought the service down.
+    assert JobStore(tmp_path / "jobs.sqlite").require(ids[0]).attempts == 0
     with TestClient(create_app(settings(tmp_path))) as client:
         assert {wait(client, job_id)["state"] for job_id in ids} == {"done"}
 

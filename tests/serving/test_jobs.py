@@ -29,6 +29,25 @@ def test_running_job_waits_again_after_a_crash(store):
     assert store.require("a").progress == 0
 
 
+def test_interrupted_job_waits_behind_the_others(store):
+    for name in ("a", "b", "c"):
+        store.add(name, name, 1, "0")
+    store.claim_next()
+    store.recover()
+    assert store.ahead_of(store.require("a")) == 2
+    assert store.ahead_of(store.require("b")) == 0
+    assert [store.claim_next().id for _ in range(3)] == ["b", "c", "a"]
+
+
+def test_service_that_is_asked_to_stop_may_do_so_many_times(store):
+    store.add("a", "a", 1, "0")
+    for _ in range(5):
+        store.claim_next()
+        store.put_back("a")
+        assert store.recover() == 0
+    assert store.require("a").state is JobState.QUEUED
+
+
 def test_job_that_brought_the_service_down_three_times_fails(store):
     store.add("a", "a", 1, "0")
     for _ in range(3):

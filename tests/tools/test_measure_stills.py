@@ -2,21 +2,44 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import measure_stills
 import numpy as np
 import pytest
 from PIL import Image
 
+from deepfake_ssat.clips.resize import resize_clip
+from deepfake_ssat.clips.storage import read_frames
 from deepfake_ssat.inference.detector import load_detector
-from deepfake_ssat.records import Status, Verdict, VideoVerdict
+from deepfake_ssat.records import FAKE, REAL, Status, Verdict, VideoVerdict
 from tests.inference.scripted import write_checkpoint
+from tests.manifests import TinyVideo, make_manifest, tiny_videos
+from tests.models.tiny import VIDEO
 from tests.portraits import portrait_frames
 from tests.videos import write_video
 
 
 def scored(probability, verdict):
     return VideoVerdict("a.png", Status.SCORED, probability, verdict)
+
+
+def test_crops_are_judged_as_they_are_one_of_each_genuine_video(tmp_path):
+    videos = [*tiny_videos(3), TinyVideo("Deepfakes/c23/further", FAKE, "val", "Deepfakes")]
+    manifest = make_manifest(tmp_path / "crops", videos, frames=16)
+    aligned = [replace(row, is_aligned=row.label == FAKE) for row in manifest.rows]
+    detector = load_detector(write_checkpoint(tmp_path / "tiny.safetensors"), "cpu")
+    genuine, manipulated = measure_stills.judged_crops(detector, replace(manifest, rows=tuple(aligned)))
+    assert (len(genuine), len(manipulated)) == (3, 3)
+    assert {verdict.path for verdict in genuine} == {
+        row.source for row in manifest.rows if (row.split, row.label) == ("val", REAL)
+    }
+    pixels = read_frames(manifest.root / manifest.rows[0].clip_file, range(1))
+    as_is = detector.score(np.repeat(resize_clip(pixels, VIDEO.image_size)[None], VIDEO.frames, axis=1))
+    mirrored = detector.score_pictures(pixels[:, :, ::-1])
+    # A picture and its mirror image are the same two views.
+    assert detector.score_pictures(pixels) == pytest.approx(mirrored, abs=1e-6)
+    assert detector.score_pictures(pixels) != pytest.approx(as_is, abs=1e-6)
 
 
 def test_figures_count_wrong_claims_only():

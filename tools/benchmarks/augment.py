@@ -38,14 +38,18 @@ def main() -> None:
     for ours in _opened(dfdc_transforms()):
         theirs = _as_is(ours)
         _print_row(type(theirs).__name__, clip, options.repeats, _forced(theirs), _forced(ours))
-    # The whole set draws which transforms run, so its mean over many draws is what counts.
-    naive, ours = A.Compose(_all_as_is(dfdc_transforms())), DfdcAugmentation()
-    draws = max(options.repeats * 6, 60)
-    _print_row("whole set (mean)", clip, draws, _composed(naive), _generated(ours), np.mean)
+    compare_sets(options.frames, options.size, max(options.repeats * 6, 60))
     for name in ("flip", "rand_augment"):
         steps = AUGMENTATIONS[name](options.size)
         total = sum(_milliseconds([_generated(step) for step in steps], clip, options.repeats, np.mean))
         print(f"{name + ' (mean)':24}{'':10}{total:10.2f}")
+
+
+def compare_sets(frames: int, size: int, draws: int) -> float:
+    """How many times faster our whole set is; it draws what runs, so the mean over many draws counts."""
+    naive, ours = A.Compose(_all_as_is(dfdc_transforms())), DfdcAugmentation()
+    candidates = (_composed(naive), _generated(ours))
+    return _print_row("whole set (mean)", _clip(frames, size), draws, *candidates, np.mean)
 
 
 def _clip(frames: int, size: int) -> np.ndarray:
@@ -102,9 +106,10 @@ def _generated(augmentation: Callable[[np.ndarray, np.random.Generator], np.ndar
 
 def _print_row(
     name: str, clip: np.ndarray, repeats: int, naive: Apply, ours: Apply, summary: Callable = np.median
-) -> None:
+) -> float:
     theirs_ms, ours_ms = _milliseconds([naive, ours], clip, repeats, summary)
     print(f"{name:24}{theirs_ms:10.2f}{ours_ms:10.2f}{theirs_ms / ours_ms:7.1f}×")
+    return theirs_ms / ours_ms
 
 
 def _milliseconds(

@@ -1,10 +1,9 @@
 """Times ``detect`` against decoding alone, in one run: 4 clips, all clips, cold start and peak memory.
 
-    python tools/benchmarks/detect.py [VIDEO] [--rounds 3] [--threads N] [--checkpoint FILE]
+    python tools/benchmarks/detect.py [VIDEO] [--rounds 3] [--threads N] [--checkpoint FILE | --vit-s]
 
-Without VIDEO a 10-second 1080p face video is made. The net is ViT-S on 16 x 224 x 224 with random weights:
-time does not depend on what it learnt. Times are medians of interleaved rounds; use the ratios, and a quiet
-machine.
+Without VIDEO a 10-second 1080p face video is made. Times are medians of interleaved rounds; use the ratios,
+and a quiet machine.
 """
 
 from __future__ import annotations
@@ -17,13 +16,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
 import torch
+from figures import Figure, markdown
 from skimage.data import astronaut
 
 from deepfake_ssat.config import EncoderSettings, ExtractionSettings, ModelSettings
@@ -37,12 +37,13 @@ MEGABYTES_PER_MAXRSS = (1 if sys.platform == "darwin" else 1024) / 1e6
 
 
 def main() -> None:
-    """Parses, measures, prints one line a figure with its target."""
+    """Parses, measures, prints a table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("video", type=Path, nargs="?", help="default: a 10-second 1080p video made here")
-    parser.add_argument("--checkpoint", type=Path, help="instead of the random ViT-S")
+    parser.add_argument("--checkpoint", type=Path, help="instead of the weights that ship")
+    parser.add_argument("--vit-s", action="store_true", help="a random ViT-S on 16 x 224 x 224 instead")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, help="CPU threads of torch")
     options = parser.parse_args()
@@ -50,39 +51,42 @@ def main() -> None:
         torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as folder:
         video = options.video or make_video(Path(folder) / "made.mp4")
-        checkpoint = options.checkpoint or write_random_checkpoint(Path(folder) / "vit_s.safetensors")
-        measure(video, checkpoint, options.rounds)
+        checkpoint = options.checkpoint
+        if options.vit_s:
+            checkpoint = write_random_checkpoint(Path(folder) / "vit_s.safetensors")
+        print(markdown(measure(video, checkpoint, options.rounds)))
 
 
-def measure(video: Path, checkpoint: Path, rounds: int) -> None:
+def measure(video: Path, checkpoint: Path | None, rounds: int) -> list[Figure]:
     """All figures for one video."""
     detector = load_detector(checkpoint)
     with open_video(video) as reader:
         seconds = reader.metadata.duration_seconds or float("nan")
-        print(
-            f"{video.name}: {reader.metadata.width} x {reader.metadata.height}, {seconds:.1f} s, "
-            f"{torch.get_num_threads()} threads, {detector.precision}"
-        )
-    cases: dict[str, Callable[[], object]] = {
-        "decoding alone": lambda: decode(video),
-        "detect, 4 clips, warm": lambda: detector.detect(video, clips=4),
-        "detect, all clips, warm": lambda: detector.detect(video, clips=None),
-    }
+        size = f"{reader.metadata.width} x {reader.metadata.height}, {seconds:.1f} s"
     verdict = detector.detect(video, clips=None)
-    print(f"{verdict.status.value}, {len(verdict.faces)} faces, {len(verdict.clips)} clips in all")
-    times = medians(cases, rounds)
-    decoding, few, every = times.values()
-    cold, cold_memory = run_command(video, checkpoint, "4")
-    _, all_memory = run_command(video, checkpoint, "all")
-    print(f"{'decoding alone':<28} {decoding:6.2f} s")
-    print(f"{'detect, 4 clips, warm':<28} {few:6.2f} s  {few / decoding:5.2f} x decoding (target 2.2)")
     print(
-        f"{'detect, all clips, warm':<28} {every:6.2f} s  {every / decoding:5.2f} x decoding (target 6), "
-        f"{seconds / every:.1f} x real time (target 2)"
+        f"{video.name}: {size}, {torch.get_num_threads()} threads, {detector.precision}; "
+        f"{verdict.status.value}, {len(verdict.faces)} faces, {len(verdict.clips)} clips in all"
     )
-    print(f"{'command, 4 clips, cold':<28} {cold:6.2f} s  (target 4)")
-    print(f"{'peak memory, 4 clips':<28} {cold_memory:6.0f} MB (target 1000)")
-    print(f"{'peak memory, all clips':<28} {all_memory:6.0f} MB (target 1000)")
+    decoding, few, every = medians(
+        (
+            lambda: decode(video),
+            lambda: detector.detect(video, clips=4),
+            lambda: detector.detect(video, clips=None),
+        ),
+        rounds,
+    )
+    cold, few_memory = run_detect(video, checkpoint, "4")
+    _, every_memory = run_detect(video, checkpoint, "all")
+    return [
+        Figure("`detect`, 4 clips, warm", few / decoding, "× decoding", 1.5),
+        Figure("`detect`, all clips, warm", every / decoding, "× decoding", 2.8),
+        Figure("the same, in real time", seconds / every, "×", 2.0, more_is_better=True),
+        Figure("`detect` from cold to verdict, 4 clips", cold / decoding, "× decoding"),
+        Figure("`detect` from cold to verdict, 4 clips", cold, "s", 3.0),
+        Figure("peak memory, 4 clips", few_memory, "MB", 800),
+        Figure("peak memory, all clips", every_memory, "MB", 800),
+    ]
 
 
 def decode(video: Path) -> int:
@@ -91,33 +95,34 @@ def decode(video: Path) -> int:
         return sum(1 for _ in reader)
 
 
-def medians(cases: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+def medians(cases: Sequence[Callable[[], object]], rounds: int) -> list[float]:
     """Seconds of each case, the rounds interleaved so that a busy minute touches all of them."""
-    times: dict[str, list[float]] = {name: [] for name in cases}
+    times: list[list[float]] = [[] for _ in cases]
     for _ in range(rounds):
-        for name, case in cases.items():
+        for case, own in zip(cases, times, strict=True):
             started = time.perf_counter()
             case()
-            times[name].append(time.perf_counter() - started)
-    return {name: statistics.median(values) for name, values in times.items()}
+            own.append(time.perf_counter() - started)
+    return [statistics.median(own) for own in times]
 
 
-def run_command(video: Path, checkpoint: Path, clips: str) -> tuple[float, float]:
+def run_detect(video: Path, checkpoint: Path | None, clips: str) -> tuple[float, float]:
     """Seconds and peak memory in MB of the command in a process of its own."""
-    command = [sys.executable, "-m", "deepfake_ssat", "detect", str(video)]
-    command += ["--checkpoint", str(checkpoint), "--clips", clips]
+    weights = ["--checkpoint", checkpoint] if checkpoint else []
+    usage, seconds = run_command(["detect", video, *weights, "--clips", clips])
+    return seconds, usage.ru_maxrss * MEGABYTES_PER_MAXRSS
+
+
+def run_command(words: Sequence[object]) -> tuple[resource.struct_rusage, float]:
+    """What a verb used, its workers too, and the seconds it took."""
+    command = [sys.executable, "-m", "deepfake_ssat", *map(str, words)]
     started = time.perf_counter()
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode != 0:
         raise SystemExit(f"{' '.join(command)} ended with {child.returncode}")
-    return time.perf_counter() - started, peak_megabytes(usage)
-
-
-def peak_megabytes(usage: resource.struct_rusage) -> float:
-    """The largest resident set."""
-    return usage.ru_maxrss * MEGABYTES_PER_MAXRSS
+    return usage, time.perf_counter() - started
 
 
 def write_random_checkpoint(path: Path) -> Path:

@@ -1,11 +1,14 @@
-"""Loads and hurts a running `serve` on loopback: many submissions, kill -9 in the middle, hostile uploads.
+"""Loads and hurts a running `serve` on loopback: many submissions, kill -9 again and again, hostile uploads.
 
-    python tools/benchmarks/serve.py --checkpoint FILE --video FILE [--submissions 50] [--concurrency 10]
+    python tools/benchmarks/serve.py --video FILE [--checkpoint FILE | --pretend] [--submissions 200]
+        [--concurrency 20] [--killed-seconds 60]
 
-Starts its own service on a free port with a temporary folder, submits the same video many times, kills the
-service with SIGKILL once a third of the jobs has ended, starts it again, and waits. Prints what was lost (it
-should be nothing), then the answer to each hostile upload. Exit code 0 if nothing was lost and every hostile
-upload got its 4xx.
+Starts its own service on a free port with a temporary folder, submits the same video many times and as many
+again as it takes, kills the service with SIGKILL every few seconds for a while and starts it again, and waits
+for all jobs. Then hostile uploads, uploads that trickle in, and connections that never ask for anything.
+Prints what was lost (it should be nothing), the answer to each hostile upload, and the service's memory. With
+``--pretend`` the jobs are empty: the service is measured, not the analysis. Exit code 0 if nothing was lost,
+every hostile upload got its 4xx and the service is well in the end.
 """
 
 from __future__ import annotations
@@ -13,8 +16,10 @@ from __future__ import annotations
 import argparse
 import http.client
 import io
+import itertools
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -23,30 +28,57 @@ import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import av
 
 HEADERS = {"Content-Type": "application/octet-stream"}
 JOBS = "/api/v1/jobs"
+LIMITS = {"upload_megabytes": "20", "job_seconds": "300", "upload_seconds": "10"}
+TRICKLES = 40
+"""Of uploads that do not end; 16 are received at the same time."""
+IDLE_CONNECTIONS = 1500
+"""More than the 1,024 files that a process may usually have open."""
+KILLED_EVERY = (2.0, 6.0)
+"""Seconds."""
+PRETENDING = """
+import sys
+import uvicorn
+from pathlib import Path
+from deepfake_ssat.config.service import parse_limits
+from deepfake_ssat.serving.app import ServiceSettings, create_app
+from deepfake_ssat.serving.connections import PromptProtocol
+settings = ServiceSettings(
+    Path(sys.argv[2]), parse_limits(sys.argv[3:]), analysis_module="tests.serving.fake_analysis"
+)
+uvicorn.run(create_app(settings), port=int(sys.argv[1]), log_level="warning", http=PromptProtocol)
+"""
+REPOSITORY = Path(__file__).parents[2]
 
 
 class Service:
     """One `serve` process on a free port."""
 
-    def __init__(self, checkpoint: Path, folder: Path, limits: list[str]):
+    def __init__(self, checkpoint: Path | None, folder: Path):
+        """With pretended jobs where there is no checkpoint."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        arguments = ["--checkpoint", checkpoint, "--port", self.port, "--folder", folder, "--clips", "2"]
-        arguments += [word for limit in limits for word in ("--limit", limit)]
-        self._command = [sys.executable, "-m", "deepfake_ssat", "serve", *map(str, arguments)]
+        limits = [f"{name}={value}" for name, value in LIMITS.items()]
+        if checkpoint is None:
+            words = ["-c", PRETENDING, self.port, folder, *limits]
+        else:
+            words = ["-m", "deepfake_ssat", "serve", "--checkpoint", checkpoint, "--port", self.port]
+            words += ["--folder", folder, "--clips", "2"]
+            words += [word for limit in limits for word in ("--limit", limit)]
+        self._command = [sys.executable, *map(str, words)]
         self.start()
 
     def start(self) -> None:
         """Starts it and waits until it answers."""
-        self.process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        for _ in range(300):
+        self.process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, cwd=REPOSITORY)
+        for _ in range(900):
             try:
                 self.ask("GET", "/health")
             except OSError:
@@ -59,6 +91,12 @@ class Service:
         """SIGKILL: no chance to tidy up."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+
+    @property
+    def megabytes(self) -> float:
+        """Resident memory."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="utf-8")
+        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
     def ask(self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None):
         """(status, decoded JSON) of one request."""
@@ -77,47 +115,98 @@ class Service:
 
 
 def main() -> int:
-    """Runs all three parts; the exit code says whether anything was lost."""
+    """Runs all parts; the exit code says whether anything was lost."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--checkpoint", type=Path, required=True)
+    judged = parser.add_mutually_exclusive_group(required=True)
+    judged.add_argument("--checkpoint", type=Path)
+    judged.add_argument("--pretend", action="store_true")
     parser.add_argument("--video", type=Path, required=True)
-    parser.add_argument("--submissions", type=int, default=50)
-    parser.add_argument("--concurrency", type=int, default=10)
+    parser.add_argument("--submissions", type=int, default=200)
+    parser.add_argument("--concurrency", type=int, default=20)
+    parser.add_argument("--killed-seconds", type=float, default=60.0)
     options = parser.parse_args()
+    video = options.video.read_bytes()
     with tempfile.TemporaryDirectory() as folder:
-        service = Service(options.checkpoint, Path(folder), ["upload_megabytes=20", "job_seconds=300"])
+        service = Service(options.checkpoint, Path(folder))
         try:
-            kept = load(service, options.video.read_bytes(), options.submissions, options.concurrency)
-            refused = hurt(service, options.video.read_bytes())
+            before = service.megabytes
+            kept = load(service, video, options.submissions, options.concurrency, options.killed_seconds)
+            refused = hurt(service, video)
+            patient = stall(service, video)
+            print(f"memory: {before:.0f} MB at first, {service.megabytes:.0f} MB after everything")
         finally:
             service.kill()
-    return 0 if kept and refused else 1
+    return 0 if kept and refused and patient else 1
 
 
-def load(service: Service, video: bytes, submissions: int, concurrency: int) -> bool:
+def load(service: Service, video: bytes, submissions: int, concurrency: int, killed_seconds: float) -> bool:
     """Submits, kills, restarts, waits; whether every accepted job was done in the end."""
     started = time.monotonic()
+    answers: Counter[int] = Counter()
 
-    def submit(number: int) -> tuple[int, dict]:
-        return service.ask("POST", f"{JOBS}?name=video{number}.mp4", video, HEADERS)
+    def submit(number: int) -> str:
+        while True:
+            try:
+                status, answer = service.ask("POST", f"{JOBS}?name=video{number}.mp4", video, HEADERS)
+            except (OSError, http.client.HTTPException):
+                status, answer = 0, {}
+            answers[status] += 1
+            if status == 202:
+                return answer["id"]
+            time.sleep(0.5)  # Full, or down: it is for the sender to try again.
 
     with ThreadPoolExecutor(concurrency) as pool:
-        answers = list(pool.map(submit, range(submissions)))
-    ids = [answer["id"] for status, answer in answers if status == 202]
-    print(f"{submissions} submissions at concurrency {concurrency}: {len(ids)} accepted", end=", ")
-    print(f"others {Counter(status for status, _ in answers if status != 202) or 'none'}")
-    while service.states(ids)["done"] < len(ids) // 3:
-        time.sleep(1)
-    before = service.states(ids)
-    service.kill()
-    service.start()
-    print(f"before kill -9: {dict(before)}; after the restart: {dict(service.states(ids))}")
+        accepted = pool.map(submit, range(submissions))
+        kills, ends = 0, time.monotonic() + killed_seconds
+        while time.monotonic() < ends:
+            time.sleep(random.uniform(*KILLED_EVERY))
+            service.kill()
+            service.start()
+            kills += 1
+        ids = list(accepted)
+    told = ", ".join(f"{count} × {status or 'no answer'}" for status, count in sorted(answers.items()))
+    print(f"{submissions} submissions at concurrency {concurrency}, killed {kills} times meanwhile: {told}")
+    peak = 0.0
     while (states := service.states(ids))["queued"] + states["running"]:
+        peak = max(peak, service.megabytes)
         time.sleep(1)
-    print(f"in the end: {dict(states)}, {time.monotonic() - started:.0f} s")
+    print(f"in the end: {dict(states)}, {time.monotonic() - started:.0f} s; highest memory {peak:.0f} MB")
     return states["done"] == submissions
+
+
+def stall(service: Service, video: bytes) -> bool:
+    """Uploads that trickle in and connections that say nothing; whether others are served all the same."""
+    head = f"POST {JOBS} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: video/mp4\r\nContent-Length: 100000\r\n"
+    trickles = [_connection(service, f"{head}\r\n".encode()) for _ in range(TRICKLES)]
+    idle = [_connection(service, b"GET /health HTT") for _ in range(IDLE_CONNECTIONS)]
+    seconds = 0.0
+    for seconds in itertools.count(1):
+        for connection in trickles:
+            with suppress(OSError):  # It was refused, and its connection closed.
+                connection.send(b"x")
+        time.sleep(1)
+        try:
+            status, _ = service.ask("POST", f"{JOBS}?name=honest.mp4", video, HEADERS)
+        except OSError:
+            status = 0
+        if status == 202 or seconds > 120:
+            break
+    for connection in (*trickles, *idle):
+        connection.close()
+    health, _ = service.ask("GET", "/health")
+    print(
+        f"{TRICKLES} trickling uploads and {IDLE_CONNECTIONS} connections without a request: another's "
+        f"upload was taken after {seconds} s; then the service answers {health}"
+    )
+    return status == 202 and health == 200
+
+
+def _connection(service: Service, begun: bytes) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", service.port), timeout=30)
+    connection.sendall(begun)
+    return connection
 
 
 def hurt(service: Service, video: bytes) -> bool:
