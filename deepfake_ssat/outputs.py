@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import stat
 import sys
@@ -19,6 +20,7 @@ from deepfake_ssat.errors import OutputError
 
 PRINTED = {"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
 """Names of standard output."""
+ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/+(.*)")
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 """What the system says of a disk or quota that is full, a file that may not grow, a disk gone read-only."""
 
@@ -43,6 +45,7 @@ def check_file(path: Path, inputs: Iterable[Path] = (), *, may_print: bool = Fal
         if not may_print:
             raise OutputError(f"{path}: this is not printed; give a file to write to")
         return
+    _check_no_address(path)
     if os.path.isdir(path):
         raise OutputError(f"{path} is a folder; give a file to write to")
     _check_no_input(path, inputs)
@@ -70,6 +73,7 @@ def check_different(outputs: Mapping[str, Path | None]) -> None:
 
 def make_folder(path: Path, inputs: Iterable[Path] = ()) -> None:
     """A folder to write into, made with those above it where it is not there; raises OutputError."""
+    _check_no_address(path)
     if os.path.exists(path) and not os.path.isdir(path):
         raise OutputError(f"{path} is a file; give a folder to write into")
     _check_no_input(path, inputs)
@@ -120,6 +124,16 @@ def writing(path: Path) -> Iterator[None]:
         name = "standard output" if is_printed(path) else path
         reason = error.strerror or error
         raise OutputError(f"{name} cannot be written ({reason}); make room, or give another path") from error
+
+
+def _check_no_address(path: Path) -> None:
+    """``s3://bucket``, of which a path keeps one slash, would become a folder of that name."""
+    address = ADDRESS.match(os.fspath(path))
+    if address:
+        raise OutputError(
+            f"{address[1]}://{address[2]}: only files of this machine are written; mount the store "
+            "(docs/scale.md) and give the path there"
+        )
 
 
 @contextmanager

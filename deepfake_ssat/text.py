@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import codecs
 import csv
-from collections.abc import Iterator, Sequence
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
+from typing import BinaryIO
 
 from deepfake_ssat.errors import TextError
 
@@ -17,6 +22,8 @@ BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+PIECE = 1 << 20
+"""Bytes read at once, an even number."""
 SEPARATORS = (",", ";", "\t")
 
 
@@ -32,37 +39,53 @@ class TableRow:
 
 def read_text(path: Path) -> str:
     """The text of a file, lines ended by newlines; raises TextError in one line."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise TextError(f"{path}: cannot be read ({error.strerror}); give a file that may be read") from error
-    return decode(data, path)
+    with _opened(path) as file:
+        return decode(file.read(), path)
 
 
 def decode(data: bytes, path: Path) -> str:
     """UTF-8, UTF-16 or UTF-32 with or without a byte-order mark, else Windows-1252; newlines only."""
     try:
-        text = data.decode(_encoding(data))
-    except UnicodeDecodeError:
-        text = "\0"
+        text = data.decode(_encoding([data]))
+    except UnicodeDecodeError as error:
+        raise _no_text(path) from error
     if "\0" in text:
-        raise TextError(f"{path}: is no text in UTF-8, UTF-16 or Windows-1252; save it as UTF-8")
+        raise _no_text(path)
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+def lines_of(file: BinaryIO, path: Path) -> Iterator[str]:
+    """The lines of an open file as ``decode`` reads them, one by one: a million of them would fill memory.
+
+    The file is closed at its end.
+    """
+    file.seek(0)
+    encoding = _encoding(iter(partial(file.read, PIECE), b""))
+    file.seek(0)
+    try:
+        with io.TextIOWrapper(file, encoding) as lines:
+            for line in lines:
+                if "\0" in line:
+                    raise _no_text(path)
+                yield line
+    except UnicodeDecodeError as error:
+        raise _no_text(path) from error
+
+
 def read_table(path: Path, required: Sequence[str] = ()) -> list[TableRow]:
-    """The rows of a CSV file; raises TextError where it, or one of the ``required`` columns, is absent."""
-    return parse_table(read_text(path), path, required)
+    """The rows of a CSV file, separated by commas, semicolons or tabs.
+
+    Raises TextError where it, or one of the ``required`` columns, is absent.
+    """
+    with _opened(path) as file:
+        return list(table_rows(lines_of(file, path), path, required))
 
 
-def parse_table(text: str, path: Path, required: Sequence[str] = ()) -> list[TableRow]:
-    """As ``read_table``, of text that was read already: separated by commas, semicolons or tabs."""
-    return list(table_rows(text, path, required))
-
-
-def table_rows(text: str, path: Path, required: Sequence[str] = ()) -> Iterator[TableRow]:
-    """As ``parse_table``, one by one: a million rows would fill gigabytes."""
-    reader = csv.reader(_lines(text), delimiter=_separator(text))
+def table_rows(lines: Iterable[str], path: Path, required: Sequence[str] = ()) -> Iterator[TableRow]:
+    """As ``read_table``, of lines with their ends, one by one."""
+    lines = iter(lines)
+    header = next(lines, "")
+    reader = csv.reader(chain([header], lines), delimiter=_separator(header))
     try:
         columns = [name.strip() for name in next(reader, [])]
         missing = [name for name in required if name not in columns]
@@ -83,30 +106,44 @@ def table_rows(text: str, path: Path, required: Sequence[str] = ()) -> Iterator[
         raise TextError(f"{path}, line {reader.line_num}: is no table ({error})") from error
 
 
-def _lines(text: str) -> Iterator[str]:
-    """With their ends, one by one: a StringIO takes four bytes for each letter of the whole text."""
-    start = 0
-    while start < len(text):
-        end = text.find("\n", start) + 1 or len(text)
-        yield text[start:end]
-        start = end
-
-
-def _encoding(data: bytes) -> str:
-    for mark, encoding in BYTE_ORDER_MARKS:
-        if data.startswith(mark):
-            return encoding
-    if b"\0" in data:
-        # Letters of a list are mostly Latin: their upper byte is 0, and comes second in little-endian order.
-        return "utf-16-le" if data[1::2].count(0) > data[::2].count(0) else "utf-16-be"
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
     try:
-        data.decode("utf-8")
+        file = path.open("rb")
+    except OSError as error:
+        raise TextError(f"{path}: cannot be read ({error.strerror}); give a file that may be read") from error
+    with file:
+        yield file
+
+
+def _no_text(path: Path) -> TextError:
+    return TextError(f"{path}: is no text in UTF-8, UTF-16 or Windows-1252; save it as UTF-8")
+
+
+def _encoding(pieces: Iterable[bytes]) -> str:
+    """Of a file that comes in pieces of an even number of bytes, but for the last."""
+    decoder, is_utf8, zeros = codecs.getincrementaldecoder("utf-8")(), True, [0, 0]
+    for number, piece in enumerate(pieces):
+        for mark, encoding in BYTE_ORDER_MARKS if number == 0 else ():
+            if piece.startswith(mark):
+                return encoding
+        if b"\0" in piece:
+            zeros = [zeros[0] + piece[::2].count(0), zeros[1] + piece[1::2].count(0)]
+        is_utf8 = is_utf8 and _decodes(decoder, piece)
+    if any(zeros):
+        # Letters of a list are mostly Latin: their upper byte is 0, and comes second in little-endian order.
+        return "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
+    return "utf-8" if is_utf8 and _decodes(decoder, b"", final=True) else "cp1252"
+
+
+def _decodes(decoder: codecs.IncrementalDecoder, piece: bytes, final: bool = False) -> bool:
+    try:
+        decoder.decode(piece, final)
     except UnicodeDecodeError:
-        return "cp1252"
-    return "utf-8"
+        return False
+    return True
 
 
-def _separator(text: str) -> str:
-    """The one that is in the header most often."""
-    header = text.partition("\n")[0]
+def _separator(header: str) -> str:
+    """The one that is in it most often."""
     return max(SEPARATORS, key=header.count)

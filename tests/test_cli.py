@@ -131,7 +131,7 @@ def test_preprocess_options_make_the_contract(monkeypatch):
     arguments = ["ffpp", "root", "--out", "o", "--frames", "8", "--margin", "0.5", "--compression", "c23"]
     assert run_cli("preprocess", *arguments).exit_code == 0
     assert given["settings"] == ExtractionSettings(frames=8, margin=0.5)
-    assert given["positional"] == ("ffpp", Path("root"), Path("o"))
+    assert given["positional"] == ("ffpp", "root", Path("o"))
     assert given["options"].compressions == ("c23",)
 
 

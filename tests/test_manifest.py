@@ -2,7 +2,9 @@
 
 import csv
 import hashlib
+import tracemalloc
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +17,7 @@ from deepfake_ssat.manifest import (
     select,
     write_manifest,
 )
+from deepfake_ssat.manifest.table import parse_rows, rows_table
 from deepfake_ssat.outputs import write_file
 from deepfake_ssat.records import DroppedVideo, ManifestRow, Status
 
@@ -50,6 +53,22 @@ REAL = _row("519", label=0, manipulation="original", identities=("519",), clip_f
 DROPPED = DroppedVideo(
     "ffpp", "youtube/c23/001", "a, b.mp4", "val", None, "original", Status.NO_FACE, 'no "face"', "c23"
 )
+
+
+def _video_rows(number):
+    """Eight clips of one video, with boxes of their own."""
+    for clip in range(8):
+        left, size = 20 + number % 1700 + clip / 100, 60 + number % 150 + clip / 50
+        yield _row(
+            f"{number:06d}",
+            identities=(f"{number:06d}", "515"),
+            clip_file=f"clips/ffpp/Deepfakes/c23/{number:06d}/track000_{clip:02d}.mp4",
+            first_frame=16 * clip,
+            start_seconds=round(0.64 * clip, 4),
+            end_seconds=round(0.64 * clip + 0.6, 4),
+            box=(left, left / 2, round(left + size, 2), round(left / 2 + size, 2)),
+            face_size=size,
+        )
 
 
 def _folder(root, rows, **options):
@@ -239,3 +258,16 @@ def test_original_of_a_fake_survives_and_older_manifests_tell_none(tmp_path):
     with table.open("w", newline="") as file:
         csv.writer(file).writerows(row[:-2] for row in rows)
     assert [row.original for row in load_manifest(tmp_path).rows] == ["", ""]
+
+
+def test_a_million_rows_fit_into_half_a_gigabyte():
+    rows = [row for number in range(1000) for row in _video_rows(number)]
+    lines = rows_table(rows).decode().splitlines(keepends=True)
+    tracemalloc.start()
+    try:
+        read = parse_rows(lines, Path("manifest.csv"))
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert read == rows
+    assert held / len(rows) < 500

@@ -3,7 +3,7 @@
 import pytest
 
 from deepfake_ssat.errors import TextError
-from deepfake_ssat.text import read_table, read_text
+from deepfake_ssat.text import lines_of, read_table, read_text
 
 TEXT = "path,label\nZoë/a.mp4,1\nb.mp4,0\n"
 ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"]
@@ -11,10 +11,13 @@ ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32",
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
-def test_encodings_and_line_ends_give_the_same_text(tmp_path, encoding, newline):
+def test_encodings_and_line_ends_give_the_same_text(tmp_path, monkeypatch, encoding, newline):
     file = tmp_path / "list.csv"
     file.write_bytes(TEXT.replace("\n", newline).encode(encoding))
     assert read_text(file) == TEXT
+    monkeypatch.setattr("deepfake_ssat.text.PIECE", 14)  # In the middle of the letter ë of UTF-8.
+    with file.open("rb") as opened:
+        assert list(lines_of(opened, file)) == TEXT.splitlines(keepends=True)
     assert [row.values for row in read_table(file)] == [
         {"path": "Zoë/a.mp4", "label": "1"},
         {"path": "b.mp4", "label": "0"},
@@ -38,6 +41,8 @@ def test_what_is_no_text_is_named_with_the_remedy(tmp_path):
         file.write_bytes(data)
         with pytest.raises(TextError, match=r"list\.csv: is no text .* save it as UTF-8"):
             read_text(file)
+        with pytest.raises(TextError, match=r"list\.csv: is no text .* save it as UTF-8"):
+            read_table(file)
 
 
 def test_absent_file_and_column_are_named(tmp_path):

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from deepfake_ssat.cli.shared import Backend, Device, ExportFormat, Order, Ray, Turn, one_line_errors
+from deepfake_ssat.cli.shared import (
+    Backend,
+    Device,
+    ExportFormat,
+    MaxDownload,
+    Order,
+    Ray,
+    Turn,
+    one_line_errors,
+)
 
 
 def detect(
@@ -71,9 +80,7 @@ def detect(
     details: Annotated[
         bool, typer.Option("--details", help="Print each face and every warning below the table.")
     ] = False,
-    max_download: Annotated[
-        float, typer.Option(metavar="MB", min=0.001, help="Refuse to download more from an https address.")
-    ] = 1000.0,
+    max_download: MaxDownload = 1000.0,
     debug: Annotated[
         bool, typer.Option("--debug", help="Stop with a traceback at an internal error in a video.")
     ] = False,
@@ -81,7 +88,8 @@ def detect(
     """Judge videos and pictures: is a face in them manipulated?
 
     An http(s) address is downloaded into a private file that is removed in the end; of a web page, the video
-    that it shows (with deepfake-ssat[links]).
+    that it shows (with deepfake-ssat[links]). So are the files and folders of s3:// and gs:// addresses
+    (with deepfake-ssat[remote]), one at a time.
 
     Exit codes: 0 every video was scored; 3 some were not (no face, too short, unreadable: the table says
     which); 2 the command cannot run as given, or nothing to judge was found; 130 interrupted, 143 terminated

@@ -17,6 +17,7 @@ from deepfake_ssat.cli.shared import (
     Device,
     FaceRule,
     Manipulations,
+    MaxDownload,
     PerturbOn,
     Ray,
     Scaling,
@@ -37,8 +38,11 @@ def preprocess(
         ),
     ],
     root: Annotated[
-        Path,
-        typer.Argument(metavar="ROOT", help="The corpus's folder (or CSV file), in its official layout."),
+        str,
+        typer.Argument(
+            metavar="ROOT",
+            help="The corpus's folder (or CSV file) in its official layout; or its address, s3://.",
+        ),
     ],
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Where clips and manifest go; run again to go on.")
@@ -89,6 +93,7 @@ def preprocess(
     ] = None,
     device: Annotated[WorkerDevice, typer.Option(help="Where the face detector runs.")] = WorkerDevice.cpu,
     ray: Ray = None,
+    max_download: MaxDownload = 1000.0,
 ) -> None:
     """Turn a corpus into face clips and a manifest.
 
@@ -138,6 +143,7 @@ def preprocess(
                 clips=clips,
                 device=device.value,
                 ray=ray,
+                max_download=max_download,
             )
         )
 

@@ -54,6 +54,9 @@ Ray = Annotated[
         metavar="ADDRESS", help="Work on a Ray cluster (docs/scale.md): auto, local or HOST:PORT; an extra."
     ),
 ]
+MaxDownload = Annotated[
+    float, typer.Option(metavar="MB", min=0.001, help="Refuse to download more from one address.")
+]
 """Options of several verbs."""
 
 

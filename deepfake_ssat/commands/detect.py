@@ -14,8 +14,8 @@ from rich.console import Console
 from deepfake_ssat.commands.detection_reports import ReportIndex, ReportOptions, is_page, write_marked_copy
 from deepfake_ssat.commands.judging import Judged, Judging, Results, judge_in_workers
 from deepfake_ssat.commands.progress import console_progress
-from deepfake_ssat.commands.sources import MAX_DOWNLOAD_MEGABYTES, downloaded, list_videos, split_links
-from deepfake_ssat.commands.verdict_log import VerdictLog, file_state
+from deepfake_ssat.commands.sources import downloaded, find_sources
+from deepfake_ssat.commands.verdict_log import VerdictLog
 from deepfake_ssat.config.extraction import parse_clips
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.outputs import check_different, check_file, is_printed, make_folder, write_file
@@ -23,6 +23,8 @@ from deepfake_ssat.pool import open_engine
 from deepfake_ssat.progress import Progress, silent
 from deepfake_ssat.reporting.detection_report import results_csv, results_document, show
 from deepfake_ssat.reporting.documents import json_text
+from deepfake_ssat.video.mirror import mirrored
+from deepfake_ssat.video.transfer import MAX_MEGABYTES
 
 if TYPE_CHECKING:
     from deepfake_ssat.inference.description import Described
@@ -82,7 +84,7 @@ def run(
     rotate: int = 0,
     details: bool = False,
     ray: str | None = None,
-    max_download: float = MAX_DOWNLOAD_MEGABYTES,
+    max_download: float = MAX_MEGABYTES,
 ) -> int:
     """Judges files, folders and addresses, prints a table, and writes what is asked for; ``-`` prints it.
 
@@ -91,7 +93,7 @@ def run(
     ``order`` is by name or the newest first. A run that is interrupted writes what has been judged. ``note``
     is free text for JSON and pages, such as a case number. ``rotate`` turns all pictures clockwise by so many
     degrees, beyond their tags. ``details`` prints each face and all warnings. Of an address at most
-    ``max_download`` megabytes are downloaded, for a while.
+    ``max_download`` megabytes are downloaded, for a while; what an object store holds, when it is its turn.
 
     Returns 0 when every video was scored, 3 when some were not. Raises DeepfakeError, before the first video
     is judged, for paths, options and checkpoints that cannot be used. An internal error in one video is
@@ -99,21 +101,19 @@ def run(
     """
     outputs = Outputs(json_file, csv_file, jsonl_file, report, annotate)
     options = ReportOptions(parse_clips(clips), note, annotate, rotate)
-    files, links = split_links(paths)
-    videos = list_videos(files)
-    if order == "newest":
-        videos.sort(key=_modified, reverse=True)
-    _check_outputs(outputs, [*videos, *map(Path, links)], checkpoint)
     place = _Place(workers, ray)
-    _check_options(outputs, resume, place.option, debug)
     errors = Console(stderr=True, highlight=False, soft_wrap=True, quiet=quiet)
     progress = console_progress(errors, transient=True)
     console = Console(stderr=outputs.is_printed, highlight=False, quiet=quiet)
-    with downloaded(links, max_download, progress) as fetched:
-        options = replace(options, links=fetched)
-        judging = Judging(options, checkpoint, device, threads, backend, report, debug)
-        named = {options.name_of(path): path for path in [*videos, *map(Path, fetched)]}
-        return _run(judging, outputs, named, _Telling(console, progress, details), place, resume)
+    with mirrored(max_download) as mirror:
+        videos, links = find_sources(paths, mirror, order, read_twice=annotate is not None)
+        _check_outputs(outputs, [*videos, *map(Path, links)], checkpoint)
+        _check_options(outputs, resume, place.option, debug)
+        with downloaded(links, max_download, progress) as fetched:
+            options = replace(options, links=fetched, mirror=mirror)
+            judging = Judging(options, checkpoint, device, threads, backend, report, debug)
+            named = {options.name_of(path): path for path in [*videos, *map(Path, fetched)]}
+            return _run(judging, outputs, named, _Telling(console, progress, details), place, resume)
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,8 @@ def _run(
     explained: list[Explanation] = []
     keep = explained.append if outputs.annotated else None
     first = next(iter(videos.values()))
-    files = [first, *map(Path, options.links), *filter(None, (judging.checkpoint, outputs.pages))]
+    seen = [path for path in (first, *map(Path, options.links)) if not options.is_remote(path)]
+    files = [*seen, *filter(None, (judging.checkpoint, outputs.pages))]
     with (
         _open_judging(judging, loaded or detector.device.type, progress, keep, place, files) as judged,
         _open_log(outputs.jsonl, videos, detector, options, resume) as log,
@@ -260,12 +261,6 @@ def _open_log(
 
     basis = judged_by(detector, options.clips, options.rotate)
     return VerdictLog(file, videos, basis, resume) if file else nullcontext()
-
-
-def _modified(path: Path) -> int:
-    """Nanoseconds; 0 of what has vanished meanwhile."""
-    state = file_state(path)
-    return state["modified"] if state else 0
 
 
 def _check_options(outputs: Outputs, resume: bool, elsewhere: str | None, debug: bool) -> None:

@@ -8,6 +8,7 @@ import os
 import shlex
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,9 @@ from deepfake_ssat.outputs import is_printed, write_file
 from deepfake_ssat.progress import NOT_KNOWN, Progress, silent
 from deepfake_ssat.records import VideoVerdict
 from deepfake_ssat.reporting.detection_report import results_document, verdict_from_record, video_record
+from deepfake_ssat.video.download import is_link
+from deepfake_ssat.video.mirror import Mirror
+from deepfake_ssat.video.object_store import list_objects
 
 if TYPE_CHECKING:
     from deepfake_ssat.inference.detector import Detector
@@ -51,15 +55,36 @@ class ReportOptions:
     """Degrees clockwise, beyond the file's tag."""
     links: Mapping[str, str] = field(default_factory=dict)
     """By downloaded file, the address that it came from, which is its name in all results."""
+    mirror: Mirror | None = None
+    """Its paths stand for files of object stores, whose addresses are their names."""
 
     def name_of(self, path: Path) -> str:
         """What results call a file."""
-        return self.links.get(os.fspath(path), os.fspath(path))
+        url = self.mirror.url_of(path) if self.mirror else None
+        return url or self.links.get(os.fspath(path), os.fspath(path))
 
-    def named(self, verdict: VideoVerdict) -> VideoVerdict:
-        """The verdict under that name."""
-        name = self.links.get(verdict.path)
-        return renamed(verdict, name) if name else verdict
+    def named(self, verdict: VideoVerdict, path: Path) -> VideoVerdict:
+        """The verdict on a file under that name."""
+        name = self.name_of(path)
+        return verdict if verdict.path == name else renamed(verdict, name)
+
+    def is_remote(self, path: Path) -> bool:
+        """Whether a file has yet to be brought."""
+        return self.mirror is not None and self.mirror.url_of(path) is not None
+
+    def at_hand(self, path: Path, progress: Progress) -> AbstractContextManager[Path]:
+        """The file itself until the block ends, brought if need be."""
+        return self.mirror.at_hand(path, progress) if self.mirror else nullcontext(path)
+
+    def state_of(self, path: Path) -> tuple[int, int]:
+        """Size, and time of change in nanoseconds; raises MissingFileError, or LinkError."""
+        from deepfake_ssat.inference.arguments import existing_file
+
+        if self.is_remote(path):
+            (found,) = list_objects(self.name_of(path))
+            return found.size, found.modified
+        facts = os.stat(existing_file(path, "path"))
+        return facts.st_size, facts.st_mtime_ns
 
 
 def report_video(
@@ -77,19 +102,20 @@ def report_video(
 
     clips, marked = options.clips, options.annotated
     explained = EXPLAINED_CLIPS if report else 0
-    explanation = detector.explain(path, clips, explained, rotate=options.rotate, progress=progress)
-    if report is not None:
-        shown = replace(explanation, verdict=options.named(explanation.verdict))
-        records = checkpoint_record(detector), settings_record(detector, clips)
-        page = render_report(
-            results_document([shown.verdict], *records, options.note),
-            shown,
-            detector.contract,
-            read_full_frames(path, explanation, detector.checkpoint.decision.verdict),
-            command=command_for(path, detector, report, options),
-            marked_copy=_beside(marked, report) if marked is not None and explanation.marks else "",
-        )
-        write_file(report, page)
+    with options.at_hand(path, progress) as here:
+        explanation = detector.explain(here, clips, explained, rotate=options.rotate, progress=progress)
+        if report is not None:
+            shown = replace(explanation, verdict=options.named(explanation.verdict, path))
+            records = checkpoint_record(detector), settings_record(detector, clips)
+            page = render_report(
+                results_document([shown.verdict], *records, options.note),
+                shown,
+                detector.contract,
+                read_full_frames(here, explanation, detector.checkpoint.decision.verdict),
+                command=command_for(path, detector, report, options),
+                marked_copy=_beside(marked, report) if marked is not None and explanation.marks else "",
+            )
+            write_file(report, page)
     return explanation
 
 
@@ -144,7 +170,7 @@ class ReportFolder:
         record = None if fresh else self._read(stored, fingerprint)
         if record is None:
             explanation = report_video(self._detector, path, page, self._options, self._progress)
-            record = video_record(self._options.named(explanation.verdict))
+            record = video_record(self._options.named(explanation.verdict, path))
             self._write_thumbnail(page.with_suffix(THUMBNAIL), explanation)
             write_file(stored, json.dumps({"fingerprint": fingerprint, "video": record}, indent=1).encode())
             if self._keep is not None:
@@ -160,14 +186,13 @@ class ReportFolder:
 
     def _fingerprint(self, path: Path) -> dict[str, Any]:
         """What a stored verdict and its page rest on: file, weights, program, settings and note."""
-        from deepfake_ssat.inference.arguments import existing_file
         from deepfake_ssat.inference.description import judged_by
 
-        facts = os.stat(existing_file(path, "path"))
+        size, modified = self._options.state_of(path)
         return {
             "path": self._options.name_of(path),
-            "size": facts.st_size,
-            "modified": facts.st_mtime_ns,
+            "size": size,
+            "modified": modified,
             **judged_by(self._detector, self._options.clips, self._options.rotate),
             "note": self._options.note,
         }
@@ -221,7 +246,8 @@ def page_name(path: Path) -> str:
 
 def command_for(path: Path, detector: Detector, report: Path, options: ReportOptions) -> str:
     """What a person types beside the file to get the same page; it names no folder of this machine."""
-    words = ["deepfake-ssat", "detect", options.links.get(os.fspath(path), path.name)]
+    name = options.name_of(path)
+    words = ["deepfake-ssat", "detect", name if is_link(name) else path.name]
     words += [] if detector.has_default_weights else ["--checkpoint", detector.path.name]
     words += ["--clips", "all" if options.clips is None else str(options.clips)]
     words += ["--backend", detector.backend] if detector.backend != "torch" else []

@@ -25,6 +25,7 @@ PURPOSES = {
     "serve": "the local page",
     "heic": "pictures of iPhones",
     "links": "the videos of web pages",
+    "remote": "the videos of object stores, with s3fs or gcsfs",
     "export": "export to ONNX",
     "hub": "weights from and to Hugging Face",
     "wandb": "trainer.logger wandb",

@@ -137,7 +137,7 @@ class Judging:
 
         def guarded(path: Path) -> VideoVerdict:
             try:
-                return self.options.named(judge(path))
+                return self.options.named(judge(path), path)
             except OutputError:
                 raise
             except Exception as error:
@@ -153,8 +153,13 @@ class Judging:
     ) -> Judge:
         """Bare, with its page, or as one of a folder of pages."""
         options = self.options
+
+        def judge_only(path: Path) -> VideoVerdict:
+            with options.at_hand(path, progress) as here:
+                return detector.detect(here, options.clips, rotate=options.rotate, progress=progress)
+
         if self.report is None and keep is None:
-            return lambda path: detector.detect(path, options.clips, rotate=options.rotate, progress=progress)
+            return judge_only
         if self.report is not None and not is_page(self.report):
             return ReportFolder(self.report, detector, options, progress, keep).judge
 

@@ -1,4 +1,4 @@
-"""What ``detect`` is given: files, videos in folders, and addresses, each downloaded for a while."""
+"""What ``detect`` is given: files, videos in folders and object stores, and links, downloaded for a while."""
 
 from __future__ import annotations
 
@@ -8,13 +8,37 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from deepfake_ssat.commands.verdict_log import file_state
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.progress import Progress
 from deepfake_ssat.video.download import WebPageError, check_link, download, is_link
 from deepfake_ssat.video.linked_page import download_from_page
+from deepfake_ssat.video.mirror import Mirror
+from deepfake_ssat.video.object_store import fetch, is_stored
 
 HEIC_SUFFIXES = {".heic", ".heif"}
-MAX_DOWNLOAD_MEGABYTES = 1000.0
+
+
+def find_sources(
+    given: Sequence[Path | str], mirror: Mirror, order: str = "name", *, read_twice: bool = False
+) -> tuple[list[Path], list[str]]:
+    """The videos, and the links to download first.
+
+    Of files and folders in object stores, videos as the mirror shows them, to be brought one by one; where
+    they are to be ``read_twice``, they are among the links. ``order`` is by name or newest (of the videos).
+    Raises DeepfakeError for what is not there, and for an address that is not taken.
+    """
+    addresses = list(dict.fromkeys(text for text in map(str, given) if is_link(text)))
+    stored = [] if read_twice else [address for address in addresses if is_stored(address)]
+    links = [address for address in addresses if address not in stored]
+    for link in links:
+        if not is_stored(link):
+            check_link(link)
+    files = [Path(path) for path in given if not is_link(str(path))]
+    videos = list_videos([*files, *map(mirror.show, stored)])
+    if order == "newest":
+        videos.sort(key=_modified, reverse=True)
+    return videos, links
 
 
 def list_videos(paths: Sequence[Path]) -> list[Path]:
@@ -48,14 +72,6 @@ def list_videos(paths: Sequence[Path]) -> list[Path]:
     return list(found)
 
 
-def split_links(given: Sequence[Path | str]) -> tuple[list[Path], list[str]]:
-    """Paths, and addresses each once; raises LinkError for one that is not taken."""
-    links = list(dict.fromkeys(text for text in map(str, given) if is_link(text)))
-    for link in links:
-        check_link(link)
-    return [Path(path) for path in given if not is_link(str(path))], links
-
-
 @contextmanager
 def downloaded(links: Sequence[str], max_megabytes: float, progress: Progress) -> Iterator[Mapping[str, str]]:
     """By file, the address it came from; nobody else may read the files, and they go when the block ends.
@@ -75,7 +91,15 @@ def downloaded(links: Sequence[str], max_megabytes: float, progress: Progress) -
 
 
 def _bring(link: str, folder: Path, max_megabytes: float, progress: Progress) -> Path:
+    if is_stored(link):
+        return fetch(link, folder, max_megabytes, progress)
     try:
         return download(link, folder, max_megabytes, progress)
     except WebPageError:
         return download_from_page(link, folder, max_megabytes, progress)
+
+
+def _modified(path: Path) -> int:
+    """Nanoseconds; 0 of what has vanished meanwhile."""
+    state = file_state(path)
+    return state["modified"] if state else 0

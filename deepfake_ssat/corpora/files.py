@@ -15,6 +15,8 @@ VIDEO_SUFFIXES = frozenset(
     | {".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".webm", ".wmv"}
 )
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+LIST_SUFFIXES = frozenset({".csv", ".json", ".txt"})
+"""Of the lists of splits and labels that corpora bring."""
 FRAME_FOLDERS = ("images", "frames")
 """Where copies keep extracted frames, a folder for each video."""
 

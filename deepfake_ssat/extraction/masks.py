@@ -8,7 +8,8 @@ compression alone changes everything a little. A mask can be shorter than its vi
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,10 @@ UNCHANGED = 0.4
 """A track with less than this part of the most changed one's change was not changed. Measured on fakes of
 FaceForensics++ training people: mouths of NeuralTextures 4 to 6 grey levels, swapped faces 9 to 12, genuine
 faces beside them 0.1 to 1.6."""
+
+
+AtHand = Callable[[Path], AbstractContextManager[Path]]
+"""The file itself while it is read, brought from where it lies if need be."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,12 @@ class TrackPlaces:
 
 
 def find_changed(
-    places: TrackPlaces, fake: Path, mask: Path | None, original: Path | None, warnings: list[str]
+    places: TrackPlaces,
+    fake: Path,
+    mask: Path | None,
+    original: Path | None,
+    warnings: list[str],
+    at_hand: AtHand = nullcontext,
 ) -> set[int] | None:
     """The tracks of changed faces, or None where nothing tells; says in ``warnings`` what was done.
 
@@ -89,11 +99,13 @@ def find_changed(
     another one, or the mask, is not. A mask is believed even if it lights no face. The original is compared
     only where there are several tracks to choose from.
     """
-    if mask is None and (original is None or len(places.tracks) < 2):
+    file = mask or original
+    if file is None or (mask is None and len(places.tracks) < 2):
         return None
     evidence = "mask" if mask is not None else "difference from the original"
     try:
-        changes = places.changes(_light(mask, places) if mask else _difference(fake, original, places))
+        with at_hand(file) as evident:
+            changes = places.changes(_light(evident, places) if mask else _difference(fake, evident, places))
     except VideoError as error:
         warnings.append(f"{evidence} not used: {error}")
         return None
@@ -139,9 +151,8 @@ def _light(mask: Path, places: TrackPlaces) -> Iterator[tuple[int, np.ndarray]]:
         yield index, pixels.max(axis=2)
 
 
-def _difference(fake: Path, original: Path | None, places: TrackPlaces) -> Iterator[tuple[int, np.ndarray]]:
+def _difference(fake: Path, original: Path, places: TrackPlaces) -> Iterator[tuple[int, np.ndarray]]:
     """The mean over the channels, from frames of the same index and size."""
-    assert original is not None
     # Both are read side by side, so that memory does not grow with the pictures of either.
     genuine = _sampled(original, places)
     other, right = next(genuine, (-1, None))

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from deepfake_ssat.config import ExtractionSettings
 from deepfake_ssat.corpora import CorpusIndex, CorpusOptions, LeftOut, index_corpus
-from deepfake_ssat.corpora.files import relative_name
+from deepfake_ssat.corpora.files import LIST_SUFFIXES, is_picture, relative_name
 from deepfake_ssat.errors import CorpusError, ManifestError
 from deepfake_ssat.extraction.account import Account, make_account
 from deepfake_ssat.extraction.agreement import agreed
@@ -34,6 +34,9 @@ from deepfake_ssat.outputs import make_folder, room_needed, write_file
 from deepfake_ssat.pool import Engine, open_engine
 from deepfake_ssat.progress import Progress, silent
 from deepfake_ssat.records import SourceVideo, Status
+from deepfake_ssat.video.mirror import Mirror, mirrored
+from deepfake_ssat.video.object_store import is_stored
+from deepfake_ssat.video.transfer import MAX_MEGABYTES
 
 LOCK_FILE = ".preprocess.lock"
 LEFT_OUT_FOLDER = "left_out"
@@ -41,13 +44,14 @@ LEFT_OUT_FOLDER = "left_out"
 
 @dataclass(frozen=True)
 class Failure:
-    """A video whose process died or met a bug: the next run tries it again."""
+    """A video whose process died, met a bug or could not bring it: the next run tries it again."""
 
-    path: Path
+    path: str
+    """Or its address in an object store."""
     reason: str
     """One line."""
     traceback: str
-    """Empty where the process died."""
+    """Empty where there was no bug."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +79,18 @@ class _Job:
     device: str
     clips: int | None
     progress: Progress
+    mirror: Mirror
+
+    def task(self, video: SourceVideo, staging: Path) -> Task:
+        """For a worker."""
+        return Task(
+            video.path, staging, video.mask_path, video.original_path, is_picture(video.path), self.mirror
+        )
 
 
 def preprocess(
     corpus: str,
-    root: Path,
+    root: Path | str,
     out: Path,
     *,
     settings: ExtractionSettings | None = None,
@@ -90,9 +101,12 @@ def preprocess(
     device: str = "cpu",
     ray: str | None = None,
     progress: Progress = silent,
+    max_download: float = MAX_MEGABYTES,
 ) -> PreprocessReport:
     """Makes or completes an output folder; called again after an interruption, it goes on where it was.
 
+    ``root`` is the corpus's folder (or CSV file), or its address in an object store, of which each worker
+    brings one video at a time, of at most ``max_download`` megabytes.
     ``limit`` takes at most so many videos of each corpus, split and manipulation; ``clips`` stores so many
     clips spread over each video in place of all, which saves most of the disk and of the time; ``workers`` is
     the number of processes, by default one a CPU core. ``ray`` is the address of a Ray cluster that does it
@@ -102,20 +116,33 @@ def preprocess(
     correct.
     """
     settings = settings or ExtractionSettings()  # pyright: ignore[reportCallIssue]
-    base = root.parent if root.is_file() else root
     options = replace(options or CorpusOptions(), crops=settings.already_cut)
-    index = _labelled(index_corpus(corpus, root, options), base)
-    check_leaks(index.videos)
-    videos = _limited(index.videos, limit)
-    _check_folder(out, settings)
-    files = [out, *(video.path for video in videos[:1])]
-    with open_engine(workers, ray, device=device, files=files) as engine, _locked(out, root):
-        job = _Job(base, out, settings, engine, device, clips, progress)
-        _check_folder(out, settings)  # Again: another run may have begun and ended meanwhile.
-        write_contract(out, settings)
-        _write_left_out(out, corpus, index.left_out)
-        do = _take if settings.already_cut else _process
-        return do(videos, index.left_out, job)
+    with mirrored(max_download) as mirror:
+        is_remote = is_stored(str(root))
+        root = _show(str(root), mirror, settings) if is_remote else Path(root)
+        base = root.parent if root.is_file() else root
+        index = _labelled(index_corpus(corpus, root, options), base)
+        check_leaks(index.videos)
+        videos = _limited(index.videos, limit)
+        _check_folder(out, settings)
+        files = [out, *(video.path for video in videos[:1] if not is_remote)]
+        with open_engine(workers, ray, device=device, files=files) as engine, _locked(out, root):
+            job = _Job(base, out, settings, engine, device, clips, progress, mirror)
+            _check_folder(out, settings)  # Again: another run may have begun and ended meanwhile.
+            write_contract(out, settings)
+            _write_left_out(out, corpus, index.left_out)
+            do = _take if settings.already_cut else _process
+            return do(videos, index.left_out, job)
+
+
+def _show(url: str, mirror: Mirror, settings: ExtractionSettings) -> Path:
+    """A corpus of an object store, its lists with their content; of a CSV the folder that it lies in."""
+    if settings.already_cut:
+        raise CorpusError(f"{url}: --crops lists pictures where they lie; mount the store, or copy them")
+    root = mirror.show(url, LIST_SUFFIXES)
+    if root.is_file():
+        mirror.show(url.rpartition("/")[0], LIST_SUFFIXES)
+    return root
 
 
 @contextmanager
@@ -172,10 +199,7 @@ def _extract(videos: Sequence[SourceVideo], journal: Journal, job: _Job) -> tupl
     """Extracts the videos in worker processes and journals each as it finishes."""
     # Taken before reading: a file that changes meanwhile is done again by the next run.
     fingerprints = [fingerprint(video) for video in videos]
-    tasks = [
-        Task(video.path, journal.staging(i), video.mask_path, video.original_path)
-        for i, video in enumerate(videos)
-    ]
+    tasks = [job.task(video, journal.staging(i)) for i, video in enumerate(videos)]
     prepare = PrepareExtraction(job.settings, job.device, job.clips)
     entries, failures, dropped = [], [], 0
     with job.progress("preprocess", "video", len(videos)) as advance:
@@ -187,7 +211,8 @@ def _extract(videos: Sequence[SourceVideo], journal: Journal, job: _Job) -> tupl
                 # Its disk went, and may come back with the same files.
                 failure = failure or extraction.detail
             if failure is not None:
-                failures.append(Failure(video.path, failure, outcome.traceback))
+                name = job.mirror.url_of(video.path) or str(video.path)
+                failures.append(Failure(name, failure, outcome.traceback))
             entry = Entry(
                 video=video,
                 source=relative_name(video.path, job.base),

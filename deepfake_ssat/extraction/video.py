@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,15 +14,15 @@ import numpy as np
 from deepfake_ssat.clips.landmarks import write_landmarks
 from deepfake_ssat.clips.storage import ClipWriter
 from deepfake_ssat.config import ExtractionSettings
-from deepfake_ssat.corpora.files import is_picture
 from deepfake_ssat.errors import VideoError
 from deepfake_ssat.extraction.journal import ClipFile, Extraction
-from deepfake_ssat.extraction.masks import TrackPlaces, find_changed
+from deepfake_ssat.extraction.masks import AtHand, TrackPlaces, find_changed
 from deepfake_ssat.faces.stills import of_one_frame
 from deepfake_ssat.outputs import room_needed
 from deepfake_ssat.records import FaceClip, Status
 from deepfake_ssat.video import VideoReader
 from deepfake_ssat.video.frame_folder import open_video_or_frames
+from deepfake_ssat.video.mirror import Mirror
 from deepfake_ssat.video.picture import PictureReader
 
 if TYPE_CHECKING:
@@ -43,6 +44,14 @@ class Task:
     """An own folder for its clip files."""
     mask_path: Path | None = None
     original_path: Path | None = None
+    is_picture: bool = False
+    mirror: Mirror | None = None
+    """The paths stand for what is to be brought from an object store."""
+
+    @property
+    def at_hand(self) -> AtHand:
+        """Of each of the paths, the file itself."""
+        return self.mirror.at_hand if self.mirror else nullcontext
 
 
 @dataclass(frozen=True)
@@ -67,7 +76,7 @@ class PrepareExtraction:
         of_pictures = FaceExtractor(of_one_frame(self.settings), device=self.device)
 
         def extract(task: Task) -> Extraction:
-            if is_picture(task.path):
+            if task.is_picture:
                 return extract_picture(task, of_pictures)
             return extract_video(task, of_videos, self.settings, self.clips)
 
@@ -81,25 +90,29 @@ def extract_video(
     clips: int | None = None,
 ) -> Extraction:
     """Writes the clip files of one video into its staging folder; an unreadable video is a result."""
-    return _read_and_extract(task, lambda: open_video_or_frames(task.path), extractor, settings, clips)
+    return _read_and_extract(task, open_video_or_frames, extractor, settings, clips)
 
 
 def extract_picture(task: Task, extractor: FaceExtractor) -> Extraction:
     """The same for a still picture: clip files of one frame."""
-    return _read_and_extract(task, lambda: PictureReader(task.path), extractor, extractor.settings)
+    return _read_and_extract(task, PictureReader, extractor, extractor.settings)
 
 
 def _read_and_extract(
     task: Task,
-    open_reader: Callable[[], VideoReader],
+    open_reader: Callable[[Path], VideoReader],
     extractor: FaceExtractor,
     settings: ExtractionSettings,
     clips: int | None = None,
 ) -> Extraction:
     started = time.process_time()
     try:
-        with room_needed(task.staging.parent.parent), open_reader() as reader:
-            extraction = _extract(task, reader, extractor, settings, clips)
+        with (
+            task.at_hand(task.path) as here,
+            room_needed(task.staging.parent.parent),
+            open_reader(here) as reader,
+        ):
+            extraction = _extract(replace(task, path=here), reader, extractor, settings, clips)
     except VideoError as error:
         extraction = Extraction(Status.UNREADABLE, str(error))
     return replace(extraction, cpu_seconds=time.process_time() - started)
@@ -125,7 +138,8 @@ def _extract(
             faces.add(clip)
     status, detail, kept = extraction.status, extraction.detail, extraction.counting_tracks
     faces.keep(kept)
-    changed = find_changed(faces, task.path, task.mask_path, task.original_path, warnings)
+    evidence = task.mask_path, task.original_path
+    changed = find_changed(faces, task.path, *evidence, warnings, task.at_hand)
     if kept and changed is not None:
         kept &= changed
         if not kept:

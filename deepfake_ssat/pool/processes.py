@@ -22,8 +22,8 @@ def map_in_processes(prepare: Prepare, tasks: Sequence[Any], processes: int) -> 
 
     ``prepare`` is called once in each process (load the networks) and returns the function of one task; it
     and the tasks must be picklable. A DeepfakeError of either, and any error in ``prepare``, is raised
-    here and ends the work; another error of the function concerns its task alone. The processes end with
-    the caller, even if that is killed.
+    here and ends the work; another error of the function, and a LinkError, concerns its task alone. The
+    processes end with the caller, even if that is killed.
     """
     waiting = deque(range(len(tasks)))
     pool: list[_Process] = []

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from deepfake_ssat.errors import DeepfakeError
+from deepfake_ssat.errors import DeepfakeError, LinkError
 
 Work = Callable[[Any], Any]
 Prepare = Callable[[], Work]
@@ -22,7 +22,7 @@ class Outcome:
     task: int
     value: Any = None
     failure: str | None = None
-    """One line: the process died, or a bug raised."""
+    """One line: the process died, a bug raised, or the task's file could not be brought from its address."""
     traceback: str = ""
 
     @classmethod
@@ -33,6 +33,8 @@ class Outcome:
             raise value
         if kind == "unprepared":
             raise RuntimeError(f"a worker process could not start:\n{value}")
+        if kind == "not brought":
+            return cls(task, failure=value)
         if kind == "bug":
             return cls(task, failure=value.strip().splitlines()[-1], traceback=value)
         return cls(task, value)
@@ -50,6 +52,8 @@ class Worker:
         try:
             self._work = self._work or self._prepare()
             return "done", self._work(task)
+        except LinkError as error:  # It says nothing about the other tasks.
+            return "not brought", str(error)
         except DeepfakeError as error:
             return "refused", error
         except Exception:

@@ -1,4 +1,4 @@
-"""Brings a video from an http(s) address into a file: limited in size, and taken up again after a break."""
+"""Brings a video from an http(s) address into a file."""
 
 from __future__ import annotations
 
@@ -6,30 +6,25 @@ import http.client
 import mimetypes
 import re
 import ssl
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from email.message import Message
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 from urllib.parse import quote, urlsplit
 
 from deepfake_ssat.errors import LinkError
-from deepfake_ssat.outputs import writing
-from deepfake_ssat.progress import NOT_KNOWN, Advance, Progress, silent
+from deepfake_ssat.progress import Progress, silent
 from deepfake_ssat.version import __version__
+from deepfake_ssat.video.transfer import Answer, BreakError, bring
 
 SCHEMES = ("http", "https")
-MEGABYTE = 1_000_000
 CHUNK = 1 << 18
 TIMEOUT_SECONDS = 30.0
 """Without a byte."""
-ATTEMPTS = 5
-PAUSE_SECONDS = 1.0
-"""Before a broken download is taken up again."""
 PAGES = ("text/html", "application/xhtml+xml")
 NO_VIDEO = re.compile(r"text/.*|audio/.*|application/(json|pdf|xml|zip|javascript)")
 KEPT = "%/:?#[]@!$&'()*+,;=~"
@@ -63,87 +58,12 @@ def check_link(url: str) -> None:
 
 
 def download(url: str, folder: Path, max_megabytes: float, progress: Progress = silent) -> Path:
-    """The file that an address gives, in ``folder``, named after its kind.
+    """The file that an http(s) address gives, as ``bring`` does.
 
-    A break is waited out and the rest asked for; where the server's file may have changed meanwhile, all of
-    it again. Raises LinkError, one line, for what cannot be had, is larger, or says that it is no video.
+    Raises LinkError, one line, for what cannot be had, is larger, or says that it is no video.
     """
     check_link(url)
-    unfinished = _Download(url, folder / "unfinished", max_megabytes)
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            suffix = unfinished.go_on(progress)
-        except (_BreakError, *BREAKS) as error:
-            reason = _in_words(error)
-            if not unfinished.received:
-                raise LinkError(f"{url}: cannot be reached ({reason}); check address and network") from error
-            if attempt == ATTEMPTS:
-                raise LinkError(f"{url}: broke off {ATTEMPTS} times ({reason}); try again later") from error
-            time.sleep(PAUSE_SECONDS)
-        else:
-            break
-    return unfinished.file.rename(folder / f"video{suffix}")
-
-
-@dataclass
-class _Download:
-    """A file that may have come in part."""
-
-    url: str
-    file: Path
-    max_megabytes: float
-    received: int = 0
-    """Bytes."""
-    validator: str = ""
-    """What the server said that tells whether its file is still the same."""
-
-    def go_on(self, progress: Progress) -> str:
-        """The rest, or all of it; the suffix that the file should have. Raises one of BREAKS at a break."""
-        with _answer(self.url, self.received, self.validator) as answer:
-            self.received = _start(self.url, answer, self.received)
-            _check_kind(self.url, answer.headers)
-            total = _total(answer, self.received)
-            self._check_size(total)
-            self.validator = _validator(answer.headers)
-            with (
-                writing(self.file),
-                self.file.open("r+b" if self.received else "wb") as file,
-                progress("downloading", "megabyte", round(total / MEGABYTE) or NOT_KNOWN) as advance,
-            ):
-                file.seek(self.received)
-                file.truncate()
-                self._pour(answer, file, advance)
-        if total and self.received < total:
-            raise ConnectionError(f"ended after {self.received} of {total} bytes")
-        if not self.received:
-            raise LinkError(f"{self.url}: gives an empty file; check the address")
-        return _suffix(self.url, answer.headers)
-
-    def _pour(self, answer: http.client.HTTPResponse, file: IO[bytes], advance: Advance) -> None:
-        advance(self.received // MEGABYTE)
-        while piece := _read(answer):
-            file.write(piece)
-            before, self.received = self.received, self.received + len(piece)
-            advance(self.received // MEGABYTE - before // MEGABYTE)
-            self._check_size(self.received)
-
-    def _check_size(self, size: int) -> None:
-        if size > self.max_megabytes * MEGABYTE:
-            raise LinkError(
-                f"{self.url}: is larger than {self.max_megabytes:g} MB; allow more with --max-download, or "
-                "give a file"
-            )
-
-
-class _BreakError(Exception):
-    """The connection failed while the file was open: no fault of the disk."""
-
-
-def _read(answer: http.client.HTTPResponse) -> bytes:
-    try:
-        return answer.read1(CHUNK)
-    except BREAKS as error:
-        raise _BreakError(_in_words(error)) from error
+    return bring(url, folder, max_megabytes, partial(_answer, url), progress)
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
@@ -189,28 +109,49 @@ def _opener() -> urllib.request.OpenerDirector:
 
 
 @contextmanager
-def _answer(url: str, received: int, validator: str) -> Iterator[http.client.HTTPResponse]:
+def _answer(url: str, received: int, validator: str) -> Iterator[Answer]:
     """The server's answer: the rest where it is sure to be of the same file, else the whole."""
+    with _open(url, received, validator) as response:
+        start = _start(url, response, received)
+        _check_kind(url, response.headers)
+        yield Answer(
+            read=partial(_read, response),
+            start=start,
+            total=_total(response, start),
+            validator=_validator(response.headers),
+            suffix=_suffix(url, response.headers),
+        )
+
+
+def _open(url: str, received: int, validator: str) -> http.client.HTTPResponse:
     headers = {"User-Agent": f"deepfake-ssat/{__version__}", "Accept-Encoding": "identity"}
     if received and validator:
         headers |= {"Range": f"bytes={received}-", "If-Range": validator}
     request = urllib.request.Request(quote(url, safe=KEPT), headers=headers)
     try:
-        with _opener().open(request, timeout=TIMEOUT_SECONDS) as answer:
-            yield answer
+        return _opener().open(request, timeout=TIMEOUT_SECONDS)
     except urllib.error.HTTPError as error:
         with error:
             reason = " ".join(str(error.reason).split())
             raise LinkError(f"{url}: the server answers {error.code} {reason}; check the address") from error
     except urllib.error.URLError as error:
-        raise ConnectionError(_in_words(error.reason)) from error
+        raise BreakError(_in_words(error.reason)) from error
+    except BREAKS as error:
+        raise BreakError(_in_words(error)) from error
 
 
-def _start(url: str, answer: http.client.HTTPResponse, received: int) -> int:
+def _read(response: http.client.HTTPResponse) -> bytes:
+    try:
+        return response.read1(CHUNK)
+    except BREAKS as error:
+        raise BreakError(_in_words(error)) from error
+
+
+def _start(url: str, response: http.client.HTTPResponse, received: int) -> int:
     """Where in the file the answer begins."""
-    if answer.status != http.HTTPStatus.PARTIAL_CONTENT:
+    if response.status != http.HTTPStatus.PARTIAL_CONTENT:
         return 0
-    if not answer.headers.get("Content-Range", "").startswith(f"bytes {received}-"):
+    if not response.headers.get("Content-Range", "").startswith(f"bytes {received}-"):
         raise LinkError(f"{url}: the server answers with another part than the one asked for; try again")
     return received
 
@@ -223,9 +164,9 @@ def _check_kind(url: str, headers: Message) -> None:
         raise LinkError(f"{url}: is no video, the server says {kind}; give the address of a video")
 
 
-def _total(answer: http.client.HTTPResponse, received: int) -> int:
+def _total(response: http.client.HTTPResponse, received: int) -> int:
     """Bytes of the whole file; 0 where the server does not say."""
-    length = answer.headers.get("Content-Length", "")
+    length = response.headers.get("Content-Length", "")
     return received + int(length) if length.isdigit() else 0
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from deepfake_ssat.errors import LinkError
 from deepfake_ssat.progress import NOT_KNOWN, Progress, silent
-from deepfake_ssat.video.download import ATTEMPTS, MEGABYTE, TIMEOUT_SECONDS
+from deepfake_ssat.video.download import TIMEOUT_SECONDS
+from deepfake_ssat.video.transfer import ATTEMPTS, MEGABYTE
 
 ONE_FILE = "best/bestvideo"
 """Picture, with sound where the site has both in one file: nothing is put together."""

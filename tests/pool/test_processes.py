@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from deepfake_ssat.errors import VideoError
-from deepfake_ssat.pool import map_in_processes
+from deepfake_ssat.errors import LinkError, VideoError
+from deepfake_ssat.pool import Outcome, map_in_processes
+from deepfake_ssat.pool.worker import Worker
 from tests.pool import tasks
 
 REPOSITORY = Path(__file__).parents[2]
@@ -19,6 +20,14 @@ REPOSITORY = Path(__file__).parents[2]
 def test_every_task_is_done_once():
     outcomes = list(map_in_processes(tasks.prepare_square, range(7), processes=2))
     assert {outcome.task: outcome.value for outcome in outcomes} == {n: n * n for n in range(7)}
+
+
+def test_file_that_cannot_be_brought_is_a_failure_of_its_task():
+    def bring(url):
+        raise LinkError(f"{url}: is not there; check the address")
+
+    outcome = Outcome.of(3, Worker(lambda: bring).answer("s3://bucket/v.mp4"))
+    assert outcome == Outcome(3, failure="s3://bucket/v.mp4: is not there; check the address")
 
 
 def test_no_task_needs_no_process():

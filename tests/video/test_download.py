@@ -9,6 +9,7 @@ import pytest
 
 from deepfake_ssat.errors import LinkError
 from deepfake_ssat.video import download as downloading
+from deepfake_ssat.video import transfer
 from deepfake_ssat.video.download import WebPageError, check_link, download, is_link
 from deepfake_ssat.video.linked_page import download_from_page
 
@@ -133,7 +134,7 @@ def serving():
 
 @pytest.fixture
 def served(monkeypatch):
-    monkeypatch.setattr(downloading, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(transfer, "PAUSE_SECONDS", 0.01)
     with serving() as found:
         yield found
 
