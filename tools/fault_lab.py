@@ -316,7 +316,7 @@ def through_preprocess(cases: Sequence[Case], folder: Path, workers: int) -> tup
         case.write(root / "train" / ("real" if case.number % 2 else "fake"))
     report = preprocess("folder", root, out, settings=ExtractionSettings(), workers=workers)  # pyright: ignore[reportCallIssue]
     manifest = load_manifest(out)
-    faults = [f"{failure.path.name}: {failure.reason}" for failure in report.failures]
+    faults = [f"{Path(failure.path).name}: {failure.reason}" for failure in report.failures]
     stored = {row.video_id for row in manifest.rows}
     counts = Counter(video.reason.value for video in manifest.dropped)
     counts[Status.SCORED.value] = len(stored)

@@ -121,11 +121,12 @@ def draw_marks(
     scale = max(drawn.shape[:2]) / 1280
     thickness = max(2, round(3 * scale))
     for mark in marks:
-        scored = mark.probability is not None
-        colour = COLOURS[verdict_of(mark.probability)] if scored else PALE
+        colour, text, width_of_line = PALE, f"face {mark.track_id}", 1
+        if mark.probability is not None:
+            colour = COLOURS[verdict_of(mark.probability)]
+            text, width_of_line = f"{text}: {mark.probability:.2f}", thickness
         left, top, right, bottom = (round(side) for side in mark.box)
-        cv2.rectangle(drawn, (left, top), (right, bottom), colour, thickness if scored else 1)
-        text = f"face {mark.track_id}" + (f": {mark.probability:.2f}" if scored else "")
+        cv2.rectangle(drawn, (left, top), (right, bottom), colour, width_of_line)
         font, size = cv2.FONT_HERSHEY_SIMPLEX, max(0.5, 0.9 * scale)
         (width, height), _ = cv2.getTextSize(text, font, size, thickness)
         baseline = max(top - thickness - 2, height + 4)
