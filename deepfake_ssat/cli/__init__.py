@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from deepfake_ssat.cli import judging, protocols, research
+from deepfake_ssat.cli import judging, measuring, protocols, training
 from deepfake_ssat.version import __version__
 
 app = typer.Typer(
@@ -41,11 +41,11 @@ def _options_of_all(
 
 
 app.command()(judging.detect)
-app.command()(research.preprocess)
-app.command()(research.config)
-app.command()(research.train)
-app.command()(research.evaluate)
-app.command()(research.calibrate)
+app.command()(training.preprocess)
+app.command()(training.config)
+app.command()(training.train)
+app.command()(measuring.evaluate)
+app.command()(measuring.calibrate)
 app.command("cross-manipulation")(protocols.cross_manipulation)
 app.command()(protocols.compare)
 app.command("cross-dataset")(protocols.cross_dataset)

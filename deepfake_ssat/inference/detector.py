@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import torch
 
-from deepfake_ssat.clips.flip import flip_clip
-from deepfake_ssat.clips.resize import resize_clip
 from deepfake_ssat.errors import CheckpointError, ConfigError, VideoError
 from deepfake_ssat.faces.stills import held, of_one_frame
 from deepfake_ssat.inference.arguments import (
@@ -33,6 +31,7 @@ from deepfake_ssat.inference.backends import ClipScorer, Precision, make_scorer
 from deepfake_ssat.inference.device import resolve_device
 from deepfake_ssat.inference.explain import KeptClips, explain_clip, explanation
 from deepfake_ssat.inference.explanation import EXPLAINED_CLIPS, ClipExplanation, Explanation
+from deepfake_ssat.inference.face_scorer import FaceScorer, scored_in_batches
 from deepfake_ssat.inference.file_facts import file_facts, in_utc
 from deepfake_ssat.inference.still_error import still_warning
 from deepfake_ssat.inference.verdict import VideoScores, scored_verdict, unscored_verdict
@@ -105,6 +104,7 @@ class Detector:
                 f"{checkpoint.settings.frames}; train it on clips that are as long"
             )
         self.scorer: ClipScorer = make_scorer(backend, checkpoint, device)
+        self._face_scorer = FaceScorer(checkpoint.settings, self.contract.frames, self.scorer.score)
 
     @property
     def backend(self) -> str:
@@ -294,11 +294,7 @@ class Detector:
         The mean over a picture and its mirror image: a video's clips even out each other's errors, a picture
         has no other to do so (docs/weights.md).
         """
-        settings = self.checkpoint.settings
-        shown = resize_clip(pixels, settings.image_size)
-        views = np.stack([shown, flip_clip(shown)])[:, :, None]
-        clips = np.repeat(views, settings.frames, axis=2)
-        return self.score(clips.reshape(-1, *clips.shape[2:])).reshape(2, -1).mean(axis=0)
+        return self._face_scorer.pictures(pixels)
 
     def judge(
         self,
@@ -314,13 +310,12 @@ class Detector:
         """
         check_clips(clips)
         extraction, found = self._clips_of(video, clips, log)
-        score_batch = self._score_stills if video.metadata.is_still else self._score_clips
+        by_batch = self._face_scorer.stills if video.metadata.is_still else self._face_scorer.clips
         scores = VideoScores()
-        for batch in _batches(found, BATCH_CLIPS[self.device.type]):
-            for clip, probability in zip(batch, score_batch(batch), strict=True):
-                score = scores.add(clip, probability)
-                if on_clip is not None:
-                    on_clip(clip, score)
+        for clip, probability in scored_in_batches(found, by_batch, BATCH_CLIPS[self.device.type]):
+            score = scores.add(clip, probability)
+            if on_clip is not None:
+                on_clip(clip, score)
         warnings = [*video.warnings, *extraction.warnings]
         if video.metadata.is_still and extraction.status is Status.SCORED:
             warnings.insert(0, still_warning(self.checkpoint))
@@ -342,33 +337,3 @@ class Detector:
             return extraction, extraction
         extraction = self._still_extractor.extract(video, clips, log)
         return extraction, (held(clip, self.contract.frames) for clip in extraction)
-
-    def _score_stills(self, batch: list[FaceClip]) -> list[float]:
-        return self.score_pictures(np.stack([clip.pixels[0] for clip in batch])).tolist()
-
-    def _score_clips(self, batch: list[FaceClip]) -> list[float]:
-        """One probability a clip; a clip longer than the model's is the mean over its consecutive parts."""
-        settings = self.checkpoint.settings
-        parts = self.contract.frames // settings.frames
-        pixels = np.stack(
-            [
-                resize_clip(clip.pixels[: parts * settings.frames], settings.image_size).reshape(
-                    parts, settings.frames, settings.image_size, settings.image_size, 3
-                )
-                for clip in batch
-            ]
-        )
-        scores = self.score(pixels.reshape(-1, *pixels.shape[2:]))
-        return scores.reshape(len(batch), parts).mean(axis=1).tolist()
-
-
-def _batches(clips: Iterable[FaceClip], size: int) -> Iterator[list[FaceClip]]:
-    """Up to ``size`` clips at a time, in order."""
-    batch: list[FaceClip] = []
-    for clip in clips:
-        batch.append(clip)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
