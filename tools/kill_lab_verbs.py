@@ -97,7 +97,8 @@ VERBS: dict[str, Callable[[Inputs], list[str]]] = {
     "detect": _detect,
     "detect --workers": lambda inputs: [*_detect(inputs), "--workers", "2"],
     "calibrate": lambda inputs: [
-        *("calibrate", *_on_clips(inputs), "--out", "out/calibrated.safetensors", "--split", "test")
+        *("calibrate", *_on_clips(inputs), "--out", "out/calibrated.safetensors"),
+        *("--split", "train", "--split", "val", "--split", "test"),
     ],
     "analyse": lambda inputs: [
         *("analyse", str(inputs.checkpoint), "--data", str(inputs.clips), "--device", "cpu"),

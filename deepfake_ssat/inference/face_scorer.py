@@ -12,7 +12,7 @@ import numpy as np
 
 from deepfake_ssat.clips.flip import flip_clip
 from deepfake_ssat.clips.resize import resize_clip
-from deepfake_ssat.config.model import NetworkSettings
+from deepfake_ssat.config import NetworkSettings
 from deepfake_ssat.records import FaceClip
 
 

@@ -8,10 +8,14 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deepfake_ssat.outputs import write_file
-from deepfake_ssat.records import ClipScore
 from deepfake_ssat.serving.storage import RESULT, WANTED
+
+# Records need numpy, which the service itself can do without until somebody asks for maps.
+if TYPE_CHECKING:
+    from deepfake_ssat.records import ClipScore
 
 
 @dataclass(frozen=True)
@@ -33,12 +37,16 @@ def read_wanted(folder: Path) -> WantedMaps | None:
     """What ``write`` wrote; None in the folder of a job that judges."""
     if not (folder / WANTED).is_file():
         return None
+    from deepfake_ssat.records import ClipScore
+
     values = json.loads((folder / WANTED).read_text(encoding="utf-8"))
     return WantedMaps(ClipScore(**values.pop("clip")), **values)
 
 
 def find_clip(judged: Path, track_id: int, start_seconds: float) -> WantedMaps | None:
     """The clip of a face that begins at a time, among those in the folder of a job that has judged."""
+    from deepfake_ssat.records import ClipScore
+
     document = json.loads((judged / RESULT).read_text(encoding="utf-8"))
     clips = document["settings"]["clips"]
     for entry in document["videos"][0]["clips"]:
