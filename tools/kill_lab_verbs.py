@@ -96,10 +96,6 @@ VERBS: dict[str, Callable[[Inputs], list[str]]] = {
     "reproduce": _reproduce,
     "detect": _detect,
     "detect --workers": lambda inputs: [*_detect(inputs), "--workers", "2"],
-    "calibrate": lambda inputs: [
-        *("calibrate", *_on_clips(inputs), "--out", "out/calibrated.safetensors"),
-        *("--split", "train", "--split", "val", "--split", "test"),
-    ],
     "analyse": lambda inputs: [
         *("analyse", str(inputs.checkpoint), "--data", str(inputs.clips), "--device", "cpu"),
         *("--samples", "8", "--hessian-batches", "1", "--hessian-steps", "5", "--out", "out"),
