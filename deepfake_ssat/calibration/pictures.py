@@ -79,10 +79,8 @@ def calibrate_pictures(
         classes=classes,
     )
     wording = wording_of_pictures(classes)
-    before, after = (
-        loaded.decision,
-        fit_decision(logits, method, false_alarm_rate, miss_rate, record, wording),
-    )
+    before = loaded.decision
+    after = fit_decision(logits, method, false_alarm_rate, miss_rate, record, wording)
     calibrated = replace(loaded, decision=after)
     provenance = {
         "command": typed_command(),

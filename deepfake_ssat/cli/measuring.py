@@ -21,6 +21,7 @@ from deepfake_ssat.cli.shared import (
     ScoreKind,
     Threads,
     one_line_errors,
+    selection,
 )
 
 
@@ -96,23 +97,17 @@ def evaluate(
     """
     with one_line_errors():
         from deepfake_ssat.commands.evaluate import GivenScores, run, run_on_scores
-        from deepfake_ssat.config import Selection
         from deepfake_ssat.errors import ConfigError
         from deepfake_ssat.evaluation.perturbing import perturb_options
 
-        selection = Selection(
-            splits=tuple(split or ["test"]),
-            corpora=tuple(corpus or ()),
-            compressions=tuple(compression or ()),
-            manipulations=tuple(manipulation or ()),
-        )
+        chosen = selection("test", split, compression, corpus, manipulation)
         if scores is not None:
             of_models = {"CHECKPOINT": checkpoint, "--face-rule": face_rule, "--perturb": perturb}
             given = [name for name, value in {**of_models, "--perspective": perspective}.items() if value]
             if given:
                 raise ConfigError(f"--scores {scores}: {given[0]} is of models; leave it out")
             table = GivenScores(scores, score_kind.value, labels)
-            raise typer.Exit(run_on_scores(table, out, selection, clip_rule, seed))
+            raise typer.Exit(run_on_scores(table, out, chosen, clip_rule, seed))
         if labels is not None or checkpoint is None or manifest is None:
             raise ConfigError("give CHECKPOINT and MANIFEST, or --scores FILE.csv (and its --labels)")
         raise typer.Exit(
@@ -120,7 +115,7 @@ def evaluate(
                 checkpoint,
                 manifest,
                 out,
-                selection=selection,
+                selection=chosen,
                 device=device.value,
                 batch=batch,
                 clip_rule=clip_rule,
@@ -175,19 +170,13 @@ def calibrate(
     """
     with one_line_errors():
         from deepfake_ssat.commands.calibrate import run
-        from deepfake_ssat.config import Selection
 
         raise typer.Exit(
             run(
                 checkpoint,
                 manifests,
                 out,
-                selection=Selection(
-                    splits=tuple(split or ["val"]),
-                    corpora=tuple(corpus or ()),
-                    compressions=tuple(compression or ()),
-                    manipulations=tuple(manipulation or ()),
-                ),
+                selection=selection("val", split, compression, corpus, manipulation),
                 clip_rule=clip_rule,
                 face_rule=face_rule,
                 method=method.value,

@@ -17,6 +17,7 @@ from deepfake_ssat.cli.shared import (
     Smoke,
     Threads,
     one_line_errors,
+    selection,
 )
 
 
@@ -97,14 +98,13 @@ def cross_dataset(
     """Measure checkpoints on data sets: a matrix."""
     with one_line_errors():
         from deepfake_ssat.commands.cross_dataset import run
-        from deepfake_ssat.config import Selection
 
         raise typer.Exit(
             run(
                 checkpoint,
                 manifest,
                 out,
-                selection=Selection(splits=tuple(split or ["test"]), compressions=tuple(compression or ())),
+                selection=selection("test", split, compression),
                 device=device.value,
                 threads=threads,
             )
@@ -218,19 +218,13 @@ def analyse(
     """
     with one_line_errors():
         from deepfake_ssat.commands.analyse import run
-        from deepfake_ssat.config import Selection
 
         raise typer.Exit(
             run(
                 checkpoints,
                 data,
                 out,
-                selection=Selection(
-                    splits=tuple(split or ["val"]),
-                    corpora=tuple(corpus or ()),
-                    compressions=tuple(compression or ()),
-                    manipulations=tuple(manipulation or ()),
-                ),
+                selection=selection("val", split, compression, corpus, manipulation),
                 parts=only or [],
                 num_samples=samples,
                 show=show or [],

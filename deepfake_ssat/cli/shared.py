@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deepfake_ssat.errors import DeepfakeError
 from deepfake_ssat.interruption import Terminated, sigterm_raises
 from deepfake_ssat.outputs import room_needed
+
+if TYPE_CHECKING:
+    from deepfake_ssat.config import Selection
 
 USAGE_ERROR, INTERRUPTED, TERMINATED = 2, 130, 143
 TRAINING_PACKAGES = {"albumentations", "lightning", "scipy", "sklearn", "tensorboard", "timm"}
@@ -125,6 +128,24 @@ class WorkerDevice(str, Enum):
 
     cpu = "cpu"
     cuda = "cuda"
+
+
+def selection(
+    default_split: str,
+    split: list[str] | None,
+    compression: list[str] | None,
+    corpus: list[str] | None = None,
+    manipulation: list[str] | None = None,
+) -> Selection:
+    """Which clips of manifests a verb takes; where no split is named, those of the default one."""
+    from deepfake_ssat.config import Selection
+
+    return Selection(
+        splits=tuple(split or [default_split]),
+        corpora=tuple(corpus or ()),
+        compressions=tuple(compression or ()),
+        manipulations=tuple(manipulation or ()),
+    )
 
 
 @contextmanager

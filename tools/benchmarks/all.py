@@ -14,7 +14,6 @@ import argparse
 import json
 import platform
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -33,6 +32,7 @@ import faces
 import model
 import torch
 from figures import Figure, markdown
+from serve import free_port
 
 from deepfake_ssat.config.model import ModelSettings
 from deepfake_ssat.outputs import write_file
@@ -116,9 +116,7 @@ def cpu_seconds_of_decoding(video: Path, rounds: int) -> float:
 
 def seconds_until_served(folder: Path) -> float:
     """From the start of the command to the first answer of its health check."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "deepfake_ssat", "serve", "--port", str(port), "--folder", str(folder)]
     started = time.perf_counter()
     service = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

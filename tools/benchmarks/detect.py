@@ -23,7 +23,7 @@ import av
 import cv2
 import numpy as np
 import torch
-from figures import Figure, markdown
+from figures import MEGABYTES_PER_MAXRSS, Figure, markdown
 from skimage.data import astronaut
 
 from deepfake_ssat.config import EncoderSettings, ExtractionSettings, ModelSettings
@@ -33,7 +33,6 @@ from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
 from deepfake_ssat.video import open_video
 
 WIDTH, HEIGHT, FPS, SECONDS = 1920, 1080, 25, 10
-MEGABYTES_PER_MAXRSS = (1 if sys.platform == "darwin" else 1024) / 1e6
 
 
 def main() -> None:

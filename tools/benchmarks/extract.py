@@ -11,21 +11,18 @@ machine.
 from __future__ import annotations
 
 import argparse
-import resource
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import torch
+from figures import peak_megabytes
 
 from deepfake_ssat.config import ExtractionSettings
 from deepfake_ssat.faces.extract import FaceExtractor
 from deepfake_ssat.video import open_video
-
-MEGABYTES_PER_MAXRSS = (1 if sys.platform == "darwin" else 1024) / 1e6
 
 
 def main() -> None:
@@ -84,11 +81,6 @@ def timed(work: Callable[[], int]) -> tuple[int, float]:
     started = time.process_time()
     result = work()
     return result, time.process_time() - started
-
-
-def peak_megabytes() -> float:
-    """The most memory that this process has held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MEGABYTES_PER_MAXRSS
 
 
 if __name__ == "__main__":

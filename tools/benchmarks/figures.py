@@ -1,10 +1,14 @@
-"""One measured figure, and how a table and a JSON document show it."""
+"""One measured figure, how a table and a JSON document show it, and the memory of a process."""
 
 from __future__ import annotations
 
+import resource
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+
+MEGABYTES_PER_MAXRSS = (1 if sys.platform == "darwin" else 1024) / 1e6
 
 
 @dataclass(frozen=True)
@@ -37,3 +41,8 @@ def markdown(figures: Sequence[Figure]) -> str:
         aim = "" if figure.aim is None else f"{sign} {figure.aim:g}{'' if figure.reached else ' (missed)'}"
         lines.append(f"| {figure.name} | {figure.value:.3g} {figure.unit} | {aim} |")
     return "\n".join(lines)
+
+
+def peak_megabytes() -> float:
+    """The most memory that this process has held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MEGABYTES_PER_MAXRSS

@@ -57,14 +57,19 @@ uvicorn.run(create_app(settings), port=int(sys.argv[1]), log_level="warning", ht
 REPOSITORY = Path(__file__).parents[2]
 
 
+def free_port() -> int:
+    """Of this machine, at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 class Service:
     """One `serve` process on a free port."""
 
     def __init__(self, checkpoint: Path | None, folder: Path):
         """With pretended jobs where there is no checkpoint."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         limits = [f"{name}={value}" for name, value in LIMITS.items()]
         if checkpoint is None:
             words = ["-c", PRETENDING, self.port, folder, *limits]

@@ -10,12 +10,12 @@ do not count. A line a process.
 from __future__ import annotations
 
 import argparse
-import resource
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 import torch
+from figures import peak_megabytes
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 from torch.utils.data import DataLoader
@@ -82,11 +82,6 @@ def megabytes(tensors: Iterable[Tensor]) -> float:
     """Of what this process holds of them."""
     own = [tensor.to_local() if isinstance(tensor, DTensor) else tensor for tensor in tensors]
     return sum(tensor.nbytes for tensor in own) / 1e6
-
-
-def peak_megabytes() -> float:
-    """The most that this process has held so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
 
 if __name__ == "__main__":
