@@ -50,7 +50,7 @@ MODEL_CARD = {
     "chosen and calibrated on": "people not trained on: genuine videos and FaceForensics++; earlier stages "
     "on DFDC too",
     "cannot": "find FaceShifter's swaps or good fakes of other kinds; judge fully generated video or sound; "
-    "see faces under 40 pixels or through heavy compression",
+    "judge faces under 80 pixels or through heavy compression",
     "use": "research and triage; never the only ground for a decision about a person",
     "more": "docs/model_card.md",
 }
@@ -214,7 +214,7 @@ def package(final: Path) -> None:
     """The weights in half precision, where the wheel takes them from; with the decoder, for error maps."""
     checkpoint = load_checkpoint(final)
     provenance = without_folders(checkpoint.provenance)
-    checkpoint = replace(checkpoint, provenance={"model card": MODEL_CARD, **provenance})
+    checkpoint = replace(checkpoint, provenance={**provenance, "model card": MODEL_CARD})
     PACKAGED.parent.mkdir(exist_ok=True)
     digest = save_checkpoint(PACKAGED, checkpoint, half=True)
     size = PACKAGED.stat().st_size / 1e6

@@ -15,7 +15,7 @@ from deepfake_ssat.inference.detector import Detector
 from deepfake_ssat.metrics import VideoLogits
 from deepfake_ssat.models.decision import AggregationPolicy, Decision
 from deepfake_ssat.progress import Progress
-from deepfake_ssat.records import EvaluatedVideo
+from deepfake_ssat.records import EvaluatedVideo, counting_faces
 
 LOGIT_TEMPERATURE = 16.0
 """Of the probabilities in the score files: at 1, float32 makes the same 1.0 of all logits above 17."""
@@ -41,12 +41,12 @@ def open_parts(
 
 
 def video_logits(videos: Sequence[EvaluatedVideo], policy: AggregationPolicy) -> VideoLogits:
-    """Scores at ``LOGIT_TEMPERATURE`` as logits, a face's clips side by side."""
+    """Scores at ``LOGIT_TEMPERATURE`` as logits, the clips of a face that counts side by side."""
     probabilities: list[float] = []
     face_starts, video_starts = [], []
     for video in videos:
         video_starts.append(len(face_starts))
-        for face in video.verdict.faces:
+        for face in counting_faces(video.verdict.faces):
             face_starts.append(len(probabilities))
             probabilities += [clip.probability for clip in video.clips if clip.track_id == face.track_id]
     return VideoLogits(

@@ -47,7 +47,7 @@ ClipRule = Annotated[
 ]
 FaceRule = Annotated[
     str | None,
-    typer.Option(metavar="max|mean", help="From a video's faces to its score; else the checkpoint's."),
+    typer.Option(metavar="large|max|mean", help="From a video's faces to its score; else the checkpoint's."),
 ]
 Batch = Annotated[int | None, typer.Option(min=1, help="Clips scored at a time.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; default: torch's choice.")]

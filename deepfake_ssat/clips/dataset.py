@@ -29,7 +29,7 @@ from deepfake_ssat.clips.storage import read_frames
 from deepfake_ssat.config import PseudoFakes
 from deepfake_ssat.errors import ManifestError
 from deepfake_ssat.manifest import Manifest
-from deepfake_ssat.records import FAKE, REAL, ManifestRow
+from deepfake_ssat.records import FAKE, REAL, Box, ManifestRow
 
 STAND_INS = 20
 """Faces tried in place of one that no manipulation shows on."""
@@ -120,6 +120,8 @@ class FaceClipDataset(Dataset[Example]):
         """Of each item; -1 where the row has none."""
         self.tracks: list[int] = [self._rows[row].track_id for row in shown + sources]
         """Of each item: the face within its video."""
+        self.boxes: list[Box] = [self._rows[row].box for row in shown + sources]
+        """Of each item: where that face is, in pixels of the video."""
         self.item_videos: list[int] = [self._video_of_row[row] for row in shown]
         self.item_videos += [self._forged_video_of_row[row] for row in sources]
         """Of each item: its index into ``videos``; a pseudo-fake is not in the video it was made from."""

@@ -16,6 +16,7 @@ from deepfake_ssat.clips.dataset import FaceClipDataset
 from deepfake_ssat.clips.items import Example, SharedEpoch
 from deepfake_ssat.clips.sampling import epoch_order
 from deepfake_ssat.errors import ConfigError, ManifestError
+from deepfake_ssat.records import Box
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,7 @@ class JoinedClips(Dataset[Example]):
             )
         self.labels: list[int] = [label for part in parts for label in part.labels]
         self.tracks: list[int] = [track for part in parts for track in part.tracks]
+        self.boxes: list[Box] = [box for part in parts for box in part.boxes]
         self.item_videos: list[int] = [
             first + video
             for first, part in zip(self._first_videos, parts, strict=True)

@@ -46,7 +46,7 @@ def evaluate_scores(
     clips together: mean (the default), median or max. Raises DeepfakeError for what the user can correct.
     """
     table = read_scores(Path(scores), kind, None if labels is None else Path(labels))
-    policy = AggregationPolicy().changed(rule, None)
+    policy = AggregationPolicy(faces="max").changed(rule, None)
     every = [_evaluated(video, found, policy) for video, found in table.scores.items()]
     selection = _of_table(selection, every, table.path)
     videos = [video for video in every if passes(video, selection)]

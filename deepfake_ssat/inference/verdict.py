@@ -8,13 +8,22 @@ from dataclasses import replace
 
 import numpy as np
 
-from deepfake_ssat.models.decision import AggregationPolicy, Decision
-from deepfake_ssat.records import Box, ClipScore, FaceClip, FaceVerdict, Status, VideoMetadata, VideoVerdict
+from deepfake_ssat.models.decision import SMALL_FACE, AggregationPolicy, Decision
+from deepfake_ssat.records import (
+    Box,
+    ClipScore,
+    FaceClip,
+    FaceVerdict,
+    Status,
+    Verdict,
+    VideoMetadata,
+    VideoVerdict,
+    counting_faces,
+    longer_side,
+)
 
 FEW_CLIPS = 2
 """A face judged on fewer clips than this is warned about."""
-SMALL_FACE = 80.0
-"""Pixels: faces below are enlarged almost threefold for the network, and compression has erased detail."""
 
 
 class VideoScores:
@@ -58,29 +67,22 @@ def scored_verdict(
     probability and no verdict.
     """
     ordered = sorted(clips, key=lambda clip: (clip.start_seconds, clip.track_id))
-    faces = []
-    by_track = policy.face_probabilities(ordered)
-    for track, probability in by_track.items():
-        own = [clip for clip in ordered if clip.track_id == track]
-        faces.append(
-            FaceVerdict(
-                track_id=track,
-                start_seconds=min(clip.start_seconds for clip in own),
-                end_seconds=max(clip.end_seconds for clip in own),
-                box=boxes[track],
-                probability=probability,
-                num_clips=len(own),
-            )
-        )
-    probability = policy.video_probability(by_track.values())
-    decided_by = policy.deciding_track(by_track)
+    faces = tuple(
+        _face(track, [clip for clip in ordered if clip.track_id == track], boxes[track], probability, policy)
+        for track, probability in policy.face_probabilities(ordered).items()
+    )
+    counting = {face.track_id: face.probability for face in counting_faces(faces)}
+    probability = policy.video_probability(counting.values())
+    decided_by = policy.deciding_track(counting)
     is_still = metadata is not None and metadata.is_still
+    is_unclear = all(face.is_too_small for face in faces)
+    verdict = None if decision is None else Verdict.UNCERTAIN if is_unclear else decision.verdict(probability)
     return VideoVerdict(
         path=path,
         status=Status.SCORED,
         probability=probability,
-        verdict=decision.verdict(probability) if decision else None,
-        faces=tuple(faces),
+        verdict=verdict,
+        faces=faces,
         clips=tuple(ordered),
         warnings=tuple(dict.fromkeys([*warnings, *doubts(faces, decided_by, is_still)])),
         metadata=metadata,
@@ -88,20 +90,44 @@ def scored_verdict(
     )
 
 
+def _face(
+    track: int, clips: Sequence[ClipScore], box: Box, probability: float, policy: AggregationPolicy
+) -> FaceVerdict:
+    return FaceVerdict(
+        track_id=track,
+        start_seconds=min(clip.start_seconds for clip in clips),
+        end_seconds=max(clip.end_seconds for clip in clips),
+        box=box,
+        probability=probability,
+        num_clips=len(clips),
+        is_too_small=policy.is_too_small(box),
+    )
+
+
 def doubts(faces: Sequence[FaceVerdict], decided_by: int | None, is_still: bool) -> list[str]:
     """Why a score may deserve less trust than its number says; a still picture is one clip."""
     found = []
+    beside_larger = len(counting_faces(faces)) < len(faces)
     if len(faces) > 1:
-        highest = f"the highest of them, that of face {decided_by}"
+        of_them = "the larger ones" if beside_larger else "them"
+        highest = f"the highest of {of_them}, that of face {decided_by}"
         how = "the mean over them" if decided_by is None else highest
         found.append(f"{len(faces)} faces were judged; the video's probability is {how}")
     for face in faces:
-        side = max(face.box[2] - face.box[0], face.box[3] - face.box[1])
-        if side < SMALL_FACE:
-            found.append(f"face {face.track_id} is small ({side:.0f} px): its score is less certain")
+        if (side := longer_side(face.box)) < SMALL_FACE:
+            told = f"face {face.track_id} is small ({side:.0f} px): "
+            found.append(told + _of_a_small_one(face.is_too_small, beside_larger))
         if face.num_clips < FEW_CLIPS and not is_still:
             found.append(f"face {face.track_id} was judged on {face.num_clips} clip only")
     return found
+
+
+def _of_a_small_one(is_too_small: bool, beside_larger: bool) -> str:
+    if not is_too_small:
+        return "its score is less certain"
+    if beside_larger:
+        return "it does not decide beside larger ones"
+    return f"scores of faces under {SMALL_FACE:g} px tell little, so nothing is claimed"
 
 
 def renamed(verdict: VideoVerdict, name: str) -> VideoVerdict:

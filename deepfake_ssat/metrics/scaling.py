@@ -44,7 +44,7 @@ class VideoLogits:
     clip_rule: str = "mean"
     """How a face's clips are put together: mean, median or max, as ``detect`` does it."""
     face_rule: str = "max"
-    """How a video's faces are put together: max or mean."""
+    """How a video's faces, only those that count, are put together: large and max, or mean."""
 
     def probabilities(self, scaling: Scaling) -> np.ndarray:
         """(V,): of fake."""
@@ -92,6 +92,7 @@ _SEGMENT_RULES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "mean": _mean,
     "median": _median,
     "max": np.maximum.reduceat,
+    "large": np.maximum.reduceat,
 }
 
 

@@ -11,23 +11,28 @@ from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
 from deepfake_ssat.errors import CheckpointError, ConfigError
-from deepfake_ssat.records import FAKE, REAL, ClipScore, Verdict
+from deepfake_ssat.records import FAKE, REAL, Box, ClipScore, Verdict, longer_side
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 CLIP_RULES: dict[str, Callable[[Sequence[float]], float]] = {"mean": fmean, "median": median, "max": max}
-FACE_RULES: dict[str, Callable[[Sequence[float]], float]] = {"max": max, "mean": fmean}
+FACE_RULES: dict[str, Callable[[Sequence[float]], float]] = {"large": max, "max": max, "mean": fmean}
+SMALL_FACE = 80.0
+"""Pixels of the longer side: scores of smaller faces tell little (docs/weights.md, "How small a face")."""
 
 
 @dataclass(frozen=True)
 class AggregationPolicy:
-    """How scores are put together: the paper's mean over all clips, then the most suspicious face."""
+    """How scores are put together: the paper's mean over all clips, then the most suspicious large face."""
 
     clips: str = "mean"
     """Over a face's clips: mean, median or max."""
-    faces: str = "max"
-    """Over a video's faces: max or mean."""
+    faces: str = "large"
+    """Over a video's faces: max, mean, or large, which is the highest of those of ``SMALL_FACE`` and more.
+
+    By ``large`` smaller faces count only where there are no others, and nothing is claimed then.
+    """
 
     def __post_init__(self) -> None:
         for name, rules in (("clips", CLIP_RULES), ("faces", FACE_RULES)):
@@ -42,7 +47,13 @@ class AggregationPolicy:
 
     def in_words(self) -> str:
         """For results: ``mean over a face's clips, max over a video's faces``."""
-        return f"{self.clips} over a face's clips, {self.faces} over a video's faces"
+        faces = f"max over a video's faces of {SMALL_FACE:g} px and more"
+        others = f"{self.faces} over a video's faces"
+        return f"{self.clips} over a face's clips, {faces if self.faces == 'large' else others}"
+
+    def is_too_small(self, face: Box) -> bool:
+        """Whether a face neither decides beside larger ones nor bears a claim."""
+        return self.faces == "large" and longer_side(face) < SMALL_FACE
 
     def face_probabilities(self, clips: Iterable[ClipScore]) -> dict[int, float]:
         """Clip scores of one video -> the probability of each face, by track."""
@@ -52,11 +63,14 @@ class AggregationPolicy:
         return {track: float(CLIP_RULES[self.clips](by_track[track])) for track in sorted(by_track)}
 
     def deciding_track(self, faces: Mapping[int, float]) -> int | None:
-        """The track whose probability is the video's, of equal ones the first; None where all of them are."""
-        return max(sorted(faces), key=lambda track: faces[track]) if self.faces == "max" else None
+        """The track whose probability is the video's, of equal ones the first; None where all of them are.
+
+        ``faces`` are those that count.
+        """
+        return None if self.faces == "mean" else max(sorted(faces), key=lambda track: faces[track])
 
     def video_probability(self, faces: Iterable[float]) -> float:
-        """The probabilities of a video's faces, at least one, -> the video's."""
+        """The probabilities of the faces that count, at least one, -> the video's."""
         return float(FACE_RULES[self.faces](list(faces)))
 
 
@@ -229,10 +243,13 @@ class Decision:
 
 
 def parse_decision(values: dict[str, Any]) -> Decision:
-    """The inverse of ``asdict``; older files have no bias, no calibration and no aggregation."""
+    """The inverse of ``asdict``; older files have no bias, no calibration and no aggregation.
+
+    By theirs the highest face decided, of whatever size.
+    """
     calibration = values.get("calibration")
     try:
-        aggregation = AggregationPolicy(**values.get("aggregation", {}))
+        aggregation = AggregationPolicy(**values.get("aggregation", {"faces": "max"}))
     except ConfigError as error:
         raise ValueError(str(error)) from error
     parsed = {"calibration": _calibration(calibration) if calibration else None, "aggregation": aggregation}

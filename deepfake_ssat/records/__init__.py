@@ -9,6 +9,7 @@ from deepfake_ssat.records.record import (
     Status,
     Verdict,
     Word,
+    longer_side,
 )
 from deepfake_ssat.records.reports import (
     Estimate,
@@ -20,6 +21,7 @@ from deepfake_ssat.records.verdicts import (
     EvaluatedVideo,
     FaceVerdict,
     VideoVerdict,
+    counting_faces,
 )
 from deepfake_ssat.records.videos import (
     DroppedVideo,
@@ -54,4 +56,6 @@ __all__ = [
     "VideoMetadata",
     "VideoVerdict",
     "Word",
+    "counting_faces",
+    "longer_side",
 ]

@@ -15,6 +15,12 @@ import numpy as np
 Box = tuple[float, float, float, float]
 """(x0, y0, x1, y1) in pixels of the displayed (rotated) frame."""
 
+
+def longer_side(box: Box) -> float:
+    """In pixels."""
+    return max(box[2] - box[0], box[3] - box[1])
+
+
 REAL, FAKE = 0, 1
 SPLITS = ("train", "val", "test")
 

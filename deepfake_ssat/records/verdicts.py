@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from deepfake_ssat.records.record import Box, Record, Status, Verdict
@@ -34,9 +35,16 @@ class FaceVerdict(Record):
     """The mean over the analysed frames."""
     probability: float
     num_clips: int
+    is_too_small: bool = False
+    """It does not decide beside larger faces, and no claim rests on it."""
 
     def __repr__(self) -> str:
         return f"FaceVerdict(face {self.track_id}: {self.probability:.3f}, {self.num_clips} clips)"
+
+
+def counting_faces(faces: Sequence[FaceVerdict]) -> Sequence[FaceVerdict]:
+    """Those that a video's probability rests on: not the too small ones, unless there are no others."""
+    return [face for face in faces if not face.is_too_small] or faces
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,7 @@ class VideoVerdict(Record):
     warnings: tuple[str, ...] = ()
     metadata: VideoMetadata | None = None
     decided_by: int | None = None
-    """The track whose probability is the video's; None unscored, and where the rule takes all faces."""
+    """The track whose probability is the video's; None unscored, and by a rule that takes several."""
     file: FileFacts | None = None
     """None for frames from memory, and for a file that may not be read."""
     judged_at: str = field(default="", compare=False)
@@ -63,6 +71,11 @@ class VideoVerdict(Record):
     def __repr__(self) -> str:
         said = f"{self.status}" if self.probability is None else f"{self.verdict} {self.probability:.3f}"
         return f"VideoVerdict({self.path!r}: {said}, {len(self.faces)} faces, {len(self.clips)} clips)"
+
+    @property
+    def is_too_small(self) -> bool:
+        """Whether all its faces are, so that nothing is claimed whatever the probability."""
+        return bool(self.faces) and all(face.is_too_small for face in self.faces)
 
     @property
     def faces_by_suspicion(self) -> list[FaceVerdict]:

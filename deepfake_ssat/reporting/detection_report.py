@@ -22,7 +22,7 @@ from deepfake_ssat.records import (
 from deepfake_ssat.reporting.documents import document
 from deepfake_ssat.reporting.tables import Table, csv_table, folded, show_tables
 
-SCHEMA_VERSION = "1.3"
+SCHEMA_VERSION = "1.4"
 COLOURS = {Verdict.REAL: "green", Verdict.FAKE: "red", Verdict.UNCERTAIN: "yellow", None: "magenta"}
 MOST_SHOWN = 1000
 HEADINGS = ("video", "verdict", "P(fake)", "faces", "clips")

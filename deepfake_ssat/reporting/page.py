@@ -118,7 +118,7 @@ def _faces(
         faces.append(
             {
                 **face,
-                "kind": words.kind_of(face["probability"], limits),
+                "kind": words.kind_of(face, limits),
                 "decided": face["track_id"] == video["decided_by"] and len(entries) > 1,
                 "side": f"{max(right - left, bottom - top):.0f}",
                 "thumbnail": jpeg_address(thumbnail(seen.spread[0].pixels)),

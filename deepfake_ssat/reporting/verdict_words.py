@@ -59,10 +59,23 @@ def limits_of(document: Mapping[str, Any]) -> tuple[float, float]:
     return document["checkpoint"]["uncertain_low"], document["checkpoint"]["uncertain_high"]
 
 
-def kind_of(probability: float, limits: tuple[float, float]) -> Verdict:
+def kind_of(face: Mapping[str, Any], limits: tuple[float, float]) -> Verdict:
     """The verdict that a face would get were it alone."""
     low, high = limits
+    if is_too_small(face):
+        return Verdict.UNCERTAIN
+    probability = face["probability"]
     return Verdict.FAKE if probability >= high else Verdict.REAL if probability < low else Verdict.UNCERTAIN
+
+
+def is_too_small(face: Mapping[str, Any]) -> bool:
+    """Whether no claim rests on it; results that an older version wrote do not say."""
+    return bool(face.get("is_too_small"))
+
+
+def shows_small_faces_only(video: Mapping[str, Any]) -> bool:
+    """Whether nothing is claimed for that reason."""
+    return bool(video["faces"]) and all(is_too_small(face) for face in video["faces"])
 
 
 def finding(document: Mapping[str, Any], video: Mapping[str, Any]) -> str:
@@ -75,6 +88,8 @@ def finding(document: Mapping[str, Any], video: Mapping[str, Any]) -> str:
         Verdict.REAL: f"below {low:.2f} the model knows no sign of manipulation",
         Verdict.UNCERTAIN: f"between {low:.2f} and {high:.2f} nothing is claimed",
     }[Verdict(video["verdict"])]
+    if shows_small_faces_only(video):
+        side = "of faces as small as these the score tells little, so nothing is claimed"
     shown = probability_text(video["probability"], (low, high))
     several = len(video["faces"]) > 1 and video["decided_by"] is not None
     decided = f" Decided by face {video['decided_by']}, of {len(video['faces'])} faces." if several else ""
@@ -158,6 +173,8 @@ def next_step(document: Mapping[str, Any], video: Mapping[str, Any]) -> str:
             f"Look at face {highest['track_id']}{when}, and for another recording of the same scene: the "
             "score alone decides nothing."
         )
+    if shows_small_faces_only(video):
+        return "Look for a copy of more pixels, or one in which the faces are larger."
     if is_still(video) and Verdict(video["verdict"]) is Verdict.UNCERTAIN:
         return "Look for the video that it was taken from, or for a larger copy."
     if Verdict(video["verdict"]) is Verdict.REAL:
@@ -170,7 +187,7 @@ def next_step(document: Mapping[str, Any], video: Mapping[str, Any]) -> str:
 def standing_out(document: Mapping[str, Any], video: Mapping[str, Any]) -> str:
     """Names the one face whose verdict no other face shares; empty where there is none, or not one only."""
     limits = limits_of(document)
-    kinds = {face["track_id"]: kind_of(face["probability"], limits) for face in video["faces"]}
+    kinds = {face["track_id"]: kind_of(face, limits) for face in video["faces"]}
     alone = [track for track, kind in kinds.items() if list(kinds.values()).count(kind) == 1]
     if len(alone) != 1 or len(kinds) < 3:
         return ""

@@ -6,7 +6,7 @@ N items, K classes.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +15,10 @@ import torch.distributed
 from deepfake_ssat.clips.dataset import FaceClipDataset
 from deepfake_ssat.clips.images import ImageDataset
 from deepfake_ssat.clips.mixture import JoinedClips
+from deepfake_ssat.inference.verdict import scored_verdict
 from deepfake_ssat.metrics import accuracy, auc
 from deepfake_ssat.models.decision import AggregationPolicy, Decision
-from deepfake_ssat.records import ClipScore
+from deepfake_ssat.records import Box, ClipScore
 from deepfake_ssat.training.decision import choose_decision
 from deepfake_ssat.training.examples import ValidationSet
 from deepfake_ssat.training.module import BatchScores
@@ -96,14 +97,14 @@ def _of_faces(
 ) -> ValidationResult:
     """Clips -> faces -> videos by the default policy, as ``evaluate`` does it."""
     clips: dict[int, list[ClipScore]] = defaultdict(list)
+    boxes: dict[int, dict[int, list[Box]]] = defaultdict(lambda: defaultdict(list))
     video_labels: dict[int, int] = {}
     for item, label, probability in zip(items, labels, probabilities, strict=True):
         video = examples.item_videos[item]
         clips[video].append(ClipScore(examples.tracks[item], 0.0, 0.0, float(probability)))
+        boxes[video][examples.tracks[item]].append(examples.boxes[item])
         video_labels[video] = int(label)
-    video_scores = np.array(
-        [POLICY.video_probability(POLICY.face_probabilities(scores).values()) for scores in clips.values()]
-    )
+    video_scores = np.array([_of_video(scores, boxes[video]) for video, scores in clips.items()])
     truth = np.array([video_labels[video] for video in clips])
     found = {
         "val_clip_auc": auc(labels, probabilities),
@@ -113,3 +114,14 @@ def _of_faces(
     metrics = losses | {name: value for name, value in found.items() if value is not None}
     rank = (metrics.get("val_video_auc", 0.0), -losses["val_loss"])
     return ValidationResult(metrics, rank, choose_decision(truth, video_scores), len(truth))
+
+
+def _of_video(clips: list[ClipScore], boxes: Mapping[int, list[Box]]) -> float:
+    """``boxes``: of each face's clips, by track."""
+    means: dict[int, Box] = {}
+    for track, own in boxes.items():
+        x0, y0, x1, y1 = np.mean(own, axis=0).tolist()
+        means[track] = (x0, y0, x1, y1)
+    probability = scored_verdict("", clips, means, POLICY, None).probability
+    assert probability is not None
+    return probability

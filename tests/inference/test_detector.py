@@ -17,7 +17,7 @@ from deepfake_ssat.faces import extract
 from deepfake_ssat.inference import detector as detector_module
 from deepfake_ssat.inference.detector import BATCH_CLIPS
 from deepfake_ssat.inference.device import resolve_device
-from deepfake_ssat.models.checkpoint import Decision
+from deepfake_ssat.models.decision import AggregationPolicy, Decision
 from deepfake_ssat.records import Status, Verdict
 from tests.inference.scripted import CONTRACT, ScriptedExtractor, face_clip, write_checkpoint
 from tests.models.tiny import IMAGE, VIDEO, changed
@@ -129,7 +129,8 @@ def test_doubtful_scores_carry_warnings(tmp_path, monkeypatch, video):
     script = ScriptedExtractor(
         [face_clip(0, 0), face_clip(0, 4), face_clip(7, 0, side=50)], warnings=["w", "w"]
     )
-    warnings = make_detector(tmp_path, monkeypatch, script).detect(video).warnings
+    decision = Decision(aggregation=AggregationPolicy(faces="max"))
+    warnings = make_detector(tmp_path, monkeypatch, script, decision=decision).detect(video).warnings
     assert warnings == (
         "w",
         "2 faces were judged; the video's probability is the highest of them, that of face 7",

@@ -25,6 +25,19 @@ def test_policy_is_followed(clips, faces, expected):
     assert found == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(("side", "too_small"), [(79.9, True), (80.0, False)])
+def test_small_faces_are_told_by_their_longer_side(side, too_small):
+    box = (10.0, 20.0, 10.0 + side / 2, 20.0 + side)
+    assert AggregationPolicy().is_too_small(box) is too_small
+    for rule in ("max", "mean"):
+        assert not AggregationPolicy(faces=rule).is_too_small(box)
+
+
+def test_in_words():
+    assert AggregationPolicy().in_words() == "mean over a face's clips, max over a video's faces of 80 px and more"
+    assert AggregationPolicy("max", "mean").in_words() == "max over a face's clips, mean over a video's faces"
+
+
 def test_rules_that_are_not_given_stay():
     policy = AggregationPolicy("median", "mean")
     assert policy.changed(None, None) == policy

@@ -39,8 +39,8 @@ def test_probability_is_the_softmax_of_the_fake_logit_with_a_bias():
 
 def test_decision_of_an_older_file_has_no_bias_and_the_papers_rules():
     old = {"threshold": 0.6, "uncertain_low": 0.5, "uncertain_high": 0.7, "temperature": 1.5}
-    assert parse_decision(old) == Decision(0.6, 0.5, 0.7, 1.5)
-    assert parse_decision(old).aggregation == AggregationPolicy("mean", "max")
+    papers = AggregationPolicy("mean", "max")
+    assert parse_decision(old) == Decision(0.6, 0.5, 0.7, 1.5, aggregation=papers)
 
 
 def test_rules_alone_choose_nothing():
@@ -80,7 +80,8 @@ def test_checkpoint_written_before_there_was_a_bias_still_loads(tmp_path, monkey
     monkeypatch.setattr(module, "asdict", as_before)
     save_checkpoint(tmp_path / "old.safetensors", replace(loaded, decision=Decision(0.6, 0.5, 0.7, 1.5)))
     monkeypatch.undo()
-    assert load_checkpoint(tmp_path / "old.safetensors").decision == Decision(0.6, 0.5, 0.7, 1.5)
+    expected = Decision(0.6, 0.5, 0.7, 1.5, aggregation=AggregationPolicy("mean", "max"))
+    assert load_checkpoint(tmp_path / "old.safetensors").decision == expected
 
 
 @pytest.mark.parametrize("changes", [{"bias": float("nan")}, {"bias": float("inf")}, {"temperature": 0.0}])

@@ -10,10 +10,10 @@ from deepfake_ssat.training.module import BatchScores
 from deepfake_ssat.training.validation import gather, mean_losses, measure
 
 
-def faces(labels, videos, tracks):
-    return cast(
-        Any, SimpleNamespace(labels=labels, item_videos=videos, tracks=tracks, videos=sorted(set(videos)))
-    )
+def faces(labels, videos, tracks, sides=None):
+    boxes = [(0.0, 0.0, side, side) for side in sides or [100.0] * len(labels)]
+    values = {"labels": labels, "item_videos": videos, "tracks": tracks, "boxes": boxes}
+    return cast(Any, SimpleNamespace(**values, videos=sorted(set(videos))))
 
 
 def batch(items, fake_probabilities, loss=0.5):
@@ -34,6 +34,13 @@ def test_video_score_is_mean_of_clips_then_maximum_of_faces():
     assert result.metrics["val_clip_auc"] == pytest.approx(4 / 6)
     assert result.metrics["val_video_accuracy"] == 0.5
     assert result.num_videos == 2
+
+
+def test_small_faces_do_not_count_beside_larger_ones():
+    # As above, but face 1 of video 0, with 0.6, has a mean of 79 pixels.
+    examples = faces([0, 0, 0, 1, 1], [0, 0, 0, 1, 1], [0, 1, 1, 0, 0], [100, 70, 88, 60, 60])
+    result = measure([batch([3, 4], [0.5, 0.6]), batch([0, 1, 2], [0.1, 0.9, 0.3])], examples)
+    assert result.metrics["val_video_auc"] == 1.0
 
 
 def test_higher_video_auc_wins_and_the_lower_loss_among_equals():
