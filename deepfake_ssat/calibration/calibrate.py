@@ -47,10 +47,10 @@ def calibrate(
 
     ``clip_rule`` (mean, median or max over a face's clips) and ``face_rule`` (large, max or mean over a
     video's faces) are the checkpoint's unless given, and the new decision's. ``method`` is platt or
-    temperature. At most ``false_alarm_rate`` of the genuine videos are called fake, at most ``miss_rate`` of the manipulated
-    ones real. Clip scores are kept in the folder ``report``, by default beside ``out``: called again after an
-    interruption, it scores only what is missing. Raises DeepfakeError for what the user can correct, such as
-    videos of people that the model was trained on.
+    temperature. At most ``false_alarm_rate`` of the genuine videos are called fake, at most ``miss_rate`` of
+    the manipulated ones real. Clip scores are kept in the folder ``report``, by default beside ``out``:
+    called again after an interruption, it scores only what is missing. Raises DeepfakeError for what the user
+    can correct, such as videos of people that the model was trained on.
     """
     out = Path(out)
     check_file(out, [] if checkpoint is None else [Path(checkpoint)])

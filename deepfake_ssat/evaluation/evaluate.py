@@ -36,9 +36,9 @@ def evaluate(
     The checkpoint is the package's own where it is None. ``out`` is a folder in which clip scores are kept
     as they come: called again after an interruption, it scores only what is missing; without one nothing is
     written. ``clip_rule`` (mean, median or max over a face's clips) and ``face_rule`` (large, max or mean
-    over a video's faces) are the checkpoint's unless given; its threshold holds for its own rules only. ``batch``
-    clips are scored at a time, ``seed`` is the bootstrap's, ``ray`` the address of a cluster that scores
-    them. Raises DeepfakeError for what the user can correct, such as clips cut otherwise than the
+    over a video's faces) are the checkpoint's unless given; its threshold holds for its own rules only.
+    ``batch`` clips are scored at a time, ``seed`` is the bootstrap's, ``ray`` the address of a cluster that
+    scores them. Raises DeepfakeError for what the user can correct, such as clips cut otherwise than the
     checkpoint's.
     """
     with ExitStack() as stack:

@@ -58,15 +58,16 @@ def test_same_folder_again_scores_nothing_twice(checkpoint, manifest, tmp_path):
 
 
 def test_threshold_of_other_rules_is_chosen_anew(checkpoint, manifest):
-    own = evaluate(checkpoint, manifest.root, device="cpu", clip_rule="mean", face_rule="max")
+    own = evaluate(checkpoint, manifest.root, device="cpu", clip_rule="mean", face_rule="large")
     assert own.threshold_source == "stored in the checkpoint, chosen on its validation videos"
     other = evaluate(checkpoint, manifest.root, device="cpu", clip_rule="max")
     assert other.threshold != own.threshold
     assert other.threshold_source == (
         "the best balanced accuracy on the 4 validation videos of this manifest; the checkpoint's is for "
-        "scores put together as mean over a face's clips, max over a video's faces"
+        "scores put together as mean over a face's clips, max over a video's faces of 80 px and more"
     )
-    assert other.provenance["scoring"]["aggregation"] == "max over a face's clips, max over a video's faces"
+    aggregation = other.provenance["scoring"]["aggregation"]
+    assert aggregation == "max over a face's clips, max over a video's faces of 80 px and more"
     assert {video.verdict.verdict for video in other.videos} == {None}
     assert all(video.probability == max(clip.probability for clip in video.clips) for video in other.videos)
 

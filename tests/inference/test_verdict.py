@@ -7,10 +7,10 @@ from deepfake_ssat.models.decision import AggregationPolicy, Decision
 from deepfake_ssat.records import ClipScore, Verdict, VideoVerdict
 
 LARGE, SMALL = (0.0, 0.0, 150.0, 180.0), (900.0, 300.0, 940.0, 351.0)
-DECISION = Decision(0.7, 0.35, 0.7)
+POLICY, DECISION = AggregationPolicy(), Decision(0.7, 0.35, 0.7)
 
 
-def judged(faces, policy=AggregationPolicy(), decision: Decision | None = DECISION) -> VideoVerdict:
+def judged(faces, policy=POLICY, decision: Decision | None = DECISION) -> VideoVerdict:
     """``faces``: by track, the box and the probability of two clips."""
     clips = [ClipScore(track, 1.0 * at, at + 0.6, p) for track, (_, p) in faces.items() for at in (0, 4)]
     boxes = {track: box for track, (box, _) in faces.items()}

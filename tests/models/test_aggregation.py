@@ -34,7 +34,8 @@ def test_small_faces_are_told_by_their_longer_side(side, too_small):
 
 
 def test_in_words():
-    assert AggregationPolicy().in_words() == "mean over a face's clips, max over a video's faces of 80 px and more"
+    large = "mean over a face's clips, max over a video's faces of 80 px and more"
+    assert AggregationPolicy().in_words() == large
     assert AggregationPolicy("max", "mean").in_words() == "max over a face's clips, mean over a video's faces"
 
 
