@@ -49,8 +49,8 @@ MODEL_CARD = {
     "public projects and research corpora, and pseudo-fakes",
     "chosen and calibrated on": "people not trained on: genuine videos and FaceForensics++; earlier stages "
     "on DFDC too",
-    "cannot": "find FaceShifter's swaps or good fakes of other kinds; judge fully generated video or sound; "
-    "judge faces under 80 pixels or through heavy compression",
+    "cannot": "find FaceShifter's swaps or good fakes of other kinds; judge fully generated video or sound, "
+    "faces under 80 pixels or heavy compression",
     "use": "research and triage; never the only ground for a decision about a person",
     "more": "docs/model_card.md",
 }

@@ -152,6 +152,7 @@ def video_record(verdict: VideoVerdict) -> dict[str, Any]:
                 **_span_record(face),
                 "box": [round(value, 1) for value in face.box],
                 "num_clips": face.num_clips,
+                "is_too_small": face.is_too_small,
             }
             for face in verdict.faces
         ],

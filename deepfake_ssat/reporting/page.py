@@ -119,6 +119,7 @@ def _faces(
             {
                 **face,
                 "kind": words.kind_of(face, limits),
+                "is_too_small": words.is_too_small(face),
                 "decided": face["track_id"] == video["decided_by"] and len(entries) > 1,
                 "side": f"{max(right - left, bottom - top):.0f}",
                 "thumbnail": jpeg_address(thumbnail(seen.spread[0].pixels)),
