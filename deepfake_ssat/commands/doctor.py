@@ -78,7 +78,7 @@ def _findings() -> Iterator[Finding]:
         purpose = f"for {PURPOSES[extra]}: " if extra in PURPOSES else ""
         missing = [package for package in packages if _version(package) is None]
         if missing:
-            detail = f"{purpose}pip install deepfake-ssat[{extra}] brings {', '.join(missing)}"
+            detail = f"{purpose}pip install 'deepfake-ssat[{extra}]' brings {', '.join(missing)}"
         else:
             detail = purpose + ", ".join(f"{name} {_version(name)}" for name in packages)
         yield Finding(f"[{extra}]", "absent" if missing else "ok", detail)
