@@ -34,7 +34,9 @@ def test_every_imported_distribution_is_declared():
 def _base_dependencies() -> set[str]:
     """Names of what the base install brings: what it declares, and what that asks for in turn."""
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    declared = ast.literal_eval(re.search(r"^dependencies = (\[.*?^\])", text, re.MULTILINE | re.DOTALL)[1])
+    declared = re.findall(
+        r'^    "(.+)",$', text.partition("\ndependencies = [")[2].partition("\n]")[0], re.MULTILINE
+    )
     found, open_ones = set(), [Requirement(line) for line in declared]
     while open_ones:
         requirement = open_ones.pop()
