@@ -166,7 +166,7 @@ def test_missing_training_package_is_named_with_its_extra_and_another_is_a_bug(m
     monkeypatch.setattr(detect_command, "run", run)
     result = run_cli("detect", ".")
     assert (result.exit_code == 2) is known
-    assert ("deepfake-ssat[train]" in result.stderr) is known
+    assert ("pip install 'deepfake-ssat[train]'" in result.stderr) is known
 
 
 def test_full_disk_is_no_bug_whatever_a_verb_was_writing(monkeypatch, tmp_path):

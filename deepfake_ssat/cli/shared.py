@@ -164,9 +164,7 @@ def one_line_errors() -> Iterator[None]:
         package = (error.name or "").partition(".")[0]
         if package not in TRAINING_PACKAGES:
             raise
-        message = (
-            f"error: this verb needs {package}: install deepfake-ssat with its extra, deepfake-ssat[train]"
-        )
+        message = f"error: this verb needs {package}: pip install 'deepfake-ssat[train]'"
         typer.echo(message, err=True)
         raise typer.Exit(USAGE_ERROR) from error
     except Terminated as error:

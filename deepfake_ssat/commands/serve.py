@@ -40,7 +40,7 @@ def run(
         raise CheckpointError(f"{checkpoint}: no such file; give the best.safetensors of a training run")
     from deepfake_ssat.inference.extras import require_packages
 
-    require_packages("serve", "serve", ("fastapi", "uvicorn"))
+    require_packages("serve", "serve", ("fastapi", "python_multipart", "uvicorn"))
     import uvicorn
 
     from deepfake_ssat.serving.app import ServiceSettings, create_app

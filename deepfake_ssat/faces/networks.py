@@ -1,19 +1,19 @@
-"""MTCNN's P-, R- and O-net (Zhang et al., 2016) as facenet-pytorch's weight files hold them.
+"""MTCNN's P-, R- and O-net (Zhang et al., 2016) with facenet-pytorch's weights.
 
-The layers are laid out here, because importing facenet-pytorch brings torchvision and a face recogniser: a
-second and 160 MB that ``detect`` has no use for. N pictures, h w pixels.
+The weights ship with this package, because facenet-pytorch asks for torchvision, which binds torch to one
+version and build: a CPU build that somebody installed would be replaced. N pictures, h w pixels.
 """
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from deepfake_ssat.errors import DeepfakeError
+WEIGHTS = Path(__file__).parent.parent / "weights" / "mtcnn.safetensors"
 
 
 class ProposalNet(nn.Module):
@@ -77,23 +77,14 @@ class OutputNet(nn.Module):
 
 
 def load_networks(device: torch.device) -> tuple[ProposalNet, RefinementNet, OutputNet]:
-    """The three networks with facenet-pytorch's weights, in evaluation mode."""
-    networks = ProposalNet(), RefinementNet(), OutputNet()
-    for network, name in zip(networks, ("pnet", "rnet", "onet"), strict=True):
-        weights = torch.load(_weights_folder() / f"{name}.pt", map_location=device, weights_only=True)
-        network.load_state_dict(weights)
-        network.eval().to(device)
-    return networks
+    """The three networks in evaluation mode."""
+    proposal, refinement, output = ProposalNet(), RefinementNet(), OutputNet()
+    networks = nn.ModuleDict({"pnet": proposal, "rnet": refinement, "onet": output})
+    networks.load_state_dict(load_file(WEIGHTS))
+    networks.eval().to(device)
+    return proposal, refinement, output
 
 
 def _columns_first(values: Tensor) -> Tensor:
     """(N, C, h, w) -> (N, w * h * C): the order in which the weights were trained (a Caffe of MATLAB)."""
     return values.permute(0, 3, 2, 1).flatten(1)
-
-
-def _weights_folder() -> Path:
-    """Where the installed facenet-pytorch keeps its weights, without importing it."""
-    package = importlib.util.find_spec("facenet_pytorch")
-    if package is None or package.origin is None:
-        raise DeepfakeError("facenet-pytorch is not installed; its face detector's weights are needed")
-    return Path(package.origin).parent / "data"

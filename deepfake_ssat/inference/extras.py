@@ -12,13 +12,10 @@ from deepfake_ssat.errors import ConfigError
 
 
 def require_packages(purpose: str, extra: str, names: Sequence[str]) -> None:
-    """Raises ConfigError naming the packages that ``purpose`` lacks and the extra that brings them."""
+    """Raises ConfigError naming the packages that ``purpose`` lacks and how to install them."""
     missing = [name for name in names if importlib.util.find_spec(name) is None]
     if missing:
-        raise ConfigError(
-            f"{purpose} needs {' and '.join(missing)}: install deepfake-ssat with its extra, "
-            f"deepfake-ssat[{extra}]"
-        )
+        raise ConfigError(f"{purpose} needs {' and '.join(missing)}: pip install 'deepfake-ssat[{extra}]'")
 
 
 def import_onnxruntime() -> Any:

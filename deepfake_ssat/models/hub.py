@@ -27,9 +27,7 @@ def local_weights(path: Path) -> Path:
     if name is None:
         raise ConfigError(f"init {text}: write hf:OWNER/NAME, or hf:OWNER/NAME@REVISION")
     if importlib.util.find_spec("huggingface_hub") is None:
-        raise ConfigError(
-            f"init {text} needs huggingface_hub: install deepfake-ssat with its extra, deepfake-ssat[hub]"
-        )
+        raise ConfigError(f"init {text} needs huggingface_hub: pip install 'deepfake-ssat[hub]'")
     return _fetch(name["repository"], name["revision"], text)
 
 

@@ -20,7 +20,7 @@ PREFIX = "timm:"
 def require_timm(what: str) -> None:
     """Raises ConfigError where timm is not installed."""
     if importlib.util.find_spec("timm") is None:
-        raise ConfigError(f"{what} is timm's: install deepfake-ssat with its extra, deepfake-ssat[train]")
+        raise ConfigError(f"{what} is timm's: pip install 'deepfake-ssat[train]'")
 
 
 def is_published(path: Path) -> bool:

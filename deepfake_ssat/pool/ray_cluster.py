@@ -212,7 +212,5 @@ def _import_ray() -> Any:
     try:
         import ray
     except ModuleNotFoundError as error:
-        raise ConfigError(
-            "--ray needs ray: install deepfake-ssat with its extra, deepfake-ssat[ray]"
-        ) from error
+        raise ConfigError("--ray needs ray: pip install 'deepfake-ssat[ray]'") from error
     return ray

@@ -34,7 +34,7 @@ def file_rows(path: str, facts: FileFacts | None, metadata: VideoMetadata | None
 def _running(metadata: VideoMetadata) -> list[tuple[str, str]]:
     duration = metadata.duration_seconds
     return [
-        ("Frame rate", f"{metadata.fps:.3f} frames a second"),
+        ("Frame rate", f"{round(metadata.fps, 3):g} frames a second"),
         ("Duration", "not announced" if duration is None else f"{duration:.2f} s"),
     ]
 

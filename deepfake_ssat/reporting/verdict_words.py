@@ -84,7 +84,7 @@ def finding(document: Mapping[str, Any], video: Mapping[str, Any]) -> str:
         return NOT_SCORED[Status(video["status"])][1]
     low, high = limits_of(document)
     side = {
-        Verdict.FAKE: f"manipulated is said from {high:.2f} on",
+        Verdict.FAKE: f"from {high:.2f} on it is called manipulated",
         Verdict.REAL: f"below {low:.2f} the model knows no sign of manipulation",
         Verdict.UNCERTAIN: f"between {low:.2f} and {high:.2f} nothing is claimed",
     }[Verdict(video["verdict"])]
@@ -157,7 +157,7 @@ def how_often_wrong(document: Mapping[str, Any], video: Mapping[str, Any]) -> st
 def known_misses(document: Mapping[str, Any]) -> str:
     """What the weights are known not to find, by their own card; empty where they bring none."""
     cannot = document["checkpoint"]["provenance"].get("model card", {}).get("cannot", "")
-    return f"These weights cannot {cannot}." if cannot else ""
+    return f"These weights cannot {cannot.replace('; ', '; cannot ')}." if cannot else ""
 
 
 def next_step(document: Mapping[str, Any], video: Mapping[str, Any]) -> str:

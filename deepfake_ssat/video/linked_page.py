@@ -20,8 +20,8 @@ def download_from_page(url: str, folder: Path, max_megabytes: float, progress: P
     """The page's one video, in ``folder``; raises LinkError where there is none, several, or a larger one."""
     if importlib.util.find_spec("yt_dlp") is None:
         raise LinkError(
-            f"{url}: is a web page; give the address of the video itself, or install deepfake-ssat[links], "
-            "which looks for videos in pages"
+            f"{url}: is a web page; give the address of the video itself, or "
+            "pip install 'deepfake-ssat[links]', which looks for videos in pages"
         )
     library = importlib.import_module("yt_dlp")
     with progress("downloading", "megabyte", NOT_KNOWN) as advance:

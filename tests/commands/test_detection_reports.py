@@ -109,6 +109,18 @@ def test_face_that_decided_comes_first(checkpoint, tmp_path, monkeypatch):
     assert captions[:3] == [str(highest)] * 3
 
 
+def test_crop_of_a_face_with_one_clip_stands_once_and_leads_to_its_frame(checkpoint, tmp_path, monkeypatch):
+    monkeypatch.setattr(extract, "FaceExtractor", ScriptedExtractor([face_clip(0, 0)]))
+    run(
+        [write_video(tmp_path / "face.mp4", [background(64, 64)] * 20)],
+        checkpoint,
+        report=tmp_path / "page.html",
+    )
+    page = (tmp_path / "page.html").read_text()
+    assert 'alt="Face 0 at ' not in page
+    assert re.search(r'The crop: [\d.]+ at <a href="#frame-\d+" data-seconds="[\d.]+">', page)
+
+
 def test_marked_copy_plays_in_the_page_beside_it(checkpoint, video, tmp_path):
     run([video], checkpoint, report=tmp_path / "pages", annotate=tmp_path / "pages" / "marked copy.mp4")
     (page,) = (tmp_path / "pages").glob("face_*.html")

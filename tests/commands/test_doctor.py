@@ -42,7 +42,7 @@ def test_every_extra_that_the_installed_package_names_is_listed_with_its_remedy(
     found = {finding.name: finding for finding in doctor._findings() if finding.name.startswith("[")}
     assert list(found) == ["[train]", "[heic]", "[new-one]"]
     assert found["[train]"].state == "absent"
-    assert "pip install deepfake-ssat[train] brings no-such-package" in found["[train]"].detail
+    assert "pip install 'deepfake-ssat[train]' brings no-such-package" in found["[train]"].detail
     assert found["[heic]"].detail.startswith("for pictures of iPhones: pip install")
     assert (found["[new-one]"].state, found["[new-one]"].detail) == ("ok", "typer 1.0, rich 1.0")
 

@@ -1,5 +1,6 @@
 """``serve`` begins with its folder and its port to itself, and touches nothing before."""
 
+import importlib.util
 import socket
 import subprocess
 import sys
@@ -41,6 +42,14 @@ def test_second_service_on_a_folder_is_refused_and_touches_nothing(tmp_path, fre
     assert upload.exists()
     assert not (tmp_path / "jobs.sqlite").exists()
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("package", ["fastapi", "python_multipart", "uvicorn"])
+def test_package_that_the_page_needs_is_named_with_its_extra(tmp_path, free_port, monkeypatch, package):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == package else found(name))
+    with pytest.raises(ConfigError, match=rf"serve needs {package}: pip install 'deepfake-ssat\[serve\]'"):
+        serve(tmp_path, free_port)
 
 
 def test_taken_port_is_refused_and_nothing_is_touched(tmp_path, upload, capsys):

@@ -13,7 +13,7 @@ from tests.pool.scripted_ray import ScriptedRay, WorkerDies
 
 def test_without_the_extra_its_name_is_said(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    told = r"--ray needs ray: install .* deepfake-ssat\[ray\]"
+    told = r"--ray needs ray: pip install 'deepfake-ssat\[ray\]'"
     with pytest.raises(ConfigError, match=told), open_engine(ray="auto"):
         pass
 

@@ -103,8 +103,10 @@ def test_error_on_videos_is_not_said_to_be_that_of_a_picture():
 
 
 def test_weights_tell_what_they_miss():
-    card = {"model card": {"cannot": "tell good swaps; sound"}}
-    assert known_misses(document(provenance=card)) == "These weights cannot tell good swaps; sound."
+    card = {"model card": {"cannot": "tell good swaps; hear sound"}}
+    assert (
+        known_misses(document(provenance=card)) == "These weights cannot tell good swaps; cannot hear sound."
+    )
     assert known_misses(document()) == ""
 
 

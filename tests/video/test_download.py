@@ -246,7 +246,7 @@ def test_page_is_no_video_without_the_extra(served, tmp_path, monkeypatch):
     with pytest.raises(WebPageError, match="is a web page"):
         download(f"{served[1]}/page", tmp_path, 2)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(LinkError, match=r"is a web page; .* install deepfake-ssat\[links\]"):
+    with pytest.raises(LinkError, match=r"is a web page; .* pip install 'deepfake-ssat\[links\]'"):
         download_from_page(f"{served[1]}/page", tmp_path, 2)
 
 

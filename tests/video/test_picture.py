@@ -73,7 +73,7 @@ def test_picture_tells_when_and_with_what_it_was_taken(tmp_path):
 def test_heic_without_its_package_says_what_to_install(tmp_path, monkeypatch):
     (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic" + b"\0" * 20)
     monkeypatch.setattr(picture.importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(VideoError, match=r"needs pillow-heif: install .*deepfake-ssat\[heic\]"):
+    with pytest.raises(VideoError, match=r"needs pillow-heif: pip install 'deepfake-ssat\[heic\]'"):
         is_still(tmp_path / "a.heic")
 
 
