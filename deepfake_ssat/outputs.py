@@ -6,6 +6,7 @@ A link is followed to its file, and a device, a pipe or standard output is writt
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import shutil
@@ -20,6 +21,8 @@ from deepfake_ssat.errors import OutputError
 
 PRINTED = {"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
 """Names of standard output."""
+LONGEST_NAME = 255
+"""Bytes that file systems take."""
 ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/+(.*)")
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 """What the system says of a disk or quota that is full, a file that may not grow, a disk gone read-only."""
@@ -106,7 +109,7 @@ def whole_file(path: Path) -> Iterator[Path]:
             return
         target = target_of(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = target.with_name(f".{target.name}.partial")
+        unfinished = target.with_name(_beside(target.name))
         try:
             yield unfinished
             _sync(unfinished)
@@ -171,6 +174,14 @@ def target_of(path: Path) -> Path:
 def in_place(path: Path) -> bool:
     """Whether a path leads to a device or a pipe, which no file may replace."""
     return os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode)
+
+
+def _beside(name: str) -> str:
+    """Of a file that is not finished, even where the finished one has the longest name there may be."""
+    hidden = f".{name}.partial"
+    if len(os.fsencode(hidden)) <= LONGEST_NAME:
+        return hidden
+    return f".{hashlib.sha256(os.fsencode(name)).hexdigest()}.partial"
 
 
 def _sync(file: Path) -> None:

@@ -168,3 +168,10 @@ def test_folder_is_made_unless_it_is_a_file_or_an_input(tmp_path):
         make_folder(tmp_path / "file" / "below")
     with pytest.raises(OutputError, match="is the input"):
         make_folder(tmp_path / "link", [tmp_path / "a"])
+
+
+def test_file_of_the_longest_name_is_written(tmp_path):
+    file = tmp_path / ("ä" * 127 + "a")
+    write_file(file, b"1")
+    assert file.read_bytes() == b"1"
+    assert names(tmp_path) == [file.name]

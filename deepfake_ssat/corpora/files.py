@@ -112,6 +112,15 @@ def has_suffix(name: str, suffixes: frozenset[str]) -> bool:
     return os.path.splitext(name)[1].lower() in suffixes and not name.startswith(".")
 
 
+def is_text(name: str) -> bool:
+    """Whether the bytes of a name are UTF-8: a manifest is text and can hold no other."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def relative_name(path: Path, root: Path) -> str:
     """The path below the root with forward slashes; a path outside the root as it is."""
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()

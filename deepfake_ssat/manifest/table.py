@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -11,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from deepfake_ssat.errors import ManifestError
 from deepfake_ssat.records import FAKE, REAL, SPLITS, DroppedVideo, ManifestRow, Status
-from deepfake_ssat.text import table_rows
+from deepfake_ssat.text import table_rows, table_text
 
 Row = TypeVar("Row", ManifestRow, DroppedVideo)
 Value = TypeVar("Value")
@@ -173,8 +171,4 @@ def _dropped_values(video: DroppedVideo) -> dict[str, Any]:
 
 
 def _table(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
+    return table_text(columns, rows).encode()
