@@ -29,9 +29,20 @@ NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 
 def cache_folder() -> Path:
-    """Where the user's caches lie, those of this package in a folder of their own."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "deepfake-ssat"
+    """Where the user's caches lie, those of this package in a folder of their own; raises OutputError."""
+    return user_folder("XDG_CACHE_HOME", ".cache")
+
+
+def user_folder(variable: str, below_home: str) -> Path:
+    """This package's folder where a variable says, else below the user's home.
+
+    Raises OutputError for a user without one, as programs in containers often run.
+    """
+    base = os.environ.get(variable)
+    try:
+        return (Path(base) if base else Path.home() / below_home) / "deepfake-ssat"
+    except RuntimeError as error:
+        raise OutputError(f"this user has no home folder; set {variable} to a folder") from error
 
 
 def is_printed(path: Path | None) -> bool:
@@ -47,6 +58,8 @@ def check_file(path: Path, inputs: Iterable[Path] = (), *, may_print: bool = Fal
     if is_printed(path):
         if not may_print:
             raise OutputError(f"{path}: this is not printed; give a file to write to")
+        if sys.stdout is None:
+            raise OutputError(f"{path}: standard output is closed; give a file to write to")
         return
     _check_no_address(path)
     if os.path.isdir(path):
