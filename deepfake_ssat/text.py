@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,6 +53,14 @@ def decode(data: bytes, path: Path) -> str:
     if "\0" in text:
         raise _no_text(path)
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def parse_json(text: str | bytes) -> Any:
+    """``json.loads``, for which what is nested too deep is a ValueError, as other damage is."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
 
 
 def lines_of(file: BinaryIO, path: Path) -> Iterator[str]:

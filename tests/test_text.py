@@ -3,7 +3,7 @@
 import pytest
 
 from deepfake_ssat.errors import TextError
-from deepfake_ssat.text import lines_of, read_table, read_text, table_text
+from deepfake_ssat.text import lines_of, parse_json, read_table, read_text, table_text
 
 TEXT = "path,label\nZoë/a.mp4,1\nb.mp4,0\n"
 ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"]
@@ -64,3 +64,9 @@ def test_line_ends_within_values_are_read_as_they_were_written(tmp_path):
     paths = ["new\nline.mp4", "return\r.mp4", "both\r\n.mp4", 'a "quoted", one.mp4']
     file.write_bytes(table_text(["path"], [{"path": path} for path in paths]).encode())
     assert [row.values["path"] for row in read_table(file)] == paths
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000])
+def test_json_that_is_nested_too_deep_is_damage(text):
+    with pytest.raises(ValueError, match="nested too deep"):
+        parse_json(text)

@@ -21,6 +21,7 @@ from deepfake_ssat.errors import ManifestError
 from deepfake_ssat.manifest import VideoWarning, dropped_video, video_columns
 from deepfake_ssat.outputs import write_file, writing
 from deepfake_ssat.records import Box, DroppedVideo, ManifestRow, SourceVideo, Status
+from deepfake_ssat.text import parse_json
 
 JOURNAL_FOLDER = "videos"
 CLIPS_FOLDER = "clips"
@@ -260,7 +261,7 @@ def _entry_bytes(entry: Entry) -> bytes:
 
 def _read_entry(path: Path) -> Entry:
     try:
-        values: dict[str, Any] = json.loads(path.read_bytes())
+        values: dict[str, Any] = parse_json(path.read_bytes())
         video = values["video"]
         video["identities"] = tuple(video["identities"])
         extraction = values["extraction"]

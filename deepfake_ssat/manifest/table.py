@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -25,6 +26,8 @@ FIRST_DROPPED_COLUMNS, FIRST_ROW_COLUMNS = DROPPED_COLUMNS[:-1], ROW_COLUMNS[:-2
 """Those of earlier versions, which did not tell a dropped video's compression, nor a fake's original."""
 WARNING_COLUMNS = ("corpus", "video_id", "warning")
 IDENTITY_SEPARATOR = ";"
+MOST_FRAMES = 10_000_000
+"""Of one clip file: nearly four days at 30 a second."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +92,9 @@ class _RowParser:
 
     def __init__(self) -> None:
         self._same = _Once(str)
-        self._number = _Once(float)
-        self._whole = _Once(int)
+        self._number = _Once(_number)
+        self._whole = _Once(_whole)
+        self._count = _Once(_count)
         self._label = _Once(_label)
         self._split = _Once(_split)
         self._people = _Once(lambda text: tuple(filter(None, text.split(IDENTITY_SEPARATOR))))
@@ -111,8 +115,8 @@ class _RowParser:
             clip_file=values["clip_file"],
             track_id=whole[values["track_id"]],
             first_frame=whole[values["first_frame"]],
-            frame_stride=whole[values["frame_stride"]],
-            num_frames=whole[values["num_frames"]],
+            frame_stride=self._count[values["frame_stride"]],
+            num_frames=self._count[values["num_frames"]],
             start_seconds=number[values["start_seconds"]],
             end_seconds=number[values["end_seconds"]],
             box=(x0, y0, x1, y1),
@@ -121,6 +125,26 @@ class _RowParser:
             original=same[values.get("original", "")],
             is_aligned=values.get("is_aligned") == "1",
         )
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text!r} is no number")
+    return number
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError(f"{text!r} is no whole number from 0 on")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    count = _whole(text)
+    if not 1 <= count <= MOST_FRAMES:
+        raise ValueError(f"{count} frames cannot be")
+    return count
 
 
 def _label(text: str) -> int | None:
