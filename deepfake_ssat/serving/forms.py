@@ -34,7 +34,10 @@ async def first_file(body: AsyncIterator[bytes], content_type: str, seconds: flo
     boundary = parse_options_header(content_type)[1].get(b"boundary")
     if not boundary:
         raise RefusedUploadError(400, f"the form names no boundary; {HOW}")
-    form = _Form(boundary)
+    try:
+        form = _Form(boundary)
+    except FormParserError as error:
+        raise RefusedUploadError(400, f"the form's boundary is none; {HOW}") from error
     try:
         name = await asyncio.wait_for(_read_to_file(form, body), seconds)
     except asyncio.TimeoutError:

@@ -44,6 +44,11 @@ def test_form_without_a_boundary_is_refused():
         read(b"", "multipart/form-data", 10)
 
 
+def test_form_with_an_endless_boundary_is_refused():
+    with pytest.raises(RefusedUploadError, match="boundary is none"):
+        read(b"", "multipart/form-data; boundary=" + "x" * 5000, 10)
+
+
 def test_form_that_never_comes_to_its_file_is_given_up():
     async def silence():
         await asyncio.sleep(60)
