@@ -26,6 +26,8 @@ LONGEST_NAME = 255
 ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/+(.*)")
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 """What the system says of a disk or quota that is full, a file that may not grow, a disk gone read-only."""
+NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP}
+"""And of one, mostly of a network, where no run could keep another out."""
 
 
 def cache_folder() -> Path:
@@ -154,16 +156,20 @@ def _check_no_address(path: Path) -> None:
 
 @contextmanager
 def room_needed(path: Path | str) -> Iterator[None]:
-    """A disk that is full or turns read-only within the block becomes an OutputError about this path.
+    """A disk that is full, turns read-only or keeps no locks becomes an OutputError about this path.
 
     For blocks that read as well, or in which a library writes: what else the system refuses passes.
     """
     try:
         yield
     except OSError as error:
-        if error.errno not in NO_ROOM:
+        if error.errno not in NO_ROOM | NO_LOCKS:
             raise
         reason = os.strerror(error.errno)
+        if error.errno in NO_LOCKS:
+            raise OutputError(
+                f"{path}: its file system locks no files ({reason}); mount it with locks, or give another"
+            ) from error
         raise OutputError(
             f"{path} cannot be written ({reason}); make room, and run the same command again"
         ) from error

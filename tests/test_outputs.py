@@ -194,3 +194,8 @@ def test_user_without_a_home_folder_is_told_the_variable(monkeypatch):
         user_folder("XDG_STATE_HOME", ".local/state")
     monkeypatch.setenv("XDG_STATE_HOME", "/state")
     assert user_folder("XDG_STATE_HOME", ".local/state") == Path("/state/deepfake-ssat")
+
+
+def test_file_system_without_locks_is_told_as_such(tmp_path):
+    with pytest.raises(OutputError, match="locks no files"), room_needed(tmp_path):
+        raise OSError(errno.ENOLCK, "No locks available")
