@@ -1,6 +1,8 @@
 """DeeperForensics, plain folders, CSV tables, and what holds for every corpus."""
 
+import errno
 import os
+from contextlib import contextmanager
 
 import pytest
 
@@ -323,3 +325,33 @@ def test_person_with_the_sign_between_people_is_one_person(tmp_path):
     touch(tmp_path, "real/ann;bob/a.mp4")
     (video,) = index_corpus("folder", tmp_path).videos
     assert video.identities == ("ann_bob",)
+
+
+def test_link_to_what_may_not_be_seen_is_named(tmp_path, monkeypatch):
+    touch(tmp_path, "real/a.mp4", "real/locked.mp4")
+
+    class Entry:
+        """As the system answers of a link into another user's folder; root may look everywhere."""
+
+        def __init__(self, entry):
+            self._entry, self.name, self.is_symlink = entry, entry.name, entry.is_symlink
+
+        def is_dir(self):
+            if self.name == "locked.mp4":
+                raise PermissionError(errno.EACCES, "Permission denied", self._entry.path)
+            return self._entry.is_dir()
+
+        def is_file(self):
+            return self._entry.is_file()
+
+    @contextmanager
+    def scandir(folder):
+        with real_scandir(folder) as entries:
+            yield map(Entry, entries)
+
+    real_scandir = os.scandir
+    monkeypatch.setattr("deepfake_ssat.corpora.files.os.scandir", scandir)
+    with pytest.raises(
+        CorpusError, match=r"real/locked\.mp4 cannot be read \(Permission denied\); give it leave"
+    ):
+        index_corpus("folder", tmp_path)
