@@ -6,6 +6,7 @@ A link is followed to its file, and a device, a pipe or standard output is writt
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import shutil
@@ -20,15 +21,30 @@ from deepfake_ssat.errors import OutputError
 
 PRINTED = {"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
 """Names of standard output."""
+LONGEST_NAME = 255
+"""Bytes that file systems take."""
 ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/+(.*)")
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 """What the system says of a disk or quota that is full, a file that may not grow, a disk gone read-only."""
+NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP}
+"""And of one, mostly of a network, where no run could keep another out."""
 
 
 def cache_folder() -> Path:
-    """Where the user's caches lie, those of this package in a folder of their own."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "deepfake-ssat"
+    """Where the user's caches lie, those of this package in a folder of their own; raises OutputError."""
+    return user_folder("XDG_CACHE_HOME", ".cache")
+
+
+def user_folder(variable: str, below_home: str) -> Path:
+    """This package's folder where a variable says, else below the user's home.
+
+    Raises OutputError for a user without one, as programs in containers often run.
+    """
+    base = os.environ.get(variable)
+    try:
+        return (Path(base) if base else Path.home() / below_home) / "deepfake-ssat"
+    except RuntimeError as error:
+        raise OutputError(f"this user has no home folder; set {variable} to a folder") from error
 
 
 def is_printed(path: Path | None) -> bool:
@@ -44,6 +60,8 @@ def check_file(path: Path, inputs: Iterable[Path] = (), *, may_print: bool = Fal
     if is_printed(path):
         if not may_print:
             raise OutputError(f"{path}: this is not printed; give a file to write to")
+        if sys.stdout is None:
+            raise OutputError(f"{path}: standard output is closed; give a file to write to")
         return
     _check_no_address(path)
     if os.path.isdir(path):
@@ -106,7 +124,7 @@ def whole_file(path: Path) -> Iterator[Path]:
             return
         target = target_of(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = target.with_name(f".{target.name}.partial")
+        unfinished = target.with_name(_beside(target.name))
         try:
             yield unfinished
             _sync(unfinished)
@@ -138,16 +156,20 @@ def _check_no_address(path: Path) -> None:
 
 @contextmanager
 def room_needed(path: Path | str) -> Iterator[None]:
-    """A disk that is full or turns read-only within the block becomes an OutputError about this path.
+    """A disk that is full, turns read-only or keeps no locks becomes an OutputError about this path.
 
     For blocks that read as well, or in which a library writes: what else the system refuses passes.
     """
     try:
         yield
     except OSError as error:
-        if error.errno not in NO_ROOM:
+        if error.errno not in NO_ROOM | NO_LOCKS:
             raise
         reason = os.strerror(error.errno)
+        if error.errno in NO_LOCKS:
+            raise OutputError(
+                f"{path}: its file system locks no files ({reason}); mount it with locks, or give another"
+            ) from error
         raise OutputError(
             f"{path} cannot be written ({reason}); make room, and run the same command again"
         ) from error
@@ -171,6 +193,14 @@ def target_of(path: Path) -> Path:
 def in_place(path: Path) -> bool:
     """Whether a path leads to a device or a pipe, which no file may replace."""
     return os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode)
+
+
+def _beside(name: str) -> str:
+    """Of a file that is not finished, even where the finished one has the longest name there may be."""
+    hidden = f".{name}.partial"
+    if len(os.fsencode(hidden)) <= LONGEST_NAME:
+        return hidden
+    return f".{hashlib.sha256(os.fsencode(name)).hexdigest()}.partial"
 
 
 def _sync(file: Path) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from deepfake_ssat.errors import TextError
 
@@ -54,8 +55,16 @@ def decode(data: bytes, path: Path) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+def parse_json(text: str | bytes) -> Any:
+    """``json.loads``, for which what is nested too deep is a ValueError, as other damage is."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
+
+
 def lines_of(file: BinaryIO, path: Path) -> Iterator[str]:
-    """The lines of an open file as ``decode`` reads them, one by one: a million of them would fill memory.
+    """The lines of an open file with their ends, one by one: a million of them would fill memory.
 
     The file is closed at its end.
     """
@@ -63,7 +72,7 @@ def lines_of(file: BinaryIO, path: Path) -> Iterator[str]:
     encoding = _encoding(iter(partial(file.read, PIECE), b""))
     file.seek(0)
     try:
-        with io.TextIOWrapper(file, encoding) as lines:
+        with io.TextIOWrapper(file, encoding, newline="") as lines:
             for line in lines:
                 if "\0" in line:
                     raise _no_text(path)
@@ -104,6 +113,31 @@ def table_rows(lines: Iterable[str], path: Path, required: Sequence[str] = ()) -
                 yield TableRow(reader.line_num, dict(zip(columns, padded, strict=True)))
     except csv.Error as error:
         raise TextError(f"{path}, line {reader.line_num}: is no table ({error})") from error
+
+
+def table_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """As ``table_rows`` reads it: a line for each row under the columns' names.
+
+    None and what a row lacks are empty; what it has beyond the columns is left out.
+    """
+    text = io.StringIO(newline="")
+    # The csv module quotes the ends of lines that it writes itself, and names of files may hold either.
+    writer = csv.DictWriter(
+        _Newlines(text), columns, restval="", extrasaction="ignore", lineterminator="\r\n"
+    )
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+@dataclass(frozen=True)
+class _Newlines:
+    """Takes lines that end in a carriage return and a newline, and keeps the newline."""
+
+    text: io.StringIO
+
+    def write(self, line: str) -> None:
+        self.text.write(line[:-2] + "\n")
 
 
 @contextmanager

@@ -180,3 +180,13 @@ def test_full_disk_is_no_bug_whatever_a_verb_was_writing(monkeypatch, tmp_path):
         "error: a file cannot be written (No space left on device); make room, and run the same command "
         "again\n"
     )
+
+
+def test_doctor_on_a_full_disk_is_one_line(monkeypatch):
+    def full():
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("deepfake_ssat.commands.doctor.run", full)
+    refused = run_cli("doctor")
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith("error: a file cannot be written")

@@ -137,7 +137,11 @@ def test_rows_of_another_contract_are_refused(tmp_path):
     [
         ("train", "dev", "line 2: split 'dev' is none of"),
         (",1,Deepfakes", ",7,Deepfakes", "line 2: label '7' is neither"),
-        (",48,", ",many,", "line 2: invalid literal"),
+        (",48,", ",many,", "line 2: 'many' is no whole number"),
+        (",48,", ",-48,", "line 2: '-48' is no whole number"),
+        (",48,", ",0,", "line 2: 0 frames cannot be"),
+        (",48,", ",1000000000000,", "line 2: 1000000000000 frames cannot be"),
+        (",0.12,", ",nan,", "line 2: 'nan' is no number"),
     ],
 )
 def test_damaged_row_is_named_with_its_line(tmp_path, old, new, message):
@@ -145,6 +149,14 @@ def test_damaged_row_is_named_with_its_line(tmp_path, old, new, message):
     file = tmp_path / "manifest.csv"
     file.write_text(file.read_text().replace(old, new))
     with pytest.raises(ManifestError, match=message):
+        load_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["null", "[]", "1", "[" * 100_000])
+def test_damaged_contract_is_one_line(tmp_path, text):
+    _folder(tmp_path, [_row()])
+    (tmp_path / "contract.json").write_text(text)
+    with pytest.raises(ContractError):
         load_manifest(tmp_path)
 
 

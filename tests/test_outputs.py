@@ -13,6 +13,7 @@ from deepfake_ssat.outputs import (
     check_file,
     make_folder,
     room_needed,
+    user_folder,
     whole_file,
     write_file,
 )
@@ -168,3 +169,33 @@ def test_folder_is_made_unless_it_is_a_file_or_an_input(tmp_path):
         make_folder(tmp_path / "file" / "below")
     with pytest.raises(OutputError, match="is the input"):
         make_folder(tmp_path / "link", [tmp_path / "a"])
+
+
+def test_file_of_the_longest_name_is_written(tmp_path):
+    file = tmp_path / ("ä" * 127 + "a")
+    write_file(file, b"1")
+    assert file.read_bytes() == b"1"
+    assert names(tmp_path) == [file.name]
+
+
+def test_standard_output_that_is_closed_is_refused_before_the_work(monkeypatch):
+    monkeypatch.setattr("sys.stdout", None)
+    with pytest.raises(OutputError, match="standard output is closed; give a file"):
+        check_file(Path("-"), may_print=True)
+
+
+def test_user_without_a_home_folder_is_told_the_variable(monkeypatch):
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setattr("deepfake_ssat.outputs.Path.home", no_home)
+    with pytest.raises(OutputError, match="no home folder; set XDG_STATE_HOME"):
+        user_folder("XDG_STATE_HOME", ".local/state")
+    monkeypatch.setenv("XDG_STATE_HOME", "/state")
+    assert user_folder("XDG_STATE_HOME", ".local/state") == Path("/state/deepfake-ssat")
+
+
+def test_file_system_without_locks_is_told_as_such(tmp_path):
+    with pytest.raises(OutputError, match="locks no files"), room_needed(tmp_path):
+        raise OSError(errno.ENOLCK, "No locks available")

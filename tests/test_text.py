@@ -3,7 +3,7 @@
 import pytest
 
 from deepfake_ssat.errors import TextError
-from deepfake_ssat.text import lines_of, read_table, read_text
+from deepfake_ssat.text import lines_of, parse_json, read_table, read_text, table_text
 
 TEXT = "path,label\nZoë/a.mp4,1\nb.mp4,0\n"
 ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"]
@@ -17,7 +17,7 @@ def test_encodings_and_line_ends_give_the_same_text(tmp_path, monkeypatch, encod
     assert read_text(file) == TEXT
     monkeypatch.setattr("deepfake_ssat.text.PIECE", 14)  # In the middle of the letter ë of UTF-8.
     with file.open("rb") as opened:
-        assert list(lines_of(opened, file)) == TEXT.splitlines(keepends=True)
+        assert list(lines_of(opened, file)) == [f"{line}{newline}" for line in TEXT.splitlines()]
     assert [row.values for row in read_table(file)] == [
         {"path": "Zoë/a.mp4", "label": "1"},
         {"path": "b.mp4", "label": "0"},
@@ -57,3 +57,16 @@ def test_value_with_a_bare_separator_is_named_with_its_line(tmp_path):
     (tmp_path / "list.csv").write_text("path,label\na.mp4,0\nb,c.mp4,1\n")
     with pytest.raises(TextError, match="line 3: has 3 values for 2 columns; put a value that holds"):
         read_table(tmp_path / "list.csv")
+
+
+def test_line_ends_within_values_are_read_as_they_were_written(tmp_path):
+    file = tmp_path / "list.csv"
+    paths = ["new\nline.mp4", "return\r.mp4", "both\r\n.mp4", 'a "quoted", one.mp4']
+    file.write_bytes(table_text(["path"], [{"path": path} for path in paths]).encode())
+    assert [row.values["path"] for row in read_table(file)] == paths
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000])
+def test_json_that_is_nested_too_deep_is_damage(text):
+    with pytest.raises(ValueError, match="nested too deep"):
+        parse_json(text)

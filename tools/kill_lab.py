@@ -38,7 +38,7 @@ ANSWERS = {
     signal.SIGTERM: (143, "terminated"),
     signal.SIGKILL: (-signal.SIGKILL, ""),
 }
-"""Exit code, and all of standard error."""
+"""Exit code, and the last line of standard error: a slow run tells its progress there."""
 REFUSED = 2
 JUDGED_AT = re.compile(rb'"judged_at": "[^"]*"')
 Answer = tuple[int, str]
@@ -93,6 +93,9 @@ class Run:
         self.pid = os.fork()
         if self.pid == 0:
             os.setsid()
+            signal.signal(
+                signal.SIGINT, signal.default_int_handler
+            )  # A shell's job in the background has none.
             os.chdir(place)
             Path(".tmp").mkdir(exist_ok=True)
             os.environ |= {"TMPDIR": str(place / ".tmp"), "XDG_CACHE_HOME": str(place / ".tmp")}
@@ -165,10 +168,16 @@ class Tally:
 
     tried: int = 0
     answered: int = 0
-    """With the right exit code and nothing more on standard error than its line."""
+    """With the right exit code and its line, and no traceback."""
     finished: int = 0
     """Disturbances that were followed by a run to the end, and the files of an undisturbed one."""
     faults: list[str] = field(default_factory=list)
+
+
+def is_answer(number: signal.Signals, code: int, errors: str) -> bool:
+    """Whether a process ended as a signal asks it to; SIGKILL leaves it no word."""
+    expected, word = ANSWERS[number]
+    return code == expected and word in ("", *errors.splitlines()[-1:]) and "Traceback" not in errors
 
 
 def kill(verb: Verb, place: Path, kills: int, generator: random.Random) -> Tally:
@@ -180,11 +189,12 @@ def kill(verb: Verb, place: Path, kills: int, generator: random.Random) -> Tally
             number = SIGNALS[(tally.tried + in_a_row) % len(SIGNALS)]
             moment, group = generator.uniform(0.05, verb.seconds), generator.random() < 0.5
             code, errors = Run(verb.words, place).wait(moment, number, group)
-            if (code, errors) == (verb.code, ""):
+            if code == verb.code:
                 break  # It was faster.
             in_a_row += 1
-            tally.answered += (code, errors) == ANSWERS[number]
-            if (code, errors) != ANSWERS[number]:
+            answered = is_answer(number, code, errors)
+            tally.answered += answered
+            if not answered:
                 tally.faults.append(f"{number.name} after {moment:.2f} s: exit code {code}, {_last(errors)}")
         tally.tried += in_a_row
         _compare(verb, place, tally, in_a_row)

@@ -207,6 +207,7 @@ def doctor() -> None:
 
     Versions, device and precision, codecs, the default weights' self-test, and which extras are installed.
     """
-    from deepfake_ssat.commands.doctor import run
+    with one_line_errors():
+        from deepfake_ssat.commands.doctor import run
 
-    raise typer.Exit(run())
+        raise typer.Exit(run())

@@ -18,6 +18,7 @@ from deepfake_ssat.outputs import is_printed, write_file
 from deepfake_ssat.progress import NOT_KNOWN, Progress, silent
 from deepfake_ssat.records import VideoVerdict
 from deepfake_ssat.reporting.detection_report import results_document, verdict_from_record, video_record
+from deepfake_ssat.text import parse_json
 from deepfake_ssat.video.download import is_link
 from deepfake_ssat.video.mirror import Mirror
 from deepfake_ssat.video.object_store import list_objects
@@ -199,7 +200,7 @@ class ReportFolder:
 
     def _read(self, stored: Path, fingerprint: dict[str, Any]) -> dict[str, Any] | None:
         try:
-            content = json.loads(stored.read_text(encoding="utf-8"))
+            content = parse_json(stored.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
         fits = isinstance(content, dict) and content.get("fingerprint") == fingerprint

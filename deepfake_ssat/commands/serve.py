@@ -14,6 +14,7 @@ from rich.console import Console
 from deepfake_ssat.config.extraction import parse_clips
 from deepfake_ssat.config.service import ServiceLimits
 from deepfake_ssat.errors import CheckpointError, ConfigError, DeepfakeError
+from deepfake_ssat.outputs import user_folder
 
 ENDED, NOT_STARTED = 0, 1
 KEY_VARIABLE = "DEEPFAKE_SSAT_API_KEY"
@@ -99,8 +100,7 @@ def _listening(host: str, port: int) -> socket.socket:
 
 def default_folder() -> Path:
     """Where jobs wait and results lie: the user's own state folder."""
-    base = os.environ.get("XDG_STATE_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "state") / "deepfake-ssat" / "serve"
+    return user_folder("XDG_STATE_HOME", ".local/state") / "serve"
 
 
 def _check_host(host: str, allow_remote: bool) -> None:

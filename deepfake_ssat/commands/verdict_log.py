@@ -20,6 +20,7 @@ from deepfake_ssat.errors import OutputError
 from deepfake_ssat.outputs import in_place, is_printed, target_of, whole_file, writing
 from deepfake_ssat.records import Status, VideoVerdict
 from deepfake_ssat.reporting.detection_report import verdict_from_record, video_record
+from deepfake_ssat.text import parse_json
 
 FileState = Mapping[str, int] | None
 
@@ -119,7 +120,7 @@ class VerdictLog:
                 if not line.endswith(b"\n"):
                     return
                 try:
-                    record = json.loads(line)
+                    record = parse_json(line)
                     before, _ = record["judged_by"], (record["path"], record["fingerprint"])
                     verdict = verdict_from_record(record)
                 except (ValueError, KeyError, TypeError) as error:

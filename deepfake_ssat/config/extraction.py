@@ -91,10 +91,10 @@ class ExtractionSettings(BaseModel):
             )
 
 
-def parse_contract(values: dict[str, Any]) -> ExtractionSettings:
+def parse_contract(values: Any) -> ExtractionSettings:
     """Settings from stored JSON; raises ContractError where this version cannot honour them."""
     try:
-        return ExtractionSettings(**values)
+        return ExtractionSettings.model_validate(values)
     except ValueError as error:
         reason = " ".join(str(error).split())
         raise ContractError(f"extraction contract cannot be honoured by this version: {reason}") from error

@@ -17,6 +17,8 @@ BASE, SMOKE = "base", "smoke"
 """Keys of a file beside those of an experiment: what it adds to, and what makes it small."""
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """Eight times as fast in C, where PyYAML has it: planning a table of the paper reads files by the hundred."""
+YAML_ERRORS = (yaml.YAMLError, ValueError)
+"""ValueError is of dates that are in no calendar: YAML takes 2020-13-45 for one."""
 RUNS_FOLDER = Path("runs")
 """Where ``train`` puts runs that are given no folder."""
 
@@ -133,7 +135,7 @@ def parse_change(text: str) -> Change:
         raise ConfigError(f"--set {text}: {keys[0]} is a key of files alone; write a file that names it")
     try:
         return Change(text, keys, yaml.safe_load(value))
-    except yaml.YAMLError as error:
+    except YAML_ERRORS as error:
         raise ConfigError(f"--set {text}: the value is not YAML ({' '.join(str(error).split())})") from error
 
 
@@ -151,7 +153,7 @@ def read_sections(path: Path) -> dict[str, Any]:
         raise ConfigError(
             f"{path}: cannot be read ({reason}); give a YAML file such as those in configs/"
         ) from error
-    except yaml.YAMLError as error:
+    except YAML_ERRORS as error:
         raise ConfigError(f"{path}: is not YAML ({' '.join(str(error).split())})") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: holds no sections; start from a file of configs/")

@@ -9,7 +9,6 @@ on both can be compared video by video.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from deepfake_ssat.corpora.ffpp import COMPRESSION_FOLDERS, ffpp_video
 from deepfake_ssat.corpora.index import ORIGINAL, CorpusIndex, CorpusOptions, LeftOut, safe_id
 from deepfake_ssat.errors import CorpusError
 from deepfake_ssat.records import FAKE, REAL, SourceVideo
-from deepfake_ssat.text import read_text
+from deepfake_ssat.text import parse_json, read_text
 
 CORPUS_NAMES = {
     "Celeb-DF-v1": "celebdf",
@@ -69,7 +68,7 @@ def listed_videos(file: Path) -> dict[str, SourceVideo]:
     if not file.is_file():
         raise CorpusError(f"{file}: is no file; give a data set's JSON of DeepfakeBench")
     try:
-        document = json.loads(read_text(file))
+        document = parse_json(read_text(file))
         entries = [
             entry
             for dataset, classes in document.items()
@@ -77,7 +76,7 @@ def listed_videos(file: Path) -> dict[str, SourceVideo]:
             for split, members in splits.items()
             for entry in _entries(dataset, name, split, members)
         ]
-    except (ValueError, AttributeError, RecursionError) as error:
+    except (ValueError, AttributeError) as error:
         raise CorpusError(
             f'{file}: is no data set of DeepfakeBench ({error}); it looks like {{"UADFV": {{"UADFV_Real": '
             '{"test": {"0000": {"label": "UADFV_Real", "frames": ["…/frames/0000/000.png"]}}}}}'

@@ -9,7 +9,6 @@ fake with its original.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from deepfake_ssat.corpora.files import find, list_folders, list_videos, relativ
 from deepfake_ssat.corpora.index import ORIGINAL, CorpusIndex, CorpusOptions, LeftOut
 from deepfake_ssat.errors import CorpusError
 from deepfake_ssat.records import FAKE, REAL, SourceVideo
-from deepfake_ssat.text import read_table, read_text
+from deepfake_ssat.text import parse_json, read_table, read_text
 
 VALIDATION_PARTS = (45, 46, 47, 48, 49)
 """The last tenth of the official fifty."""
@@ -118,7 +117,7 @@ def _read_labels(folder: _Folder) -> dict[str, _Entry]:
 def _read_metadata(path: Path) -> dict[str, _Entry]:
     """Training: ``{"x.mp4": {"label": "FAKE", "original": "y.mp4"}}``; test set: ``{"is_fake": 1}``."""
     try:
-        values: dict[str, dict[str, Any]] = json.loads(read_text(path))
+        values: dict[str, dict[str, Any]] = parse_json(read_text(path))
         return {name.lower(): _entry(value) for name, value in values.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorpusError(f"{path}: is no DFDC metadata (label or is_fake of each video): {error}") from error

@@ -6,7 +6,6 @@ people who were swapped with each other (``splits.split_by_size``).
 
 from __future__ import annotations
 
-import json
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -15,14 +14,14 @@ from deepfake_ssat.corpora.index import ORIGINAL, CorpusIndex, CorpusOptions, Le
 from deepfake_ssat.corpora.splits import split_by_size
 from deepfake_ssat.errors import CorpusError, TextError
 from deepfake_ssat.records import FAKE, REAL, SourceVideo
-from deepfake_ssat.text import read_text
+from deepfake_ssat.text import parse_json, read_text
 
 
 def index_dfdc_preview(root: Path, options: CorpusOptions) -> CorpusIndex:
     """The videos of ``dataset.json``; files that this copy lacks are reported."""
     path = find(root, "dataset.json")
     try:
-        entries: dict[str, dict[str, Any]] = dict(json.loads(read_text(path)))
+        entries: dict[str, dict[str, Any]] = dict(parse_json(read_text(path)))
     except (TextError, ValueError, TypeError) as error:
         raise CorpusError(f"{path}: cannot be read as the preview's list of videos ({error})") from error
     videos, left_out = [], []

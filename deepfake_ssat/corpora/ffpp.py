@@ -8,7 +8,6 @@ frames, ``<compression>/frames/<video>/*.png``, where a method has no videos.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -25,7 +24,7 @@ from deepfake_ssat.corpora.files import (
 from deepfake_ssat.corpora.index import ORIGINAL, CorpusIndex, CorpusOptions, LeftOut
 from deepfake_ssat.errors import CorpusError
 from deepfake_ssat.records import FAKE, REAL, SPLITS, SourceVideo
-from deepfake_ssat.text import read_text
+from deepfake_ssat.text import parse_json, read_text
 
 METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures", "FaceShifter")
 DFD = "DeepFakeDetection"
@@ -140,7 +139,7 @@ def _read_split_lists(folder: Path) -> dict[str, str]:
     for split in SPLITS:
         path = find(folder, f"{split}.json")
         try:
-            pairs = json.loads(read_text(path))
+            pairs = parse_json(read_text(path))
             # An id that lost its zeros on the way, 71 for 071, is the same id.
             ids = [str(name).strip().zfill(3) for target, source in pairs for name in (target, source)]
         except (ValueError, TypeError) as error:

@@ -49,14 +49,15 @@ def walk(root: Path) -> Iterator[FolderListing]:
             seen.add((state.st_dev, state.st_ino))
             with os.scandir(folder) as scanned:
                 entries = sorted(scanned, key=lambda entry: entry.name)
+            for entry in entries:
+                if entry.is_dir():
+                    (links if entry.is_symlink() else folders).append(folder / entry.name)
+            files = tuple(entry.name for entry in entries if entry.is_file())
         except OSError as error:
             raise CorpusError(
-                f"{folder} cannot be read ({error.strerror}); give it leave, or other paths"
+                f"{error.filename or folder} cannot be read ({error.strerror}); give it leave, or other paths"
             ) from error
-        for entry in entries:
-            if entry.is_dir():
-                (links if entry.is_symlink() else folders).append(folder / entry.name)
-        yield FolderListing(folder, tuple(entry.name for entry in entries if entry.is_file()))
+        yield FolderListing(folder, files)
 
 
 def find(folder: Path, *names: str) -> Path:
@@ -110,6 +111,15 @@ def is_picture(path: Path) -> bool:
 def has_suffix(name: str, suffixes: frozenset[str]) -> bool:
     """Whether a file name, unless it is hidden, ends in one of the suffixes, in any case."""
     return os.path.splitext(name)[1].lower() in suffixes and not name.startswith(".")
+
+
+def is_text(name: str) -> bool:
+    """Whether the bytes of a name are UTF-8: a manifest is text and can hold no other."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def relative_name(path: Path, root: Path) -> str:

@@ -11,10 +11,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepfake_ssat.corpora.files import FRAME_FOLDERS, find, is_picture, is_video, relative_name, walk
+from deepfake_ssat.corpora.files import (
+    FRAME_FOLDERS,
+    find,
+    is_picture,
+    is_text,
+    is_video,
+    relative_name,
+    walk,
+)
 from deepfake_ssat.corpora.index import ORIGINAL, CorpusIndex, CorpusOptions, LeftOut, unique_ids
 from deepfake_ssat.corpora.splits import split_by_hash
 from deepfake_ssat.errors import CorpusError
+from deepfake_ssat.manifest.table import IDENTITY_SEPARATOR
 from deepfake_ssat.records import FAKE, REAL, SPLITS, SourceVideo
 
 KINDS = {"real": REAL, "fake": FAKE}
@@ -43,10 +52,13 @@ def index_folder(root: Path, options: CorpusOptions) -> CorpusIndex:
                 found.append((place, folder.path))
                 continue
             for path in (folder.path / name for name in folder.files if not name.startswith(".")):
-                if is_video(path) or is_picture(path):
-                    found.append((place, path))
+                name = relative_name(path, root)
+                if not is_video(path) and not is_picture(path):
+                    left_out.append(LeftOut(name, "no video"))
+                elif not is_text(name):
+                    left_out.append(LeftOut(name, "its name is not UTF-8: rename it"))
                 else:
-                    left_out.append(LeftOut(relative_name(path, root), "no video"))
+                    found.append((place, path))
     if not found:
         raise CorpusError(f"{root}: no video below real/ or fake/<method>/ (nor below train/, val/, test/)")
     ids = unique_ids([path for _, path in found], root)
@@ -76,7 +88,7 @@ def _source_video(path: Path, place: _Place, video_id: str) -> SourceVideo:
     method = ORIGINAL
     if place.label == FAKE:
         method, folders = (folders[0], folders[1:]) if folders else ("fake", ())
-    person = "/".join(folders)
+    person = "/".join(folders).replace(IDENTITY_SEPARATOR, "_")
     # In a pre-split folder equal names mean nothing: 0001.mp4 occurs in train and in test.
     group = person or (f"{place.split}/{path.stem}" if place.split else path.stem)
     return SourceVideo(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from deepfake_ssat.corpora.files import (
     FRAME_FOLDERS,
@@ -24,6 +25,8 @@ ORIGINAL = "original"
 """The manipulation of genuine videos."""
 WHERE_CROPS_ARE_TAKEN = "a video, where pictures of faces are taken"
 MASK_FOLDER = "masks"
+NAME_BYTES = 241
+"""Of a part of an id: as file name ``.<id>.json.partial`` it has the 255 that file systems take."""
 ARCHIVE_SUFFIXES = frozenset({".7z", ".gz", ".rar", ".tar", ".tgz", ".zip"})
 
 
@@ -78,22 +81,46 @@ def unrecognised(root: Path, index: CorpusIndex, crops: bool = False) -> list[Le
 
 
 def safe_id(name: str) -> str:
-    """A relative path that stays inside the folder it is written to."""
+    """A relative path that stays inside the folder it is written to, and whose parts are names of files."""
     parts = [part for part in re.split(r"[/\\]", name) if part not in ("", ".", "..")]
-    return "/".join(re.sub(r"[:*?\"<>|\x00-\x1f]", "_", part) for part in parts)
+    return "/".join(_short(re.sub(r"[:*?\"<>|\x00-\x1f]", "_", part)) for part in parts)
+
+
+def _short(part: str) -> str:
+    return part if len(os.fsencode(part)) <= NAME_BYTES else _with_digest(part, part)
+
+
+def _with_digest(part: str, name: str) -> str:
+    """Told apart from others by its name, and short enough with it."""
+    ending = f"-{hashlib.sha256(os.fsencode(name)).hexdigest()[:8]}"
+    return os.fsencode(part)[: NAME_BYTES - len(ending)].decode("utf-8", "ignore") + ending
 
 
 def unique_ids(paths: list[Path], root: Path) -> list[str]:
-    """One id for each file: its relative name without suffix, with it where two files share the stem."""
+    """One id for each file: its relative name without suffix, with it where two files share the stem.
+
+    Names that are the same even so once they are safe (``a?.mp4`` and ``a_.mp4``), or that would make one id
+    a folder where the other has its file, have a digest behind them.
+    """
+    names = [relative_name(path, root) for path in paths]
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise CorpusError(f"{root}: {twice[0]} is listed twice; list each video once")
     stems = [safe_id(relative_name(path.with_suffix(""), root)) for path in paths]
     times = Counter(stems)
     ids = [
         stem if times[stem] == 1 else f"{stem}{path.suffix}" for stem, path in zip(stems, paths, strict=True)
     ]
-    twice = [name for name, count in Counter(ids).items() if count > 1]
-    if twice:
-        raise CorpusError(f"{root}: {twice[0]} is listed twice; list each video once")
-    return ids
+    times, folders = Counter(ids), {str(folder) for one in ids for folder in PurePosixPath(one).parents}
+    return [
+        one if times[one] == 1 and f"{one}.json" not in folders else _told_apart(one, name)
+        for one, name in zip(ids, names, strict=True)
+    ]
+
+
+def _told_apart(video_id: str, name: str) -> str:
+    folder, slash, last = video_id.rpartition("/")
+    return folder + slash + _with_digest(last, name)
 
 
 def _unrecognised(root: Path, known: set[tuple[str, str]], of_videos: str) -> Iterator[LeftOut]:

@@ -15,6 +15,7 @@ from deepfake_ssat.inference.detector import load_detector
 from deepfake_ssat.inference.verdict import unscored_verdict
 from deepfake_ssat.pool import Outcome, map_in_processes, num_cores
 from deepfake_ssat.records import Box, ClipScore, ManifestRow, Status, VideoVerdict
+from deepfake_ssat.text import parse_json
 from deepfake_ssat.video.perturbation import Perturbation
 
 MOST_PROCESSES = {"cpu": 8, "cuda": 4}
@@ -170,7 +171,7 @@ class JudgedFile:
 
     def _take(self, line: bytes) -> None:
         try:
-            values = json.loads(line)
+            values = parse_json(line)
             run, key = values["run"], (values["corpus"], values["video_id"])
             path, status, detail = values["path"], Status(values["status"]), values["detail"]
             clips = [ClipScore(*clip) for clip in values["clips"]]

@@ -21,6 +21,7 @@ from deepfake_ssat.errors import ManifestError
 from deepfake_ssat.manifest import VideoWarning, dropped_video, video_columns
 from deepfake_ssat.outputs import write_file, writing
 from deepfake_ssat.records import Box, DroppedVideo, ManifestRow, SourceVideo, Status
+from deepfake_ssat.text import parse_json
 
 JOURNAL_FOLDER = "videos"
 CLIPS_FOLDER = "clips"
@@ -121,7 +122,10 @@ def _state(file: Path) -> tuple[int, int]:
     """Of a folder of frames: of all its files together; -1 of what is not there, or may not be read."""
     if not os.access(file, os.R_OK):
         return -1, -1
-    states = [path.stat() for path in (file.iterdir() if file.is_dir() else [file])]
+    try:
+        states = [path.stat() for path in (file.iterdir() if file.is_dir() else [file])]
+    except OSError:  # It went meanwhile, or one of its frames did.
+        return -1, -1
     return sum(state.st_size for state in states), max((state.st_mtime_ns for state in states), default=-1)
 
 
@@ -138,8 +142,8 @@ class Journal:
         """Reads all entries and removes what a killed run left behind."""
         shutil.rmtree(folder / STAGING_FOLDER, ignore_errors=True)
         entries = {}
-        for path in sorted((folder / JOURNAL_FOLDER).rglob("*.json")):
-            if path.name.startswith("."):
+        for path in sorted(_files(folder / JOURNAL_FOLDER, ".json")):
+            if path.name.startswith("._"):  # macOS puts them beside the files of other systems.
                 continue
             entry = _read_entry(path)
             entries[entry.video.corpus, entry.video.video_id] = entry
@@ -219,15 +223,22 @@ class Journal:
             for key, entry in self.entries.items()
             for clip in entry.extraction.clips
         }
-        present = set(clips.rglob("*.mp4"))
+        present = _files(clips, ".mp4")
         for orphan in present - listed.keys():
             orphan.unlink()
-        for orphan in set(clips.rglob(f"*{LANDMARKS_SUFFIX}")) - {landmarks_path(file) for file in listed}:
+        for orphan in _files(clips, LANDMARKS_SUFFIX) - {landmarks_path(file) for file in listed}:
             orphan.unlink()
         for file in listed.keys() - present:
             self.entries.pop(listed[file], None)
-        for partial in [*clips.rglob(".*.partial"), *(self.folder / JOURNAL_FOLDER).rglob(".*.partial")]:
+        for partial in _files(clips, ".partial") | _files(self.folder / JOURNAL_FOLDER, ".partial"):
             partial.unlink()
+
+
+def _files(folder: Path, ending: str) -> set[Path]:
+    """Those below a folder, whose own folders may be called like files: they are named after videos."""
+    return {
+        Path(place, name) for place, _, names in os.walk(folder) for name in names if name.endswith(ending)
+    }
 
 
 def _entry_bytes(entry: Entry) -> bytes:
@@ -250,7 +261,7 @@ def _entry_bytes(entry: Entry) -> bytes:
 
 def _read_entry(path: Path) -> Entry:
     try:
-        values: dict[str, Any] = json.loads(path.read_bytes())
+        values: dict[str, Any] = parse_json(path.read_bytes())
         video = values["video"]
         video["identities"] = tuple(video["identities"])
         extraction = values["extraction"]

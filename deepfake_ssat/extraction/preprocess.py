@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -34,6 +32,7 @@ from deepfake_ssat.outputs import make_folder, room_needed, write_file
 from deepfake_ssat.pool import Engine, open_engine
 from deepfake_ssat.progress import Progress, silent
 from deepfake_ssat.records import SourceVideo, Status
+from deepfake_ssat.text import table_text
 from deepfake_ssat.video.mirror import Mirror, mirrored
 from deepfake_ssat.video.object_store import is_stored
 from deepfake_ssat.video.transfer import MAX_MEGABYTES
@@ -269,8 +268,5 @@ def _check_folder(out: Path, settings: ExtractionSettings) -> None:
 
 def _write_left_out(out: Path, corpus: str, left_out: Sequence[LeftOut]) -> None:
     """``left_out/<corpus>.csv``: every file that is not indexed, every listed name without a file."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("name", "reason"))
-    writer.writerows((item.name, item.reason) for item in left_out)
-    write_file(out / LEFT_OUT_FOLDER / f"{corpus}.csv", text.getvalue().encode())
+    text = table_text(("name", "reason"), map(asdict, left_out))
+    write_file(out / LEFT_OUT_FOLDER / f"{corpus}.csv", text.encode(errors="backslashreplace"))

@@ -17,7 +17,15 @@ def file_facts(path: str) -> FileFacts | None:
         facts, sha256 = os.stat(path), file_hash(path)
     except OSError:
         return None
-    return FileFacts(facts.st_size, sha256, in_utc(facts.st_mtime))
+    return FileFacts(facts.st_size, sha256, _date(facts.st_mtime))
+
+
+def _date(timestamp: float) -> str | None:
+    """File systems hold dates for which there is no calendar, such as of a clock that ran wild."""
+    try:
+        return in_utc(timestamp)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def in_utc(timestamp: float) -> str:

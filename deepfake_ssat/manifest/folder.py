@@ -29,7 +29,7 @@ from deepfake_ssat.manifest.table import (
 )
 from deepfake_ssat.outputs import write_file
 from deepfake_ssat.records import DroppedVideo, ManifestRow, SourceVideo, Status
-from deepfake_ssat.text import PIECE, lines_of
+from deepfake_ssat.text import PIECE, lines_of, parse_json
 
 MANIFEST_FILE = "manifest.csv"
 CONTRACT_FILE = "contract.json"
@@ -149,7 +149,7 @@ def _read_bytes(file: Path) -> bytes:
 
 def _contract(data: bytes, file: Path) -> ExtractionSettings:
     try:
-        values = json.loads(data)
+        values = parse_json(data)
     except ValueError as error:
         raise ContractError(f"{file}: is damaged ({error}); preprocess again into another folder") from error
     return parse_contract(values)

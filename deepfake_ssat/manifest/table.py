@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from deepfake_ssat.errors import ManifestError
 from deepfake_ssat.records import FAKE, REAL, SPLITS, DroppedVideo, ManifestRow, Status
-from deepfake_ssat.text import table_rows
+from deepfake_ssat.text import table_rows, table_text
 
 Row = TypeVar("Row", ManifestRow, DroppedVideo)
 Value = TypeVar("Value")
@@ -27,6 +26,8 @@ FIRST_DROPPED_COLUMNS, FIRST_ROW_COLUMNS = DROPPED_COLUMNS[:-1], ROW_COLUMNS[:-2
 """Those of earlier versions, which did not tell a dropped video's compression, nor a fake's original."""
 WARNING_COLUMNS = ("corpus", "video_id", "warning")
 IDENTITY_SEPARATOR = ";"
+MOST_FRAMES = 10_000_000
+"""Of one clip file: nearly four days at 30 a second."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,9 @@ class _RowParser:
 
     def __init__(self) -> None:
         self._same = _Once(str)
-        self._number = _Once(float)
-        self._whole = _Once(int)
+        self._number = _Once(_number)
+        self._whole = _Once(_whole)
+        self._count = _Once(_count)
         self._label = _Once(_label)
         self._split = _Once(_split)
         self._people = _Once(lambda text: tuple(filter(None, text.split(IDENTITY_SEPARATOR))))
@@ -113,8 +115,8 @@ class _RowParser:
             clip_file=values["clip_file"],
             track_id=whole[values["track_id"]],
             first_frame=whole[values["first_frame"]],
-            frame_stride=whole[values["frame_stride"]],
-            num_frames=whole[values["num_frames"]],
+            frame_stride=self._count[values["frame_stride"]],
+            num_frames=self._count[values["num_frames"]],
             start_seconds=number[values["start_seconds"]],
             end_seconds=number[values["end_seconds"]],
             box=(x0, y0, x1, y1),
@@ -123,6 +125,26 @@ class _RowParser:
             original=same[values.get("original", "")],
             is_aligned=values.get("is_aligned") == "1",
         )
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text!r} is no number")
+    return number
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError(f"{text!r} is no whole number from 0 on")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    count = _whole(text)
+    if not 1 <= count <= MOST_FRAMES:
+        raise ValueError(f"{count} frames cannot be")
+    return count
 
 
 def _label(text: str) -> int | None:
@@ -173,8 +195,4 @@ def _dropped_values(video: DroppedVideo) -> dict[str, Any]:
 
 
 def _table(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
+    return table_text(columns, rows).encode()

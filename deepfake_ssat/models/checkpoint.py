@@ -30,6 +30,7 @@ from deepfake_ssat.models.plausible import implausible
 from deepfake_ssat.models.self_test import SELF_TEST_SEED, require_self_test, self_test, stored_self_test
 from deepfake_ssat.models.weight_files import HEADER_KEY
 from deepfake_ssat.outputs import whole_file
+from deepfake_ssat.text import parse_json
 
 FORMAT_VERSION = 1
 STORED_TYPES = (torch.float32, torch.float16)
@@ -158,10 +159,10 @@ def is_of_pictures(path: Path | str) -> bool:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {}).get(HEADER_KEY, "{}"))
+            header = parse_json((file.metadata() or {}).get(HEADER_KEY, "{}"))
     except (SafetensorError, OSError, ValueError):
         return False
-    return "contract" in header and header["contract"] is None
+    return isinstance(header, dict) and header.get("contract", ...) is None
 
 
 def file_hash(path: Path | str) -> str:
@@ -187,7 +188,9 @@ def _read(path: Path, decoder: bool, weights: bool = True) -> tuple[dict[str, An
                     f"{path}: is a safetensors file, but no checkpoint of deepfake-ssat; "
                     "published weights go into a training configuration as init"
                 )
-            header = json.loads(text)
+            header = parse_json(text)
+            if not isinstance(header, dict):
+                raise ValueError("its header names nothing")
             if header.pop(HEADER_SUM, None) not in (None, _header_sum(header)):
                 raise CheckpointError(f"{path}: its header does not fit its checksum; the file is damaged")
             if header.get("format_version") != FORMAT_VERSION:

@@ -13,19 +13,20 @@ from pathlib import Path
 
 import torch
 
+from deepfake_ssat.errors import OutputError
 from deepfake_ssat.outputs import cache_folder
 
 
 def has_passed(digest: str, device: torch.device | str) -> bool:
     """Whether a file of this SHA-256 passed on this device, computed as it is now."""
-    with suppress(OSError, RuntimeError):  # RuntimeError: a user without a home folder.
+    with suppress(OSError, OutputError):  # OutputError: a user without a home folder.
         return _mark(digest, device).is_file()
     return False
 
 
 def remember_pass(digest: str, device: torch.device | str) -> None:
     """For the next start; silent where it cannot be kept."""
-    with suppress(OSError, RuntimeError):
+    with suppress(OSError, OutputError):
         mark = _mark(digest, device)
         mark.parent.mkdir(parents=True, exist_ok=True)
         mark.touch()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from deepfake_ssat.errors import CheckpointError
 from deepfake_ssat.models.timm_library import is_published, published_weights
+from deepfake_ssat.text import parse_json
 
 HEADER_KEY = "deepfake_ssat"
 """Of the metadata of our own checkpoints."""
@@ -55,7 +55,7 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any] | None]:
         with safe_open(path, framework="pt") as file:
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             header = (file.metadata() or {}).get(HEADER_KEY)
-        return weights, json.loads(header) if header else None
+        return weights, parse_json(header) if header else None
 
 
 def read_pickled(path: Path) -> dict[str, Tensor]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.records import Estimate
+from deepfake_ssat.text import parse_json
 
 FOLD_FILE = "fold.json"
 SCHEMA_VERSION = "1.0"
@@ -69,7 +70,7 @@ def fold_json(fold: FoldResult) -> str:
 def read_fold(file: Path) -> FoldResult:
     """Reads fold.json; raises ConfigError where it is damaged or of another version."""
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
+        values = parse_json(file.read_text(encoding="utf-8"))
         version = values.pop("schema_version")
         if version != SCHEMA_VERSION:
             raise ValueError(f"schema_version {version} instead of {SCHEMA_VERSION}")

@@ -75,7 +75,7 @@ class FileFacts(Record):
     size_bytes: int
     sha256: str
     modified: str | None
-    """ISO 8601 in UTC, by the file system; None where that date would be a copy's."""
+    """ISO 8601 in UTC, by the file system; None where that date would be a copy's, or is in no calendar."""
 
 
 @dataclass(frozen=True)

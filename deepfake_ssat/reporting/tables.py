@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from rich.table import Table as TerminalTable
 from rich.text import Text
 
 from deepfake_ssat.records import Estimate
+from deepfake_ssat.text import table_text
 
 ABSENT = "–"
 NARROWEST_NAME = 14
@@ -80,11 +79,7 @@ def csv_table(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> byte
 
     A file name that is not UTF-8 keeps its bytes. What a row has beyond the columns is left out.
     """
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode("utf-8", "surrogateescape")
+    return table_text(columns, rows).encode("utf-8", "surrogateescape")
 
 
 def percent(estimate: Estimate | None, *, interval: bool = True) -> str:

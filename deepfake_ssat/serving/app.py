@@ -87,12 +87,20 @@ def create_app(settings: ServiceSettings) -> FastAPI:
 async def _out_of_order(request: Request, error: Exception) -> JSONResponse:
     """What the disk or the database refused; nothing that was accepted is lost by it."""
     LOGGER.error("%s: %s", type(error).__name__, error)
-    # SQLite calls a full disk an I/O error where it has no room for its index of the log.
-    room = shutil.disk_usage(service_of(request).folders.root).free
-    if getattr(error, "errno", None) in NO_SPACE or "disk is full" in str(error) or room < MEGABYTE:
+    if _is_full(service_of(request).folders.root, error):
         return JSONResponse({"error": "the service's disk is full: nothing was taken, try again later"}, 507)
     answer = {"error": "the service cannot use its folder at the moment: try again later"}
     return JSONResponse(answer, 503, {"Retry-After": "30"})
+
+
+def _is_full(folder: Path, error: Exception) -> bool:
+    if getattr(error, "errno", None) in NO_SPACE or "disk is full" in str(error):
+        return True
+    # SQLite calls a full disk an I/O error where it has no room for its index of the log.
+    try:
+        return shutil.disk_usage(folder).free < MEGABYTE
+    except OSError:  # The folder itself is gone.
+        return False
 
 
 def _static(name: str) -> Any:

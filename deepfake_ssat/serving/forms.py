@@ -13,8 +13,8 @@ from python_multipart.multipart import parse_options_header
 from deepfake_ssat.serving.uploads import RefusedUploadError
 
 HOW = "send one file, as curl -F file=@video.mp4 does"
-MOST_BEFORE_FILE = 65536
-"""Bytes of other fields that may come before the file."""
+MOST_BESIDE_FILE = 65536
+"""Bytes of other fields that may come before the file, and after it."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,16 @@ class FormFile:
 async def first_file(body: AsyncIterator[bytes], content_type: str, seconds: float) -> FormFile:
     """Reads a form up to where its file begins, within so many seconds; other fields are not looked at.
 
-    Raises RefusedUploadError where the form is broken or holds no file, and ``chunks`` where it holds two or
-    is cut off.
+    Raises RefusedUploadError where the form is broken or holds no file, and ``chunks`` where it holds two, is
+    cut off, or goes on behind its file.
     """
     boundary = parse_options_header(content_type)[1].get(b"boundary")
     if not boundary:
         raise RefusedUploadError(400, f"the form names no boundary; {HOW}")
-    form = _Form(boundary)
+    try:
+        form = _Form(boundary)
+    except FormParserError as error:
+        raise RefusedUploadError(400, f"the form's boundary is none; {HOW}") from error
     try:
         name = await asyncio.wait_for(_read_to_file(form, body), seconds)
     except asyncio.TimeoutError:
@@ -49,16 +52,21 @@ async def _read_to_file(form: _Form, body: AsyncIterator[bytes]) -> str:
         if form.name is not None:
             return form.name
         read += len(chunk)
-        if read > MOST_BEFORE_FILE:
+        if read > MOST_BESIDE_FILE:
             raise RefusedUploadError(400, f"the form's file does not come first; {HOW}")
     raise RefusedUploadError(400, f"the form holds no file; {HOW}")
 
 
 async def _file_chunks(form: _Form, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     yield form.take()
+    behind = 0
     async for chunk in body:
         form.write(chunk)
-        yield form.take()
+        taken = form.take()
+        behind = 0 if taken else behind + len(chunk)
+        if behind > MOST_BESIDE_FILE:
+            raise RefusedUploadError(400, f"the form goes on behind its file; {HOW}")
+        yield taken
     if not form.is_complete:
         raise RefusedUploadError(400, f"the form ends within its file; {HOW}")
 

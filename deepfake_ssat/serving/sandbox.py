@@ -17,6 +17,8 @@ from pathlib import Path
 POLL_SECONDS = 0.1
 PR_SET_PDEATHSIG = 1
 MAX_WRITTEN_BYTES = 1_000_000_000
+LAST_WORDS = 65_536
+"""Bytes at the end of what it wrote to standard error: a stranger's file may make it write all it may."""
 NO_ROOM = 28
 """Exit code of a child that could not write its result."""
 OUT_OF_MEMORY = ("MemoryError", "allocate memory", "bad_alloc", "not enough memory")
@@ -106,7 +108,9 @@ def _kill_group(child: subprocess.Popen) -> None:
 
 def _reason(code: int, errors: Path) -> str:
     """One line for a child that failed: its own last words, or what killed it."""
-    lines = errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    with errors.open("rb") as file:
+        file.seek(max(os.fstat(file.fileno()).st_size - LAST_WORDS, 0))
+        lines = file.read().decode(errors="replace").strip().splitlines()
     last = lines[-1].removeprefix("error: ").strip() if lines else ""
     if any(sign in "\n".join(lines) for sign in OUT_OF_MEMORY):
         return "the analysis needed more memory than one job may take"

@@ -4,6 +4,11 @@ Each test says what a worker of the cluster suffers meanwhile.
 """
 
 import json
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
@@ -24,11 +29,11 @@ from tests.manifests import make_manifest, tiny_videos
 from tests.pool import tasks
 
 pytestmark = pytest.mark.slow
-STORE_BYTES = 80_000_000
+MACHINE = {"num_cpus": 1, "object_store_memory": 80_000_000, "include_dashboard": False}
 
 
 @pytest.fixture(scope="module")
-def address():
+def cluster():
     with pytest.MonkeyPatch.context() as environment:
         for name, value in ENVIRONMENT.items():
             environment.setenv(name, value)
@@ -36,11 +41,15 @@ def address():
         pytest.importorskip("ray", reason="needs ray: the extra deepfake-ssat[ray]")
         from ray.cluster_utils import Cluster
 
-        machine = {"num_cpus": 1, "object_store_memory": STORE_BYTES, "include_dashboard": False}
-        cluster = Cluster(initialize_head=True, head_node_args=machine)
-        cluster.add_node(**machine)
-        yield cluster.address
+        cluster = Cluster(initialize_head=True, head_node_args=MACHINE)
+        cluster.add_node(**MACHINE)
+        yield cluster
         cluster.shutdown()
+
+
+@pytest.fixture
+def address(cluster):
+    return cluster.address
 
 
 def on_cluster(corpus, out, address):
@@ -56,6 +65,29 @@ def test_task_whose_worker_dies_is_tried_three_times_and_costs_no_other(address)
     assert [outcomes[n].value for n in (0, 2, 4)] == ["a", "b", "c"]
     assert outcomes[1].failure == "its worker died 3 times (WorkerCrashedError)"
     assert outcomes[3].failure == "KeyError: 'x'"
+
+
+def test_work_of_a_machine_that_dies_goes_on_at_the_others(cluster, tmp_path):
+    lost = cluster.add_node(**MACHINE)
+    files = [tmp_path / f"{number:02d}" for number in range(12)]
+    with open_engine(ray=cluster.address) as engine, ThreadPoolExecutor(1) as thread:
+        outcomes = thread.submit(lambda: list(engine(tasks.prepare_noting, files)))
+        while not (workers := [worker for machine, worker in begun(files) if machine == lost.node_id]):
+            time.sleep(0.1)
+        cluster.remove_node(lost, allow_graceful=False)
+        # They would notice that their machine is gone, and until then work on.
+        for worker in workers:
+            with suppress(ProcessLookupError):
+                os.kill(int(worker), signal.SIGKILL)
+        (tmp_path / "go").touch()
+        assert sorted(outcome.value for outcome in outcomes.result()) == [file.name for file in files]
+    assert [machine for machine, _ in begun(files)].count(lost.node_id) == 1
+    assert len(begun(files)) == len(files) + 1
+
+
+def begun(files):
+    """By each time that a task was begun, the machine and the worker process."""
+    return [line.split() for file in files if file.exists() for line in file.read_text().splitlines()]
 
 
 def test_preprocess_loses_and_doubles_nothing_when_a_worker_is_killed(address, tmp_path, monkeypatch, capfd):

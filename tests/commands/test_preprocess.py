@@ -1,6 +1,7 @@
 """preprocess: complete, refused where it would mix or leak, nothing silent."""
 
 import csv
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from deepfake_ssat.extraction.preprocess import LOCK_FILE
 from deepfake_ssat.manifest import load_manifest
 from tests.commands.fixed_faces import SETTINGS, PrepareFixed
 from tests.commands.preprocess_runs import (
+    file_hashes,
     make_corpus,
     make_video,
     run_corpus,
@@ -146,3 +148,17 @@ def test_options_of_the_corpus_are_passed_on(corpus, tmp_path):
     assert {row.split for row in load_manifest(tmp_path / "out").rows} == {"val"}
     with pytest.raises(CorpusError, match="none of train, val, test"):
         run_folder(corpus, tmp_path / "out", splits=("dev",))
+
+
+def test_any_name_of_a_file_becomes_clips_that_are_read_again(tmp_path):
+    names = ["new\nline", "return\r", "n" * 251, "a.json/x", "a", "b.mp4/x", 'q"u;o,te', "a?", "a_"]
+    for name in names:
+        make_video(tmp_path / f"corpus/train/real/{name}.mp4")
+    make_video(tmp_path / os.fsdecode(b"corpus/train/real/\xff.mp4"))
+    assert run_folder(tmp_path / "corpus", tmp_path / "out") == 0
+    manifest = load_manifest(tmp_path / "out")
+    assert {row.source for row in manifest.rows} == {f"train/real/{name}.mp4" for name in names}
+    assert "UTF-8" in (tmp_path / "out/left_out/folder.csv").read_text()
+    before = file_hashes(tmp_path / "out")
+    assert run_folder(tmp_path / "corpus", tmp_path / "out") == 0
+    assert file_hashes(tmp_path / "out") == before

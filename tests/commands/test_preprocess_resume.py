@@ -14,6 +14,7 @@ import pytest
 from deepfake_ssat.errors import OutputError
 from deepfake_ssat.extraction import journal
 from deepfake_ssat.manifest import load_manifest
+from deepfake_ssat.records import SourceVideo
 from tests.commands.fixed_faces import PrepareFixed
 from tests.commands.preprocess_runs import (
     clips_written_since,
@@ -203,3 +204,13 @@ def test_budget_of_clips_is_kept_and_another_one_means_another_extraction(corpus
     run_folder(corpus, tmp_path / "all")
     assert {row.num_frames for row in load_manifest(tmp_path / "out").rows} == {12}
     assert file_hashes(tmp_path / "out") == file_hashes(tmp_path / "all")
+
+
+def test_frame_that_vanishes_while_its_folder_is_looked_at_is_no_crash(tmp_path, monkeypatch):
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    (frames / "0.png").touch()
+    video = SourceVideo(frames, "a", 0, "folder", "original", "train")
+    assert journal.fingerprint(video)[0] == 0
+    monkeypatch.setattr(Path, "iterdir", lambda folder: iter([folder / "0.png", folder / "gone.png"]))
+    assert journal.fingerprint(video) == (-1, -1)

@@ -161,6 +161,7 @@ def test_exponent_without_a_point_is_a_number(file):
         ("seed.deep=3", r"--set seed\.deep=3: seed is a value, not a section"),
         ("smoke=x.yaml", r"--set smoke=x\.yaml: smoke is a key of files alone"),
         ("seed=[", r"--set seed=\[: the value is not YAML"),
+        ("seed=2020-13-45", r"--set seed=2020-13-45: the value is not YAML"),
     ],
 )
 def test_wrong_setting_is_answered_in_one_line_of_the_files_own_words(file, change, answer):
@@ -194,6 +195,7 @@ def test_wrong_section_is_answered(tmp_path, values, answer):
     [
         (b"- a\n- b\n", "holds no sections"),
         (b"a: [\n", "is not YAML"),
+        (b"a: 2020-13-45\n", "is not YAML"),
         (b"\xff\xfe\x00", "cannot be read .no UTF-8 text"),
     ],
 )

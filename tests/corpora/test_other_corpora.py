@@ -1,5 +1,9 @@
 """DeeperForensics, plain folders, CSV tables, and what holds for every corpus."""
 
+import errno
+import os
+from contextlib import contextmanager
+
 import pytest
 
 from deepfake_ssat.corpora import CORPORA, CorpusOptions, index_corpus
@@ -286,3 +290,68 @@ def test_csv_names_folders_of_frames_too(tmp_path):
     touch(tmp_path, "clips/a/0001.png")
     (video,) = index_corpus("csv", _table(tmp_path, "path,label\nclips/a,fake\n")).videos
     assert (video.path, video.video_id) == (tmp_path / "clips/a", "clips/a")
+
+
+def test_names_that_are_the_same_once_they_are_safe_have_ids_of_their_own(tmp_path):
+    touch(tmp_path, "real/a?.mp4", "real/a_.mp4", "real/b.mp4", "real/b.mkv", "real/b.mp4.mov")
+    index = index_corpus("folder", tmp_path)
+    assert len({video.video_id for video in index.videos}) == 5
+    assert {"real/b.mkv"} < by_id(index).keys()
+
+
+def test_id_is_no_folder_of_another_one_s_journal(tmp_path):
+    touch(tmp_path, "real/a.mp4", "real/a.json/b.mp4")
+    ids = sorted(by_id(index_corpus("folder", tmp_path)))
+    assert ids[1] == "real/a.json/b"
+    assert ids[0].startswith("real/a-")
+
+
+def test_long_names_are_cut_and_stay_different(tmp_path):
+    names = [f"real/{'ä' * 123}{last}.mp4" for last in "abcd"]
+    ids = by_id(index_corpus("folder", touch(tmp_path, *names)))
+    assert len(ids) == 4
+    assert max(len(name.rpartition("/")[2].encode()) for name in ids) <= 241
+
+
+def test_name_that_is_not_utf8_is_left_out_with_its_reason(tmp_path):
+    touch(tmp_path, "real/a.mp4", os.fsdecode(b"real/\xff.mp4"), os.fsdecode(b"fake/\xfe/b.mp4"))
+    index = index_corpus("folder", tmp_path)
+    assert list(by_id(index)) == ["real/a"]
+    assert set(reasons(index).values()) == {"its name is not UTF-8: rename it"}
+    assert len(index.left_out) == 2
+
+
+def test_person_with_the_sign_between_people_is_one_person(tmp_path):
+    touch(tmp_path, "real/ann;bob/a.mp4")
+    (video,) = index_corpus("folder", tmp_path).videos
+    assert video.identities == ("ann_bob",)
+
+
+def test_link_to_what_may_not_be_seen_is_named(tmp_path, monkeypatch):
+    touch(tmp_path, "real/a.mp4", "real/locked.mp4")
+
+    class Entry:
+        """As the system answers of a link into another user's folder; root may look everywhere."""
+
+        def __init__(self, entry):
+            self._entry, self.name, self.is_symlink = entry, entry.name, entry.is_symlink
+
+        def is_dir(self):
+            if self.name == "locked.mp4":
+                raise PermissionError(errno.EACCES, "Permission denied", self._entry.path)
+            return self._entry.is_dir()
+
+        def is_file(self):
+            return self._entry.is_file()
+
+    @contextmanager
+    def scandir(folder):
+        with real_scandir(folder) as entries:
+            yield map(Entry, entries)
+
+    real_scandir = os.scandir
+    monkeypatch.setattr("deepfake_ssat.corpora.files.os.scandir", scandir)
+    with pytest.raises(
+        CorpusError, match=r"real/locked\.mp4 cannot be read \(Permission denied\); give it leave"
+    ):
+        index_corpus("folder", tmp_path)

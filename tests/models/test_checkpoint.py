@@ -15,6 +15,7 @@ from deepfake_ssat.models.checkpoint import (
     Checkpoint,
     Decision,
     file_hash,
+    is_of_pictures,
     load_checkpoint,
     save_checkpoint,
 )
@@ -197,6 +198,14 @@ def test_weights_of_another_shape_or_number_are_refused(saved):
 def test_headers_of_another_kind_are_refused(saved, header, reason):
     rewrite(saved[1], header=header)
     assert reason in refusal(saved[1])
+
+
+@pytest.mark.parametrize("text", ["[]", "1", "null", "[" * 100_000])
+def test_header_that_is_no_header_is_refused(tmp_path, text):
+    file = tmp_path / "a.safetensors"
+    save_file({"a": torch.zeros(1)}, file, {HEADER_KEY: text})
+    assert "is no checkpoint" in refusal(file)
+    assert not is_of_pictures(file)
 
 
 def test_contract_of_a_later_version_is_refused(saved):

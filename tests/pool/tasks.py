@@ -43,3 +43,18 @@ def prepare_sleep():
         time.sleep(120)
 
     return sleep
+
+
+def prepare_noting():
+    """Each task notes its machine and process in its file, and ends when ``go`` lies beside that."""
+
+    def note(file: Path) -> str:
+        import ray
+
+        with file.open("a") as notes:
+            notes.write(f"{ray.get_runtime_context().get_node_id()} {os.getpid()}\n")
+        while not (file.parent / "go").exists():
+            time.sleep(0.05)
+        return file.name
+
+    return note

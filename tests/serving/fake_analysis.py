@@ -12,6 +12,9 @@ if __name__ == "__main__":
     folder, name = Path(sys.argv[1]), sys.argv[2]
     if name.startswith("fail"):
         raise SystemExit("error: asked to fail")
+    if name.startswith("talk"):
+        sys.stderr.write("much ado\n" * 3_000_000)
+        raise SystemExit("error: about nothing")
     if name.startswith("full"):
         raise SystemExit(28)
     if name.startswith("eat"):

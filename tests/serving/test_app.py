@@ -383,6 +383,14 @@ def test_busy_database_is_answered_with_try_later(client, monkeypatch):
     assert client.get("/api/v1/jobs/0123").status_code == 507
 
 
+def test_folder_that_is_gone_is_answered_with_try_later(tmp_path, video):
+    with TestClient(create_app(settings(tmp_path / "service")), raise_server_exceptions=False) as client:
+        (tmp_path / "service").rename(tmp_path / "elsewhere")
+        for answer in (submit(client, video), client.get("/health")):
+            assert answer.status_code == 503
+            assert "cannot use its folder" in answer.json()["error"]
+
+
 def test_jobs_are_asked_for_by_their_ids_and_never_listed(client, video):
     ids = [submit(client, video).json()["id"] for _ in range(2)]
     asked = client.get("/api/v1/jobs", params={"id": [ids[1], "0123", ids[0]]}).json()

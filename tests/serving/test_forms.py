@@ -44,6 +44,11 @@ def test_form_without_a_boundary_is_refused():
         read(b"", "multipart/form-data", 10)
 
 
+def test_form_with_an_endless_boundary_is_refused():
+    with pytest.raises(RefusedUploadError, match="boundary is none"):
+        read(b"", "multipart/form-data; boundary=" + "x" * 5000, 10)
+
+
 def test_form_that_never_comes_to_its_file_is_given_up():
     async def silence():
         await asyncio.sleep(60)
@@ -52,3 +57,25 @@ def test_form_that_never_comes_to_its_file_is_given_up():
     with pytest.raises(RefusedUploadError, match=r"within 0\.05 seconds") as refused:
         asyncio.run(first_file(silence(), "multipart/form-data; boundary=x", 0.05))
     assert refused.value.status == 408
+
+
+@pytest.mark.parametrize("behind", [{"note": (None, b"x" * 1_000_000)}, {}])
+def test_form_that_goes_on_behind_its_file_is_cut_off(behind):
+    body, content_type = form(file=("a.mp4", b"video"), **behind)
+    taken = []
+
+    async def pieces():
+        for start in range(0, len(body), 1000):
+            taken.append(start)
+            yield body[start : start + 1000]
+        for _ in range(1000 if not behind else 0):
+            taken.append(None)
+            yield bytes(1000)
+
+    async def take():
+        file = await first_file(pieces(), content_type, 5.0)
+        return [chunk async for chunk in file.chunks]
+
+    with pytest.raises(RefusedUploadError, match="goes on behind its file"):
+        asyncio.run(take())
+    assert len(taken) < 100

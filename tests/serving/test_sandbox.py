@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import tracemalloc
 
 import pytest
 
@@ -30,3 +31,15 @@ def test_child_does_not_outlive_an_error_of_its_keeper(tmp_path, monkeypatch):
             on_poll=fail,
         )
     assert [child.returncode for child in children] == [-signal.SIGKILL]
+
+
+def test_child_that_says_much_takes_no_memory_of_its_keeper(tmp_path):
+    tracemalloc.start()
+    try:
+        outcome = run_child(
+            "tests.serving.fake_analysis", [str(tmp_path), "talk.mp4"], ChildLimits(60, 10**9), tmp_path
+        )
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+    assert outcome.failure == "about nothing"

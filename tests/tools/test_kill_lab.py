@@ -1,5 +1,7 @@
 """What tools/kill_lab.py compares."""
 
+import signal
+
 import kill_lab
 
 
@@ -19,3 +21,11 @@ def test_only_what_a_verb_writes_for_good_is_compared(tmp_path):
     verb = kill_lab.Verb("detect", [], files=before, varying={"report/page.html"})
     (tmp_path / "out").mkdir()
     assert verb.differences(tmp_path) == ["out.jsonl"]
+
+
+def test_answer_to_a_signal_is_its_code_and_its_line_behind_any_progress():
+    assert kill_lab.is_answer(signal.SIGTERM, 143, "3/7 videos, 5.2/min\nterminated")
+    assert kill_lab.is_answer(signal.SIGKILL, -9, "3/7 videos, 5.2/min")
+    assert not kill_lab.is_answer(signal.SIGTERM, 143, "Traceback (most recent call last):\nterminated")
+    assert not kill_lab.is_answer(signal.SIGINT, 130, "")
+    assert not kill_lab.is_answer(signal.SIGINT, 0, "interrupted")

@@ -99,9 +99,17 @@ class Service:
 
     @property
     def megabytes(self) -> float:
-        """Resident memory."""
+        """Resident memory, now."""
+        return self._memory("VmRSS:")
+
+    @property
+    def peak_megabytes(self) -> float:
+        """Resident memory at its highest since it started."""
+        return self._memory("VmHWM:")
+
+    def _memory(self, name: str) -> float:
         status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="utf-8")
-        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+        return int(status.partition(name)[2].split()[0]) / 1024
 
     def ask(self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None):
         """(status, decoded JSON) of one request."""
@@ -164,19 +172,19 @@ def load(service: Service, video: bytes, submissions: int, concurrency: int, kil
 
     with ThreadPoolExecutor(concurrency) as pool:
         accepted = pool.map(submit, range(submissions))
-        kills, ends = 0, time.monotonic() + killed_seconds
+        kills, peak, ends = 0, 0.0, time.monotonic() + killed_seconds
         while time.monotonic() < ends:
             time.sleep(random.uniform(*KILLED_EVERY))
+            peak = max(peak, service.peak_megabytes)
             service.kill()
             service.start()
             kills += 1
         ids = list(accepted)
     told = ", ".join(f"{count} × {status or 'no answer'}" for status, count in sorted(answers.items()))
     print(f"{submissions} submissions at concurrency {concurrency}, killed {kills} times meanwhile: {told}")
-    peak = 0.0
     while (states := service.states(ids))["queued"] + states["running"]:
-        peak = max(peak, service.megabytes)
         time.sleep(1)
+    peak = max(peak, service.peak_megabytes)
     print(f"in the end: {dict(states)}, {time.monotonic() - started:.0f} s; highest memory {peak:.0f} MB")
     return states["done"] == submissions
 
