@@ -100,8 +100,8 @@ class EfficientNetLite(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(B, 3, H, W) -> (B, 320, H / 32, W / 32)."""
-        keeps_all = torch.is_grad_enabled() or torch.compiler.is_exporting()
-        if keeps_all or pictures.device.type != "cpu":
+        whole = torch.is_grad_enabled() or torch.compiler.is_compiling()
+        if whole or pictures.device.type != "cpu":
             return self.blocks(self.stem(pictures))
         # The widest features of a clip's 16 frames are 75 MB larger, and no sooner there.
         return torch.cat([self.blocks(self.stem(few)) for few in pictures.split(PICTURES_AT_A_TIME)])
