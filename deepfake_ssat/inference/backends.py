@@ -6,7 +6,6 @@ B batch, T frames, H W pixels, C channels.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -17,7 +16,7 @@ from deepfake_ssat.errors import CheckpointError, ConfigError, OutputError
 from deepfake_ssat.inference.extras import import_openvino, require_packages
 from deepfake_ssat.models.checkpoint import Checkpoint
 from deepfake_ssat.models.pixels import normalize_pixels
-from deepfake_ssat.models.precision import inference_dtype
+from deepfake_ssat.models.precision import inference_autocast, inference_dtype
 from deepfake_ssat.outputs import cache_folder, write_file
 from deepfake_ssat.version import __version__
 
@@ -49,10 +48,7 @@ class TorchScorer:
 
     def score(self, pixels: np.ndarray | torch.Tensor) -> np.ndarray:
         """(B, T, H, W, C) uint8 -> (B,) probabilities of fake, calibrated."""
-        autocast = (
-            torch.autocast(self._device.type, torch.bfloat16) if self.precision == "bf16" else nullcontext()
-        )
-        with torch.inference_mode(), autocast:
+        with torch.inference_mode(), inference_autocast(self._device):
             clips = normalize_pixels(torch.as_tensor(pixels).to(self._device), self._checkpoint.settings)
             logits = self._checkpoint.model(clips).float()
         return self._checkpoint.decision.probabilities(logits).cpu().numpy()

@@ -29,8 +29,8 @@ class ClipExplanation:
     evidence: np.ndarray
     """(t, h, w) float32 >= 0: Grad-CAM of the fake class, logit per cell."""
     reconstruction_error: np.ndarray | None
-    """(t, h, w) float32: root mean squared error in [0, 1] of each cell, hidden several times; None for a
-    model without a decoder."""
+    """(t, h, w) float32: root mean squared error in [0, 1] of each cell, hidden in two passes or more;
+    None for a model without a decoder."""
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from einops import rearrange
 from torch import Tensor
 
 from deepfake_ssat.models.network import Autoencoder
-from deepfake_ssat.models.patches import patchify, split_tokens
+from deepfake_ssat.models.patches import patchify
 from deepfake_ssat.models.pixels import denormalize
+from deepfake_ssat.models.precision import inference_autocast
 from deepfake_ssat.models.reconstruction import TargetConvention, reconstructed_pixels
 from deepfake_ssat.models.uniform_masking import draw_mask
 
@@ -23,39 +24,34 @@ def reconstruction_error_map(
     mask_ratio: float,
     normalize: bool,
     convention: TargetConvention,
-    rounds: int = 3,
+    rounds: int = 2,
     seed: int = 0,
 ) -> Tensor:
     """(B, C, T, H, W) -> (B, t, h, w): root mean squared error of each cell's pixels where it was hidden.
 
-    Each round hides every spatial cell at least once, by tube masks, so no cell is left unmeasured.
+    Tube masks hide every spatial cell ``rounds`` times or more; each hides those first that were hidden least
+    often before, so that few masks do.
     """
     steps, rows, columns = model.settings.grid
     generator = torch.Generator().manual_seed(seed)
+    times_hidden = torch.zeros(rows * columns)
     total = torch.zeros(clips.shape[0], model.settings.num_tokens)
-    counts = torch.zeros_like(total)
     pixels = denormalize(clips.float(), model.settings)
     shape = (model.settings.tubelet, model.settings.patch)
-    for _ in range(rounds):
-        unseen = torch.ones(rows * columns, dtype=torch.bool)
-        while unseen.any():
-            mask = draw_mask(1, model.settings, mask_ratio, generator, "cpu")
-            spatial = mask[0, : rows * columns]
-            if not (spatial & unseen).any():
-                continue
-            unseen &= ~spatial
-            tube = mask.expand(clips.shape[0], -1).to(clips.device)
-            with torch.inference_mode():
-                predicted = reconstructed_pixels(
-                    clips,
-                    tube,
-                    model.reconstruct(clips, tube),
-                    model.settings,
-                    normalize=normalize,
-                    convention=convention,
-                )
-            squared = patchify(torch.square(predicted - pixels), *shape).mean(dim=-1).cpu()
-            _, hidden = split_tokens(tube.cpu())
-            total.scatter_add_(1, hidden, squared.gather(1, hidden))
-            counts.scatter_add_(1, hidden, torch.ones_like(hidden, dtype=torch.float32))
-    return rearrange((total / counts).sqrt(), "b (t h w) -> b t h w", t=steps, h=rows, w=columns)
+    while times_hidden.min() < rounds:
+        mask = draw_mask(1, model.settings, mask_ratio, generator, "cpu", times_hidden)
+        times_hidden += mask[0, : rows * columns]
+        tube = mask.expand(clips.shape[0], -1).to(clips.device)
+        with torch.inference_mode(), inference_autocast(clips.device):
+            predicted = reconstructed_pixels(
+                clips,
+                tube,
+                model.reconstruct(clips, tube),
+                model.settings,
+                normalize=normalize,
+                convention=convention,
+            )
+        squared = patchify(torch.square(predicted - pixels), *shape).mean(dim=-1).cpu()
+        total += squared * mask
+    errors = (total / times_hidden.repeat(steps)).sqrt()
+    return rearrange(errors, "b (t h w) -> b t h w", t=steps, h=rows, w=columns)

@@ -16,6 +16,8 @@ from deepfake_ssat.config.model import STEM_CHANNELS
 
 FIRST_CHANNELS = 32
 BN_EPS = 1e-3
+PICTURES_AT_A_TIME = 8
+"""On a CPU, where no gradient will ask for their features."""
 STAGES = (
     # expansion, channels, blocks, stride, kernel
     (1, 16, 1, 1, 3),
@@ -98,7 +100,11 @@ class EfficientNetLite(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(B, 3, H, W) -> (B, 320, H / 32, W / 32)."""
-        return self.blocks(self.stem(pictures))
+        whole = torch.is_grad_enabled() or torch.compiler.is_compiling()
+        if whole or pictures.device.type != "cpu":
+            return self.blocks(self.stem(pictures))
+        # The widest features of a clip's 16 frames are 75 MB larger, and no sooner there.
+        return torch.cat([self.blocks(self.stem(few)) for few in pictures.split(PICTURES_AT_A_TIME)])
 
     def freeze(self, blocks: int) -> None:
         """Takes the first convolution and so many blocks out of training, so that no gradient enters them."""

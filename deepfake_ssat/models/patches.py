@@ -61,16 +61,18 @@ def tube_mask(
     ratio: float,
     generator: torch.Generator | None,
     device: torch.device | str,
+    times_hidden: Tensor | float = 0.0,
 ) -> Tensor:
     """(B, N) bool, True is hidden: one random spatial mask per clip, the same at every temporal position.
 
     Every row hides the same number of tokens. Over one temporal position this is MAE's random mask.
     The draw is made on the generator's device, so that a seed gives the same masks on every accelerator.
+    ``times_hidden``, (cells,) whole numbers: those that were hidden less often before are hidden first.
     """
     steps, rows, columns = grid
     cells = rows * columns
     noise = torch.rand(batch, cells, generator=generator, device=generator.device if generator else device)
-    hidden = noise.argsort(dim=1)[:, : count_hidden(cells, ratio)]
+    hidden = (noise + times_hidden).argsort(dim=1)[:, : count_hidden(cells, ratio)]
     spatial = torch.zeros(batch, cells, dtype=torch.bool, device=noise.device).scatter_(1, hidden, True)
     return spatial.repeat(1, steps).to(device)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
@@ -19,6 +19,14 @@ def inference_dtype(device: torch.device | str) -> torch.dtype:
     if device.type == "cpu" and any(_cpu_has(unit) for unit in ("avx512_bf16", "amx_tile")):
         return torch.bfloat16
     return torch.float32
+
+
+def inference_autocast(device: torch.device | str) -> AbstractContextManager[object]:
+    """Networks run in ``inference_dtype`` inside."""
+    device = torch.device(device)
+    if inference_dtype(device) is torch.bfloat16:
+        return torch.autocast(device.type, torch.bfloat16)
+    return nullcontext()
 
 
 def _cpu_has(unit: str) -> bool:

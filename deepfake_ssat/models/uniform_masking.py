@@ -25,11 +25,16 @@ def draw_mask(
     ratio: float,
     generator: torch.Generator | None,
     device: torch.device | str,
+    times_hidden: Tensor | float = 0.0,
 ) -> Tensor:
-    """(B, N) bool, True is hidden: a mask as the network reads it: uniform, or of ``ratio`` at random."""
+    """(B, N) bool, True is hidden: a mask as the network reads it: uniform, or of ``ratio`` at random.
+
+    ``times_hidden``, (cells,) whole numbers: those that were hidden less often before are hidden first.
+    """
     if isinstance(settings, SwinSettings) and settings.uniform_masking is not None:
-        return uniform_mask(batch, settings.grid, settings.uniform_masking.secondary_ratio, generator, device)
-    return tube_mask(batch, settings.grid, ratio, generator, device)
+        ratio = settings.uniform_masking.secondary_ratio
+        return uniform_mask(batch, settings.grid, ratio, generator, device, times_hidden)
+    return tube_mask(batch, settings.grid, ratio, generator, device, times_hidden)
 
 
 def uniform_mask(
@@ -38,17 +43,21 @@ def uniform_mask(
     secondary_ratio: float,
     generator: torch.Generator | None,
     device: torch.device | str,
+    times_hidden: Tensor | float = 0.0,
 ) -> Tensor:
     """(B, N) bool, True is hidden: three random patches of each 2 × 2, all four of a part of these blocks.
 
     Every row hides the same number of patches. The draw is made on the generator's device.
+    ``times_hidden``, (cells,) whole numbers: of each 2 × 2 those that were hidden less often before.
     """
     _, rows, columns = grid
     blocks = rows * columns // 4
     noise = torch.rand(
         batch, blocks, 5, generator=generator, device=generator.device if generator else device
     )
-    sampled = noise[..., :4].argmax(dim=2, keepdim=True)
+    before = torch.as_tensor(times_hidden, device=noise.device).expand(rows * columns)
+    before = rearrange(before, "(r dr c dc) -> (r c) (dr dc)", r=rows // 2, dr=2, dc=2)
+    sampled = (noise[..., :4] + before).argmax(dim=2, keepdim=True)
     mask = torch.ones(batch, blocks, 4, dtype=torch.bool, device=noise.device).scatter_(2, sampled, False)
     # As its authors round: of the sampled patches, those that stay are rounded down.
     stay = max(int(blocks * (1.0 - secondary_ratio)), 1)

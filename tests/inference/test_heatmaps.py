@@ -5,6 +5,7 @@ import torch
 from deepfake_ssat.config import DecoderSettings, EncoderSettings, ModelSettings
 from deepfake_ssat.inference.heatmaps import reconstruction_error_map
 from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
+from deepfake_ssat.models.patches import patchify
 
 
 @pytest.fixture(params=["mean", "class_token"])
@@ -82,3 +83,38 @@ def test_evidence_of_any_class_is_gradient_times_activation(of_class):
     (gradient,) = torch.autograd.grad(logits[of_class] - sum(others) / 2, tokens)
     expected = (gradient * tokens).sum(dim=-1).clamp_min(0.0).detach().view(1, 1, 4, 4)
     torch.testing.assert_close(model.evidence_map(clips, torch.tensor([of_class])), expected)
+
+
+@pytest.mark.parametrize(("ratio", "passes"), [(0.75, 3), (0.5, 4), (0.9, 3)])
+def test_few_passes_hide_every_cell_twice(model, ratio, passes):
+    hidden = []
+    reconstruct = model.reconstruct
+    model.reconstruct = lambda clips, mask: (hidden.append(mask[0]), reconstruct(clips, mask))[1]
+    reconstruction_error_map(
+        model, torch.randn(1, 3, 4, 32, 32), mask_ratio=ratio, normalize=True, convention="videomae"
+    )
+    assert len(hidden) == passes
+    assert int(torch.stack(hidden).sum(dim=0).min()) >= 2
+
+
+def test_error_is_that_of_hidden_passes_alone(model):
+    """Independently, cell by cell, in fp32."""
+    clips = torch.randn(1, 3, 4, 32, 32)
+    masks = []
+    reconstruct = model.reconstruct
+    model.reconstruct = lambda clips, mask: (masks.append(mask), reconstruct(clips, mask))[1]
+    errors = reconstruction_error_map(
+        model, clips, mask_ratio=0.75, normalize=False, convention="videomae"
+    ).flatten()
+    sums, counts = np.zeros(32), np.zeros(32)
+    mean, std = (
+        torch.tensor(values).view(3, 1, 1, 1) for values in (model.settings.mean, model.settings.std)
+    )
+    truth = patchify(clips * std + mean, 2, 8)[0].numpy()
+    for mask in masks:
+        with torch.inference_mode():
+            predicted = reconstruct(clips, mask)[0].clamp(0, 1).numpy()
+        for number, cell in enumerate(mask[0].nonzero().flatten().tolist()):
+            sums[cell] += np.square(predicted[number] - truth[cell]).mean()
+            counts[cell] += 1
+    np.testing.assert_allclose(errors, np.sqrt(sums / counts), atol=3e-3)

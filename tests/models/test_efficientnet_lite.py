@@ -103,3 +103,10 @@ def test_a_checkpoint_of_fewer_frames_is_inflated(tmp_path):
             atol=1e-4,
             rtol=1e-3,
         )
+
+
+def test_pictures_at_a_time_give_what_all_at_once_give():
+    net, pictures = EfficientNetLite().eval(), torch.rand(11, 3, 32, 32) * 2 - 1
+    with torch.inference_mode():
+        parts = net(pictures)
+    torch.testing.assert_close(parts, net(pictures).detach())

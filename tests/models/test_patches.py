@@ -87,3 +87,10 @@ def test_take_tokens_serves_one_table_to_all_clips():
     table = torch.arange(6.0).reshape(1, 3, 2)
     taken = take_tokens(table, torch.tensor([[2, 0], [1, 2]]))
     assert taken.tolist() == [[[4.0, 5.0], [0.0, 1.0]], [[2.0, 3.0], [4.0, 5.0]]]
+
+
+def test_tube_mask_hides_first_what_was_hidden_less_often():
+    times_hidden = torch.zeros(16)
+    for _ in range(4):
+        times_hidden += tube_mask(1, (1, 4, 4), 0.75, generator(), "cpu", times_hidden)[0]
+    assert times_hidden.tolist() == [3.0] * 16

@@ -234,3 +234,13 @@ def test_another_ratio_is_refused():
     data = Cifar(kind="cifar", root="cifar")
     with pytest.raises(ValidationError, match=r"objective.mask_ratio is 0.6: set it to 0.75"):
         Experiment(model=EVEN, data=data, objective=ObjectiveSettings(mask_ratio=0.6))
+
+
+def test_what_was_hidden_less_often_is_hidden_first():
+    generator = torch.Generator().manual_seed(0)
+    times_hidden = torch.zeros(64)
+    for _ in range(4):
+        mask = uniform_mask(1, (1, 8, 8), 0.25, generator, "cpu", times_hidden)[0]
+        assert mask.reshape(4, 2, 4, 2).float().sum(dim=(1, 3)).min() >= 3
+        times_hidden += mask
+    assert times_hidden.min() >= 3
