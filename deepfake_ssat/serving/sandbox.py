@@ -19,6 +19,8 @@ PR_SET_PDEATHSIG = 1
 MAX_WRITTEN_BYTES = 1_000_000_000
 NO_ROOM = 28
 """Exit code of a child that could not write its result."""
+UNREADABLE, TOO_LARGE = 10, 11
+"""Exit codes of a child that looked at a file which is not taken."""
 OUT_OF_MEMORY = ("MemoryError", "allocate memory", "bad_alloc", "not enough memory")
 
 
