@@ -47,7 +47,8 @@ def reference_probabilities(detector, pixels):
 
 def test_scores_are_calibrated_softmax_of_models_logits(tmp_path, monkeypatch):
     detector = make_detector(tmp_path, monkeypatch, ScriptedExtractor(), decision=Decision(temperature=2.5))
-    pixels = np.stack([face_clip(0, start).pixels for start in range(3)])
+    # Darker and darker: apart from each other whatever random weights this torch draws.
+    pixels = np.stack([face_clip(0, start).pixels // (1 + 2 * start) for start in range(3)])
     expected = reference_probabilities(detector, pixels)
     detector.scorer.precision = "fp32"
     np.testing.assert_allclose(detector.score(pixels), expected, atol=1e-5)
