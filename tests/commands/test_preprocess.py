@@ -13,6 +13,7 @@ from tests.commands.fixed_faces import SETTINGS, PrepareFixed
 from tests.commands.preprocess_runs import (
     make_corpus,
     make_video,
+    map_here,
     run_corpus,
     run_folder,
 )
@@ -28,6 +29,7 @@ def corpus(tmp_path):
 @pytest.fixture(autouse=True)
 def _fixed_faces(monkeypatch):
     monkeypatch.setattr("deepfake_ssat.extraction.preprocess.PrepareExtraction", PrepareFixed)
+    monkeypatch.setattr("deepfake_ssat.pool.engine.map_in_processes", map_here)
 
 
 def test_folder_becomes_clips_and_manifest(corpus, tmp_path, capsys):

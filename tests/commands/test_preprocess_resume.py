@@ -15,12 +15,14 @@ import pytest
 from deepfake_ssat.errors import OutputError
 from deepfake_ssat.extraction import journal
 from deepfake_ssat.manifest import load_manifest
+from deepfake_ssat.pool import map_in_processes
 from tests.commands.fixed_faces import PrepareFixed
 from tests.commands.preprocess_runs import (
     clips_written_since,
     file_hashes,
     make_corpus,
     make_video,
+    map_here,
     run_corpus,
     run_folder,
 )
@@ -37,7 +39,14 @@ def corpus(tmp_path):
 def _fixed_faces():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("deepfake_ssat.extraction.preprocess.PrepareExtraction", PrepareFixed)
+        patch.setattr("deepfake_ssat.pool.engine.map_in_processes", map_here)
         yield
+
+
+@pytest.fixture
+def processes(monkeypatch):
+    """The work is done in processes of their own, as it is outside these tests."""
+    monkeypatch.setattr("deepfake_ssat.pool.engine.map_in_processes", map_in_processes)
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +110,7 @@ def test_landmarks_without_a_clip_are_removed(whole, out):
     assert file_hashes(out) == file_hashes(whole[1])
 
 
+@pytest.mark.usefixtures("processes")
 def test_result_is_the_same_with_one_and_two_workers(whole, tmp_path):
     run_folder(whole[0], tmp_path / "two", workers=2)
     assert file_hashes(tmp_path / "two") == file_hashes(whole[1])
@@ -140,6 +150,7 @@ def test_killed_at_random_moments_it_ends_like_an_undisturbed_run(tmp_path):
     assert len(load_manifest(out).rows) == 12
 
 
+@pytest.mark.usefixtures("processes")
 def test_killed_worker_is_recorded_and_tried_again_next_time(corpus, tmp_path, capsys):
     killer = make_video(corpus / "train/real/killer.mp4")
     assert run_folder(corpus, tmp_path / "out") == 1
