@@ -26,7 +26,8 @@ from deepfake_ssat.clips.storage import read_frames
 from deepfake_ssat.corpora.files import VIDEO_SUFFIXES, has_suffix
 from deepfake_ssat.corpora.splits import hashed_position
 from deepfake_ssat.errors import ConfigError, VideoError
-from deepfake_ssat.inference.detector import Detector, default_weights, load_detector
+from deepfake_ssat.inference.default_weights import default_weights
+from deepfake_ssat.inference.detector import Detector, load_detector
 from deepfake_ssat.inference.still_error import KEY
 from deepfake_ssat.manifest import Manifest, load_manifest
 from deepfake_ssat.metrics import auc, bootstrap_interval, weighted_auc

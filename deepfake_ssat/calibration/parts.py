@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from deepfake_ssat.calibration.enough import require_enough
 from deepfake_ssat.config import Selection
 from deepfake_ssat.errors import ConfigError, ManifestError
 from deepfake_ssat.inference.detector import Detector
 from deepfake_ssat.manifest import Manifest, load_manifest, people, select
-from deepfake_ssat.metrics import SMALLEST_CLASS
 from deepfake_ssat.records import FAKE, REAL, ManifestRow
 
 
@@ -41,7 +41,8 @@ def choose_parts(detector: Detector, paths: Sequence[Path], selection: Selection
         except ManifestError as error:
             raise ManifestError(f"{manifest.root}: {error}") from error
     _require_distinct(parts)
-    _require_enough(parts)
+    numbers = {"genuine videos": _num_videos(parts, REAL), "manipulated videos": _num_videos(parts, FAKE)}
+    require_enough(numbers, "give more manifests or splits")
     known = set((detector.checkpoint.provenance.get("seen") or {}).get("train", ()))
     if trained := _videos_with(known, parts):
         raise ConfigError(
@@ -77,18 +78,6 @@ def _require_distinct(parts: Sequence[ChosenPart]) -> None:
             owners[name] = part.manifest.root
 
 
-def _require_enough(parts: Sequence[ChosenPart]) -> None:
-    for label, kind in ((REAL, "genuine"), (FAKE, "manipulated")):
-        number = len(
-            {(row.corpus, row.video_id) for part in parts for row in part.rows if row.label == label}
-        )
-        if number < SMALLEST_CLASS:
-            raise ConfigError(
-                f"there are {number} {kind} videos to calibrate on, at least {SMALLEST_CLASS} of each class "
-                "are needed; give more manifests or splits"
-            )
-
-
 def _videos_with(known: set[str], parts: Sequence[ChosenPart]) -> list[str]:
     """``corpus/video_id`` of the videos with any of these people."""
     found = {
@@ -100,5 +89,7 @@ def _videos_with(known: set[str], parts: Sequence[ChosenPart]) -> list[str]:
     return list(found)
 
 
-def _num_videos(parts: Sequence[ChosenPart]) -> int:
-    return len({(row.corpus, row.video_id) for part in parts for row in part.rows})
+def _num_videos(parts: Sequence[ChosenPart], label: int | None = None) -> int:
+    """Of one class, or of both."""
+    rows = (row for part in parts for row in part.rows)
+    return len({(row.corpus, row.video_id) for row in rows if label is None or row.label == label})

@@ -14,13 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from deepfake_ssat.calibration.crossfit import counted, cross_fitted
+from deepfake_ssat.calibration.enough import require_enough
 from deepfake_ssat.calibration.fitting import fit_decision
 from deepfake_ssat.calibration.report import CalibrationReport, LabelledPicture
 from deepfake_ssat.clips.images import ImageDataset
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.evaluation.pictures import open_pictures, score_pictures
 from deepfake_ssat.inference.device import resolve_device
-from deepfake_ssat.metrics import SMALLEST_CLASS, Scaling, VideoLogits
+from deepfake_ssat.metrics import Scaling, VideoLogits
 from deepfake_ssat.models.checkpoint import load_checkpoint, save_checkpoint
 from deepfake_ssat.models.decision import PictureCalibration, wording_of_pictures
 from deepfake_ssat.outputs import check_file
@@ -66,10 +67,11 @@ def calibrate_pictures(
             "by; choose others (--split val)"
         )
     source, pictures = open_pictures(loaded, Path(data), split)
-    _require_enough(pictures)
+    classes = pictures.class_names[REAL], pictures.class_names[FAKE]
+    numbers = {f"pictures of class {name}": pictures.labels.count(i) for i, name in enumerate(classes)}
+    require_enough(numbers, "give another split")
     logits = _logits(pictures, score_pictures(loaded, pictures, batch, progress))
     crossed = cross_fitted(logits, [()] * len(pictures), method, false_alarm_rate, miss_rate)
-    classes = pictures.class_names[REAL], pictures.class_names[FAKE]
     record = partial(
         PictureCalibration,
         manifests=(_content_hash(pictures),),
@@ -107,16 +109,6 @@ def _logits(pictures: ImageDataset, scores: np.ndarray) -> VideoLogits:
     places = np.arange(len(pictures))
     differences = (scores[:, FAKE] - scores[:, REAL]).astype(float)
     return VideoLogits(np.array(pictures.labels), differences, places, places)
-
-
-def _require_enough(pictures: ImageDataset) -> None:
-    for label, name in enumerate(pictures.class_names):
-        number = pictures.labels.count(label)
-        if number < SMALLEST_CLASS:
-            raise ConfigError(
-                f"there are {number} pictures of class {name} to calibrate on, at least {SMALLEST_CLASS} of "
-                "each class are needed; give another split"
-            )
 
 
 def _content_hash(pictures: ImageDataset) -> str:

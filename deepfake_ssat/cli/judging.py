@@ -9,11 +9,15 @@ import typer
 
 from deepfake_ssat.cli.shared import (
     Backend,
+    Checkpoint,
+    DefaultCheckpoint,
     Device,
     ExportFormat,
     MaxDownload,
+    NetworksOn,
     Order,
     Ray,
+    Threads,
     Turn,
     one_line_errors,
 )
@@ -26,9 +30,7 @@ def detect(
             metavar="PATH...", help="Videos or pictures, folders of them at any depth, or their addresses."
         ),
     ],
-    checkpoint: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Trained weights; without it the default ones.")
-    ] = None,
+    checkpoint: DefaultCheckpoint = None,
     json: Annotated[
         Path | None,
         typer.Option(
@@ -56,11 +58,11 @@ def detect(
     ] = None,
     ray: Ray = None,
     order: Annotated[Order, typer.Option(help="Which videos come first.")] = Order.name_,
-    device: Annotated[Device, typer.Option(help="Where the networks run.")] = Device.auto,
+    device: NetworksOn = Device.auto,
     backend: Annotated[
         Backend, typer.Option(help="What computes the scores; openvino on CPUs only, as an extra.")
     ] = Backend.torch,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: torch's choice.")] = None,
+    threads: Threads = None,
     report: Annotated[
         Path | None,
         typer.Option(
@@ -129,16 +131,14 @@ def detect(
 
 
 def serve(
-    checkpoint: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Trained weights; without it the default ones.")
-    ] = None,
+    checkpoint: DefaultCheckpoint = None,
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")] = 8000,
     folder: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where jobs and results are kept for a while.")
     ] = None,
     clips: Annotated[str, typer.Option(metavar="N|all", help="Clips spread over each video.")] = "all",
-    device: Annotated[Device, typer.Option(help="Where the networks run.")] = Device.auto,
+    device: NetworksOn = Device.auto,
     allow_remote: Annotated[
         bool, typer.Option("--allow-remote", help="Let other machines reach it; set DEEPFAKE_SSAT_API_KEY.")
     ] = False,
@@ -183,7 +183,7 @@ def model(
 
 
 def export(
-    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A file that train wrote.")],
+    checkpoint: Checkpoint,
     out: Annotated[
         Path,
         typer.Option(metavar="FILE|DIR", help="The file to write, such as detector.onnx, or the folder."),

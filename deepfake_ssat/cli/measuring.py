@@ -9,17 +9,21 @@ import typer
 
 from deepfake_ssat.cli.shared import (
     Batch,
+    Checkpoint,
     ClipRule,
     Compressions,
     Corpora,
     Device,
     FaceRule,
     Manipulations,
+    NetworksOn,
     PerturbOn,
     Ray,
     Scaling,
     ScoreKind,
+    TestSplit,
     Threads,
+    ValidationSplit,
     one_line_errors,
     selection,
 )
@@ -53,15 +57,13 @@ def evaluate(
         Path | None,
         typer.Option(metavar="FILE.json", help="Labels of --scores: a data set's JSON of DeepfakeBench."),
     ] = None,
-    split: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="train, val or test (default); repeatable.")
-    ] = None,
+    split: TestSplit = None,
     corpus: Corpora = None,
     compression: Compressions = None,
     manipulation: Manipulations = None,
     clip_rule: ClipRule = None,
     face_rule: FaceRule = None,
-    device: Annotated[Device, typer.Option(help="Where the network runs.")] = Device.auto,
+    device: NetworksOn = Device.auto,
     batch: Batch = None,
     threads: Threads = None,
     seed: Annotated[int, typer.Option(min=0, help="Of bootstrap intervals and perturbations.")] = 0,
@@ -130,15 +132,13 @@ def evaluate(
 
 
 def calibrate(
-    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A file that train wrote.")],
+    checkpoint: Checkpoint,
     manifests: Annotated[
         list[Path],
         typer.Argument(metavar="MANIFEST...", help="Folders that preprocess wrote; or where pictures lie."),
     ],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The calibrated checkpoint to write.")],
-    split: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="train, val (default) or test; repeatable.")
-    ] = None,
+    split: ValidationSplit = None,
     corpus: Corpora = None,
     compression: Compressions = None,
     manipulation: Manipulations = None,
@@ -159,7 +159,7 @@ def calibrate(
         Path | None,
         typer.Option(metavar="DIR", help="Where tables and pictures go; default: beside --out."),
     ] = None,
-    device: Annotated[Device, typer.Option(help="Where the network runs.")] = Device.auto,
+    device: NetworksOn = Device.auto,
     batch: Batch = None,
     threads: Threads = None,
 ) -> None:

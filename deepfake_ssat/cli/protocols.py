@@ -14,8 +14,11 @@ from deepfake_ssat.cli.shared import (
     Corpora,
     Device,
     Manipulations,
+    NetworksOn,
     Smoke,
+    TestSplit,
     Threads,
+    ValidationSplit,
     one_line_errors,
     selection,
 )
@@ -88,11 +91,9 @@ def cross_dataset(
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Where the matrix and its cells go; run again to go on.")
     ],
-    split: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="train, val or test (default); repeatable.")
-    ] = None,
+    split: TestSplit = None,
     compression: Compressions = None,
-    device: Annotated[Device, typer.Option(help="Where the networks run.")] = Device.auto,
+    device: NetworksOn = Device.auto,
     threads: Threads = None,
 ) -> None:
     """Measure checkpoints on data sets: a matrix."""
@@ -188,9 +189,7 @@ def analyse(
         ),
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where figures and tables go.")],
-    split: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="train, val (default) or test; repeatable.")
-    ] = None,
+    split: ValidationSplit = None,
     corpus: Corpora = None,
     compression: Compressions = None,
     manipulation: Manipulations = None,
@@ -206,7 +205,7 @@ def analyse(
     hessian_steps: Annotated[
         int, typer.Option(min=5, help="Lanczos steps of each; more settle more eigenvalues.")
     ] = 32,
-    device: Annotated[Device, typer.Option(help="Where the network runs.")] = Device.auto,
+    device: NetworksOn = Device.auto,
     batch: Annotated[int | None, typer.Option(min=1, help="Samples computed at a time.")] = None,
     threads: Threads = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the samples, and of Lanczos.")] = 0,

@@ -22,47 +22,6 @@ TRAINING_PACKAGES = {"albumentations", "lightning", "scipy", "sklearn", "tensorb
 """Of the extra ``train``; detect, preprocess and serve do without them."""
 
 
-Corpora = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this one; repeatable.")]
-Compressions = Annotated[
-    list[str] | None, typer.Option(metavar="NAME", help="Only this one, such as c23; repeatable.")
-]
-Manipulations = Annotated[
-    list[str] | None, typer.Option(metavar="NAME", help="Only this one (genuine stay); repeatable.")
-]
-Config = Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="A file such as configs/*.yaml.")]
-Changes = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help="Change one setting, such as optimizer.batch_size=4; repeatable."
-    ),
-]
-Smoke = Annotated[
-    bool, typer.Option("--smoke", help="Made small by its overlay: ends in minutes on two cores.")
-]
-ClipRule = Annotated[
-    str | None,
-    typer.Option(
-        metavar="mean|median|max", help="From a face's clips to its score; default: the checkpoint's."
-    ),
-]
-FaceRule = Annotated[
-    str | None,
-    typer.Option(metavar="large|max|mean", help="From a video's faces to its score; else the checkpoint's."),
-]
-Batch = Annotated[int | None, typer.Option(min=1, help="Clips scored at a time.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; default: torch's choice.")]
-Ray = Annotated[
-    str | None,
-    typer.Option(
-        metavar="ADDRESS", help="Work on a Ray cluster (docs/scale.md): auto, local or HOST:PORT; an extra."
-    ),
-]
-MaxDownload = Annotated[
-    float, typer.Option(metavar="MB", min=0.001, help="Refuse to download more from one address.")
-]
-"""Options of several verbs."""
-
-
 class Device(str, Enum):
     """Where the networks run; auto takes the GPU if there is one."""
 
@@ -128,6 +87,58 @@ class WorkerDevice(str, Enum):
 
     cpu = "cpu"
     cuda = "cuda"
+
+
+Corpora = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this one; repeatable.")]
+Compressions = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="Only this one, such as c23; repeatable.")
+]
+Manipulations = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="Only this one (genuine stay); repeatable.")
+]
+Config = Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="A file such as configs/*.yaml.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Change one setting, such as optimizer.batch_size=4; repeatable."
+    ),
+]
+Smoke = Annotated[
+    bool, typer.Option("--smoke", help="Made small by its overlay: ends in minutes on two cores.")
+]
+ClipRule = Annotated[
+    str | None,
+    typer.Option(
+        metavar="mean|median|max", help="From a face's clips to its score; default: the checkpoint's."
+    ),
+]
+FaceRule = Annotated[
+    str | None,
+    typer.Option(metavar="large|max|mean", help="From a video's faces to its score; else the checkpoint's."),
+]
+TestSplit = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="train, val or test (default); repeatable.")
+]
+ValidationSplit = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="train, val (default) or test; repeatable.")
+]
+Checkpoint = Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A file that train wrote.")]
+DefaultCheckpoint = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Trained weights; without it the default ones.")
+]
+NetworksOn = Annotated[Device, typer.Option(help="Where the networks run.")]
+Batch = Annotated[int | None, typer.Option(min=1, help="Clips scored at a time.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; default: torch's choice.")]
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS", help="Work on a Ray cluster (docs/scale.md): auto, local or HOST:PORT; an extra."
+    ),
+]
+MaxDownload = Annotated[
+    float, typer.Option(metavar="MB", min=0.001, help="Refuse to download more from one address.")
+]
+"""Options of several verbs."""
 
 
 def selection(

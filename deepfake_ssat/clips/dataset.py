@@ -84,19 +84,10 @@ class FaceClipDataset(Dataset[Example]):
         self._seed = seed
         self._part = part
         self._epoch = SharedEpoch()
-        self._items: list[_Item] = []
-        self._face_of_row: dict[int, int] = {}
+        faces = _faces(rows)
+        self._face_of_row = {row: face[0] for face in faces for row in face}
         """Row to the first row of the same face."""
-        for face in _faces(rows):
-            self._face_of_row.update(dict.fromkeys(face, face[0]))
-            if training:
-                self._items += [_Item(face)] * clips_per_face
-            else:
-                lengths = [rows[row].num_frames for row in face]
-                self._items += [
-                    _Item((face[part],), start)
-                    for part, start in spread_over_rows(lengths, frames, clips_per_face)
-                ]
+        self._items = [item for face in faces for item in self._windows_of(face, clips_per_face)]
         self._genuine = [i for i in range(len(self._items)) if self._first_row(i).label == REAL]
         self._num_fakes = 0
         self._chosen: tuple[int, list[int]] = (-1, [])
@@ -167,6 +158,15 @@ class FaceClipDataset(Dataset[Example]):
             whole = resize_clip(whole, self._image_size)
             item["views"] = self._views(whole, item_generator(self._seed, epoch, index, VIEW_STREAM))
         return item
+
+    def _windows_of(self, face: tuple[int, ...], windows: int) -> list[_Item]:
+        """Drawn when asked for in training; otherwise spread over the face, no more than cover it."""
+        if self._training:
+            return [_Item(face)] * windows
+        lengths = [self._rows[row].num_frames for row in face]
+        return [
+            _Item((face[part],), start) for part, start in spread_over_rows(lengths, self._frames, windows)
+        ]
 
     def _set_up_forger(self, settings: PseudoFakes) -> None:
         if not self._genuine:

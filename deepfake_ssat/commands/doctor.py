@@ -134,7 +134,7 @@ def _codecs() -> str:
 
 
 def _weights() -> str:
-    from deepfake_ssat.inference.detector import default_weights
+    from deepfake_ssat.inference.default_weights import default_weights
     from deepfake_ssat.models.checkpoint import load_checkpoint
 
     checkpoint = load_checkpoint(default_weights())

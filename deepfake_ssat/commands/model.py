@@ -22,7 +22,7 @@ def run(checkpoint: Path | None = None) -> int:
 
     Raises CheckpointError for a file that cannot be used, and without one where no default weights exist.
     """
-    from deepfake_ssat.inference.detector import default_weights
+    from deepfake_ssat.inference.default_weights import default_weights
     from deepfake_ssat.models.checkpoint import load_checkpoint
 
     path = checkpoint or default_weights()

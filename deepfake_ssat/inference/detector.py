@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -17,7 +17,6 @@ import numpy as np
 import torch
 
 from deepfake_ssat.errors import CheckpointError, ConfigError, VideoError
-from deepfake_ssat.faces.stills import held, of_one_frame
 from deepfake_ssat.inference.arguments import (
     check_clips,
     check_num_clips,
@@ -28,6 +27,8 @@ from deepfake_ssat.inference.arguments import (
     existing_files,
 )
 from deepfake_ssat.inference.backends import ClipScorer, Precision, make_scorer
+from deepfake_ssat.inference.clip_finder import ClipFinder
+from deepfake_ssat.inference.default_weights import default_weights, is_default
 from deepfake_ssat.inference.device import resolve_device
 from deepfake_ssat.inference.explain import KeptClips, explain_clip, explanation
 from deepfake_ssat.inference.explanation import EXPLAINED_CLIPS, ClipExplanation, Explanation
@@ -44,10 +45,8 @@ from deepfake_ssat.video.reader import open_video_or_picture
 from deepfake_ssat.video.watched import WatchedReader
 
 if TYPE_CHECKING:
-    from deepfake_ssat.faces.extract import FaceExtraction, FaceExtractor
     from deepfake_ssat.faces.searched import SearchLog
 
-DEFAULT_WEIGHTS = Path(__file__).parent.parent / "weights" / "default.safetensors"
 BATCH_CLIPS = {"cpu": 1, "cuda": 8}
 """Clips scored at a time, by device: on a CPU more cost over 100 MB of memory and gain little time."""
 
@@ -80,16 +79,6 @@ def load_detector(
     return Detector(load_checkpoint(path, where, decoder=decoder, test_once=True), path, where, backend)
 
 
-def default_weights() -> Path:
-    """The weights that come with the package; raises CheckpointError where there are none yet."""
-    if not DEFAULT_WEIGHTS.is_file():
-        raise CheckpointError(
-            "this installation comes without default weights; install the package again, or give "
-            "--checkpoint FILE: deepfake-ssat train writes one (best.safetensors)"
-        )
-    return DEFAULT_WEIGHTS
-
-
 class Detector:
     """One loaded model; use it for any number of videos, from one thread at a time."""
 
@@ -105,6 +94,7 @@ class Detector:
             )
         self.scorer: ClipScorer = make_scorer(backend, checkpoint, device)
         self._face_scorer = FaceScorer(checkpoint.settings, self.contract.frames, self.scorer.score)
+        self._finder = ClipFinder(self.contract, str(device))
 
     @property
     def backend(self) -> str:
@@ -114,7 +104,7 @@ class Detector:
     @property
     def has_default_weights(self) -> bool:
         """Whether it judges by the weights that come with the package."""
-        return self.path == DEFAULT_WEIGHTS
+        return is_default(self.path)
 
     @property
     def own_path(self) -> Path | None:
@@ -125,19 +115,6 @@ class Detector:
     def precision(self) -> Precision:
         """What the scores are computed in."""
         return self.scorer.precision
-
-    @cached_property
-    def _extractor(self) -> FaceExtractor:
-        # Scoring stored clips needs no face detector.
-        from deepfake_ssat.faces.extract import FaceExtractor
-
-        return FaceExtractor(self.contract, str(self.device))
-
-    @cached_property
-    def _still_extractor(self) -> FaceExtractor:
-        from deepfake_ssat.faces.extract import FaceExtractor
-
-        return FaceExtractor(of_one_frame(self.contract), str(self.device))
 
     @overload
     def detect(
@@ -274,7 +251,7 @@ class Detector:
         check_clips(clips)
         check_rotate(rotate)
         with open_video_or_picture(name, rotate) as video:
-            for found in self._clips_of(video, clips)[1]:
+            for found in self._finder.find(video, clips)[1]:
                 starts_then = abs(float(found.seconds[0]) - clip.start_seconds) < SAME_MOMENT
                 if found.track_id == clip.track_id and starts_then:
                     return explain_clip(self.checkpoint, self.device, found, clip)
@@ -309,7 +286,7 @@ class Detector:
         Which tracks count as faces is known at the end only: ``on_clip`` sees the clips of the others too.
         """
         check_clips(clips)
-        extraction, found = self._clips_of(video, clips, log)
+        extraction, found = self._finder.find(video, clips, log)
         by_batch = self._face_scorer.stills if video.metadata.is_still else self._face_scorer.clips
         scores = VideoScores()
         for clip, probability in scored_in_batches(found, by_batch, BATCH_CLIPS[self.device.type]):
@@ -327,13 +304,3 @@ class Detector:
         return scored_verdict(
             name, judged, scores.boxes, decision.aggregation, decision, warnings, video.metadata
         )
-
-    def _clips_of(
-        self, video: VideoReader, clips: int | None, log: SearchLog | None = None
-    ) -> tuple[FaceExtraction, Iterable[FaceClip]]:
-        """The extraction and its clips, all as long as the model's."""
-        if not video.metadata.is_still:
-            extraction = self._extractor.extract(video, clips, log)
-            return extraction, extraction
-        extraction = self._still_extractor.extract(video, clips, log)
-        return extraction, (held(clip, self.contract.frames) for clip in extraction)

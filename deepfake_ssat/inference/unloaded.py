@@ -10,13 +10,8 @@ import torch
 from deepfake_ssat.config import ExtractionSettings
 from deepfake_ssat.inference.arguments import checkpoint_path
 from deepfake_ssat.inference.backends import Precision, TorchScorer, precision_of
-from deepfake_ssat.inference.detector import (
-    DEFAULT_WEIGHTS,
-    Detector,
-    StrPath,
-    default_weights,
-    load_detector,
-)
+from deepfake_ssat.inference.default_weights import default_weights, is_default
+from deepfake_ssat.inference.detector import Detector, StrPath, load_detector
 from deepfake_ssat.inference.device import resolve_device
 from deepfake_ssat.models.checkpoint import Checkpoint, describe_checkpoint
 from deepfake_ssat.models.passed_tests import has_passed
@@ -45,7 +40,7 @@ class UnloadedDetector:
     @property
     def has_default_weights(self) -> bool:
         """Whether it judges by the weights that come with the package."""
-        return self.path == DEFAULT_WEIGHTS
+        return is_default(self.path)
 
 
 def describe_detector(checkpoint: StrPath | None, device: str, backend: str) -> Detector | UnloadedDetector:

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from deepfake_ssat.errors import VideoError
-from deepfake_ssat.serving.uploads import TOO_LARGE, UNREADABLE
+from deepfake_ssat.serving.sandbox import TOO_LARGE, UNREADABLE
 from deepfake_ssat.video.reader import open_video_or_picture
 
 

@@ -21,6 +21,8 @@ LAST_WORDS = 65_536
 """Bytes at the end of what it wrote to standard error: a stranger's file may make it write all it may."""
 NO_ROOM = 28
 """Exit code of a child that could not write its result."""
+UNREADABLE, TOO_LARGE = 10, 11
+"""Exit codes of a child that looked at a file which is not taken."""
 OUT_OF_MEMORY = ("MemoryError", "allocate memory", "bad_alloc", "not enough memory")
 
 

@@ -10,11 +10,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from deepfake_ssat.config.service import MEGABYTE, ServiceLimits
-from deepfake_ssat.serving.sandbox import ChildLimits, run_child
+from deepfake_ssat.serving.sandbox import TOO_LARGE, ChildLimits, run_child
 
 PROBE = "deepfake_ssat.serving.probe"
-UNREADABLE, TOO_LARGE = 10, 11
-"""Exit codes of the probe."""
 PROBE_SECONDS = 30.0
 SHOWN_NAME_LENGTH = 120
 

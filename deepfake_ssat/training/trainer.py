@@ -91,14 +91,7 @@ def train_model(
         len(loaders.train),
         examples.train.videos,
     )
-    outlet = None
-    if processes.rank == 0:
-        columns = columns_for(
-            experiment.objective, isinstance(experiment.data, FaceClips | Mixture), model.settings.num_classes
-        )
-        trackers = start_trackers(folder.root, experiment, position.step)
-        log = MetricsLog(folder.metrics, columns, position.step, trackers)
-        outlet = Outlet(folder, log, reporter)
+    outlet = None if processes.rank else _outlet(model, experiment, folder, position, reporter)
     validations = Validations(
         experiment, examples, _samples(model, experiment, examples, processes), provenance, outlet
     )
@@ -129,6 +122,16 @@ def train_model(
         if torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
     return validations.best
+
+
+def _outlet(
+    model: Network, experiment: Experiment, folder: RunFolder, position: Position, reporter: Reporter
+) -> Outlet:
+    """Where the first process writes; rows after ``position`` are written anew."""
+    is_of_videos = isinstance(experiment.data, FaceClips | Mixture)
+    columns = columns_for(experiment.objective, is_of_videos, model.settings.num_classes)
+    trackers = start_trackers(folder.root, experiment, position.step)
+    return Outlet(folder, MetricsLog(folder.metrics, columns, position.step, trackers), reporter)
 
 
 def _samples(

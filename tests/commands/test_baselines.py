@@ -138,7 +138,11 @@ def test_training_starts_from_weights_of_the_backbone_and_says_what_matched(
     assert 0 < (after - before).abs().max() < 0.1
 
 
-@pytest.fixture(scope="module", params=[FRAME, CROSS], ids=lambda settings: settings.kind)
+@pytest.fixture(
+    scope="module",
+    params=[FRAME, pytest.param(CROSS, marks=pytest.mark.slow)],
+    ids=lambda settings: settings.kind,
+)
 def trained(request, tmp_path_factory, manifest):
     """The checkpoint of a short run, and its configuration."""
     folder = tmp_path_factory.mktemp(request.param.kind)

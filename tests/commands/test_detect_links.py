@@ -79,16 +79,14 @@ def test_page_shows_the_address_and_repeats_its_command(address, checkpoint, tmp
     assert str(tmp_path / "temporary") not in page
 
 
+@pytest.mark.slow
 def test_folder_of_pages_and_workers(address, video, checkpoint, tmp_path):
-    urls = [f"{address}/good.mp4", f"{address}/good.mov"]
-    code = run(
-        [video, *urls], checkpoint, report=tmp_path / "pages", device="cpu", workers=1, quiet=True, threads=1
-    )
-    assert code == 0
-    index = (tmp_path / "pages/index.html").read_text()
-    stored = [json.loads(file.read_text())["video"]["path"] for file in (tmp_path / "pages").glob("*.json")]
-    assert sorted(stored) == sorted([str(video), *urls])
-    assert all(f'data-sort="{url}"' in index for url in urls)
+    url, pages = f"{address}/good.mp4", tmp_path / "pages"
+    options = {"device": "cpu", "quiet": True, "threads": 1}
+    assert run([video, url], checkpoint, report=pages, workers=1, **options) == 0
+    stored = [json.loads(file.read_text())["video"]["path"] for file in pages.glob("*.json")]
+    assert sorted(stored) == sorted([str(video), url])
+    assert f'data-sort="{url}"' in (pages / "index.html").read_text()
 
 
 def test_marked_copy_of_an_address(address, checkpoint, tmp_path):

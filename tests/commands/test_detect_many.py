@@ -276,15 +276,13 @@ def wait_for_lines(log, process, count):
         time.sleep(0.005)
 
 
-SLOW = pytest.mark.slow
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("workers", "number", "code", "word"),
     [
         pytest.param((), signal.SIGTERM, 143, "terminated", id="alone"),
-        pytest.param(("--workers", "2"), signal.SIGTERM, 143, "terminated", id="workers", marks=SLOW),
-        pytest.param(("--workers", "2"), signal.SIGINT, 130, "interrupted", id="ctrl-c", marks=SLOW),
+        pytest.param(("--workers", "2"), signal.SIGTERM, 143, "terminated", id="workers"),
+        pytest.param(("--workers", "2"), signal.SIGINT, 130, "interrupted", id="ctrl-c"),
     ],
 )
 def test_signal_to_the_whole_group_ends_in_one_line_with_results(

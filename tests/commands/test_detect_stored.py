@@ -60,13 +60,14 @@ def test_folder_is_judged_as_on_this_machine_and_nothing_stays(bucket, checkpoin
     assert not list((tmp_path / "temporary").iterdir())
 
 
+@pytest.mark.slow
 def test_resume_in_workers_brings_only_what_is_new_or_failed(bucket, checkpoint, tmp_path):
-    lines, options = tmp_path / "out.jsonl", {"device": "cpu", "quiet": True, "threads": 1, "workers": 1}
+    lines, options = tmp_path / "out.jsonl", {"device": "cpu", "quiet": True, "threads": 1}
     assert run(["s3://bucket/all"], checkpoint, jsonl_file=lines, **options) == 3
     assert sorted(lines_of(lines)) == NAMES
     before = len(opened(bucket))
     (bucket / "bucket/all/deep/b.mp4").touch()
-    assert run(["s3://bucket/all"], checkpoint, jsonl_file=lines, resume=True, **options) == 3
+    assert run(["s3://bucket/all"], checkpoint, jsonl_file=lines, resume=True, workers=1, **options) == 3
     assert opened(bucket)[before:] == ["bucket/all/deep/b.mp4", "bucket/all/no.mp4"]
 
 

@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 from deepfake_ssat.cli import app
 from deepfake_ssat.commands import doctor
 from deepfake_ssat.errors import CheckpointError
-from deepfake_ssat.inference import detector
+from deepfake_ssat.inference import default_weights
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +56,7 @@ def test_missing_codec_and_refused_weights_are_faults(monkeypatch):
     def refuse():
         raise CheckpointError("no default weights")
 
-    monkeypatch.setattr(detector, "default_weights", refuse)
+    monkeypatch.setattr(default_weights, "default_weights", refuse)
     monkeypatch.setattr(av, "codecs_available", {"h264"})
     result = CliRunner().invoke(app, ["doctor"])
     assert result.exit_code == 1

@@ -171,6 +171,7 @@ def test_second_run_scores_nothing_again(checkpoint, manifest, tmp_path, capsys,
     assert "50 clips were scored before" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_killed_run_goes_on_to_the_same_result(checkpoint, manifest, out, tmp_path):
     code = f"""
 import time

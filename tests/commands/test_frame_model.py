@@ -69,6 +69,7 @@ def test_weights_are_kept_averaged_with_the_first_blocks_as_they_were(trained):
     assert {"stem.blocks.2.layers.0.0.weight", "head.weight"} <= changed_names
 
 
+@pytest.mark.slow
 def test_killed_run_repeats_the_undisturbed_one(trained, tmp_path, monkeypatch):
     from deepfake_ssat.training.callbacks import TrainingRows
 

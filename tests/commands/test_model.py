@@ -4,7 +4,7 @@ import pytest
 
 from deepfake_ssat.commands.model import run
 from deepfake_ssat.errors import CheckpointError
-from deepfake_ssat.inference import detector
+from deepfake_ssat.inference import default_weights
 from deepfake_ssat.models.checkpoint import Decision, file_hash, load_checkpoint, save_checkpoint
 from tests.inference.scripted import CONTRACT, write_checkpoint
 
@@ -70,6 +70,6 @@ def test_other_files_are_refused(tmp_path, monkeypatch):
     other.write_bytes(b"other")
     with pytest.raises(CheckpointError, match="is no checkpoint"):
         run(other)
-    monkeypatch.setattr(detector, "DEFAULT_WEIGHTS", tmp_path / "none")
+    monkeypatch.setattr(default_weights, "DEFAULT_WEIGHTS", tmp_path / "none")
     with pytest.raises(CheckpointError, match="without default weights"):
         run()

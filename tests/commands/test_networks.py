@@ -22,7 +22,12 @@ SHORT = [
 ]
 """Three steps."""
 HIERARCHICAL = pytest.mark.parametrize(
-    "name", ["image_ssat_cifar10_swin", "image_ssat_cifar10_swin_uniform", "image_ssat_cifar10_cvt"]
+    "name",
+    [
+        pytest.param("image_ssat_cifar10_swin", marks=pytest.mark.slow),
+        pytest.param("image_ssat_cifar10_swin_uniform", marks=pytest.mark.slow),
+        "image_ssat_cifar10_cvt",
+    ],
 )
 
 
@@ -56,6 +61,7 @@ def test_pre_training_and_then_fine_tuning(name, pictures, tmp_path):
     assert "val_image_accuracy" in tuned.metrics
 
 
+@pytest.mark.slow
 @HIERARCHICAL
 def test_killed_run_repeats_the_undisturbed_one_both_passes_statistics_included(
     name, pictures, tmp_path, monkeypatch

@@ -15,6 +15,7 @@ from tests.commands.preprocess_runs import (
     file_hashes,
     make_corpus,
     make_video,
+    map_here,
     run_corpus,
     run_folder,
 )
@@ -30,6 +31,7 @@ def corpus(tmp_path):
 @pytest.fixture(autouse=True)
 def _fixed_faces(monkeypatch):
     monkeypatch.setattr("deepfake_ssat.extraction.preprocess.PrepareExtraction", PrepareFixed)
+    monkeypatch.setattr("deepfake_ssat.pool.engine.map_in_processes", map_here)
 
 
 def test_folder_becomes_clips_and_manifest(corpus, tmp_path, capsys):

@@ -3,6 +3,7 @@
 import errno
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,12 +16,14 @@ from deepfake_ssat.errors import OutputError
 from deepfake_ssat.extraction import journal
 from deepfake_ssat.manifest import load_manifest
 from deepfake_ssat.records import SourceVideo
+from deepfake_ssat.pool import map_in_processes
 from tests.commands.fixed_faces import PrepareFixed
 from tests.commands.preprocess_runs import (
     clips_written_since,
     file_hashes,
     make_corpus,
     make_video,
+    map_here,
     run_corpus,
     run_folder,
 )
@@ -33,17 +36,39 @@ def corpus(tmp_path):
     return make_corpus(tmp_path / "corpus")
 
 
-@pytest.fixture(autouse=True)
-def _fixed_faces(monkeypatch):
-    monkeypatch.setattr("deepfake_ssat.extraction.preprocess.PrepareExtraction", PrepareFixed)
+@pytest.fixture(autouse=True, scope="module")
+def _fixed_faces():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("deepfake_ssat.extraction.preprocess.PrepareExtraction", PrepareFixed)
+        patch.setattr("deepfake_ssat.pool.engine.map_in_processes", map_here)
+        yield
 
 
-def test_second_run_does_nothing_twice(corpus, tmp_path, capsys):
-    run_folder(corpus, tmp_path / "out")
-    before, tree = time.time_ns(), file_hashes(tmp_path / "out")
-    assert run_folder(corpus, tmp_path / "out") == 0
-    assert clips_written_since(tmp_path / "out", before) == set()
-    assert file_hashes(tmp_path / "out") == tree
+@pytest.fixture
+def processes(monkeypatch):
+    """The work is done in processes of their own, as it is outside these tests."""
+    monkeypatch.setattr("deepfake_ssat.pool.engine.map_in_processes", map_in_processes)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A corpus that no test changes, and what an undisturbed run makes of it."""
+    folder = tmp_path_factory.mktemp("whole")
+    run_folder(make_corpus(folder / "corpus"), folder / "out")
+    return folder / "corpus", folder / "out"
+
+
+@pytest.fixture
+def out(whole, tmp_path):
+    """A copy of the finished run's folder."""
+    return shutil.copytree(whole[1], tmp_path / "out")
+
+
+def test_second_run_does_nothing_twice(whole, out, capsys):
+    before, tree = time.time_ns(), file_hashes(out)
+    assert run_folder(whole[0], out) == 0
+    assert clips_written_since(out, before) == set()
+    assert file_hashes(out) == tree
     assert "videos       4 (4 done before)" in capsys.readouterr().out
 
 
@@ -58,45 +83,41 @@ def test_changed_source_is_done_again_and_leaves_nothing_old(corpus, tmp_path):
     assert len(list((tmp_path / "out/clips").rglob("*.mp4"))) == len(manifest.rows) == 6
 
 
-def test_lost_clip_file_is_made_again(corpus, tmp_path):
-    run_folder(corpus, tmp_path / "out")
-    tree = file_hashes(tmp_path / "out")
-    next((tmp_path / "out/clips").rglob("*.mp4")).unlink()
-    run_folder(corpus, tmp_path / "out")
-    assert file_hashes(tmp_path / "out") == tree
+def test_lost_clip_file_is_made_again(whole, out):
+    next((out / "clips").rglob("*.mp4")).unlink()
+    run_folder(whole[0], out)
+    assert file_hashes(out) == file_hashes(whole[1])
 
 
-def test_clips_of_a_version_without_landmarks_are_made_again_and_said(corpus, tmp_path, capsys):
-    run_folder(corpus, tmp_path / "out")
-    tree = file_hashes(tmp_path / "out")
-    (tmp_path / "out/clips/folder/val/real/b/track001_00.landmarks.npy").unlink()
+def test_clips_of_a_version_without_landmarks_are_made_again_and_said(whole, out, capsys):
+    corpus, undisturbed = whole
+    (out / "clips/folder/val/real/b/track001_00.landmarks.npy").unlink()
     before = time.time_ns()
     # Another part of the folder keeps its clips and its place in the manifest.
-    run_folder(corpus, tmp_path / "out", splits=("train",))
-    assert clips_written_since(tmp_path / "out", before) == set()
-    assert len(load_manifest(tmp_path / "out").rows) == 8
-    run_folder(corpus, tmp_path / "out")
-    assert len(clips_written_since(tmp_path / "out", before)) == 2
+    run_folder(corpus, out, splits=("train",))
+    assert clips_written_since(out, before) == set()
+    assert len(load_manifest(out).rows) == 8
+    run_folder(corpus, out)
+    assert len(clips_written_since(out, before)) == 2
     assert "1 videos were done by an earlier version, which stored less or chose other faces: they" in (
         capsys.readouterr().out
     )
-    assert file_hashes(tmp_path / "out") == tree
+    assert file_hashes(out) == file_hashes(undisturbed)
 
 
-def test_landmarks_without_a_clip_are_removed(corpus, tmp_path):
-    run_folder(corpus, tmp_path / "out")
-    tree = file_hashes(tmp_path / "out")
-    (tmp_path / "out/clips/folder/val/real/b/track009_00.landmarks.npy").touch()
-    run_folder(corpus, tmp_path / "out")
-    assert file_hashes(tmp_path / "out") == tree
+def test_landmarks_without_a_clip_are_removed(whole, out):
+    (out / "clips/folder/val/real/b/track009_00.landmarks.npy").touch()
+    run_folder(whole[0], out)
+    assert file_hashes(out) == file_hashes(whole[1])
 
 
-def test_result_is_the_same_with_one_and_two_workers(corpus, tmp_path):
-    run_folder(corpus, tmp_path / "one")
-    run_folder(corpus, tmp_path / "two", workers=2)
-    assert file_hashes(tmp_path / "one") == file_hashes(tmp_path / "two")
+@pytest.mark.usefixtures("processes")
+def test_result_is_the_same_with_one_and_two_workers(whole, tmp_path):
+    run_folder(whole[0], tmp_path / "two", workers=2)
+    assert file_hashes(tmp_path / "two") == file_hashes(whole[1])
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments_it_ends_like_an_undisturbed_run(tmp_path):
     corpus, out = tmp_path / "corpus", tmp_path / "out"
     for number in range(6):
@@ -130,6 +151,7 @@ def test_killed_at_random_moments_it_ends_like_an_undisturbed_run(tmp_path):
     assert len(load_manifest(out).rows) == 12
 
 
+@pytest.mark.usefixtures("processes")
 def test_killed_worker_is_recorded_and_tried_again_next_time(corpus, tmp_path, capsys):
     killer = make_video(corpus / "train/real/killer.mp4")
     assert run_folder(corpus, tmp_path / "out") == 1
@@ -163,7 +185,6 @@ def test_video_that_vanishes_meanwhile_is_tried_again_when_it_is_back(corpus, tm
     assert len(load_manifest(tmp_path / "out").rows) == 6
     elsewhere.rename(video)
     monkeypatch.undo()
-    monkeypatch.setattr("deepfake_ssat.extraction.preprocess.PrepareExtraction", PrepareFixed)
     assert run_folder(corpus, tmp_path / "out") == 0
     assert len(load_manifest(tmp_path / "out").rows) == 8
 
@@ -193,7 +214,8 @@ def test_new_split_of_a_finished_video_needs_no_new_extraction(corpus, tmp_path)
     assert clips_written_since(tmp_path / "out", before) == set()
 
 
-def test_budget_of_clips_is_kept_and_another_one_means_another_extraction(corpus, tmp_path):
+def test_budget_of_clips_is_kept_and_another_one_means_another_extraction(whole, tmp_path):
+    corpus, undisturbed = whole
     run_folder(corpus, tmp_path / "out", clips=1)
     assert {row.num_frames for row in load_manifest(tmp_path / "out").rows} == {4}
     before, tree = time.time_ns(), file_hashes(tmp_path / "out")
@@ -201,9 +223,8 @@ def test_budget_of_clips_is_kept_and_another_one_means_another_extraction(corpus
     assert clips_written_since(tmp_path / "out", before) == set()
     assert file_hashes(tmp_path / "out") == tree
     run_folder(corpus, tmp_path / "out")
-    run_folder(corpus, tmp_path / "all")
     assert {row.num_frames for row in load_manifest(tmp_path / "out").rows} == {12}
-    assert file_hashes(tmp_path / "out") == file_hashes(tmp_path / "all")
+    assert file_hashes(tmp_path / "out") == file_hashes(undisturbed)
 
 
 def test_frame_that_vanishes_while_its_folder_is_looked_at_is_no_crash(tmp_path, monkeypatch):

@@ -101,15 +101,21 @@ def test_document_says_which_backend_judged(tmp_path, cache, video):
         assert document["settings"]["backend"] == backend
 
 
-def test_onnx_form_is_made_once(tmp_path, cache, monkeypatch):
-    made = []
+@pytest.fixture
+def made(monkeypatch):
+    """The forms that were made, each of no time: the same as ``exported``."""
+    forms = []
 
     class Form:
         def SerializeToString(self):
-            made.append(1)
+            forms.append(1)
             return exported()[0]
 
     monkeypatch.setattr(onnx_export, "onnx_model", lambda checkpoint: Form())
+    return forms
+
+
+def test_onnx_form_is_made_once(tmp_path, cache, made):
     checkpoint = checkpoint_in(tmp_path)
     OpenVinoScorer(checkpoint, CPU)
     OpenVinoScorer(checkpoint, CPU)
@@ -135,6 +141,7 @@ def test_form_that_computes_something_else_is_refused(tmp_path, cache):
         OpenVinoScorer(checkpoint, CPU)
 
 
+@pytest.mark.usefixtures("made")
 def test_cache_that_cannot_be_written_is_refused(tmp_path, cache):
     cache.write_text("a file")
     with pytest.raises(OutputError, match="set XDG_CACHE_HOME"):

@@ -4,8 +4,9 @@ import json
 
 from make_demo_videos import SEED, face_video, write_video
 
+from deepfake_ssat.inference.default_weights import DEFAULT_WEIGHTS
 from deepfake_ssat.inference.description import checkpoint_record
-from deepfake_ssat.inference.detector import DEFAULT_WEIGHTS, load_detector
+from deepfake_ssat.inference.detector import load_detector
 from deepfake_ssat.records import Status, Verdict
 
 

@@ -1,9 +1,14 @@
 import asyncio
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from deepfake_ssat.config.service import ServiceLimits
 from deepfake_ssat.serving.uploads import RefusedUploadError, receive, shown_name
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 async def endless(pause=0.0):
@@ -39,3 +44,11 @@ def test_upload_that_trickles_is_cut_off_in_time(tmp_path):
 )
 def test_shown_name_is_the_last_printable_part(given, shown):
     assert shown_name(given) == shown
+
+
+def test_probe_of_an_upload_loads_the_decoder_alone():
+    code = "import sys, deepfake_ssat.serving.probe; print({'av', 'pydantic', 'torch'} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "{'av'}\n"

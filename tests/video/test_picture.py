@@ -65,7 +65,7 @@ def test_animations_and_videos_are_no_stills(tmp_path):
 def test_picture_tells_when_and_with_what_it_was_taken(tmp_path):
     exif = Image.Exif()
     exif[0x0131] = "Camera 1.0\n"
-    exif.get_ifd(0x8769)[0x9003] = "2024:05:06 07:08:09"
+    exif[0x8769] = {0x9003: "2024:05:06 07:08:09"}
     with PictureReader(_save(tmp_path / "a.jpg", np.zeros((4, 6, 3), np.uint8), exif=exif)) as reader:
         assert (reader.metadata.encoder, reader.metadata.created) == ("Camera 1.0", "2024:05:06 07:08:09")
 
