@@ -15,8 +15,8 @@ import pytest
 from deepfake_ssat.errors import OutputError
 from deepfake_ssat.extraction import journal
 from deepfake_ssat.manifest import load_manifest
-from deepfake_ssat.records import SourceVideo
 from deepfake_ssat.pool import map_in_processes
+from deepfake_ssat.records import SourceVideo
 from tests.commands.fixed_faces import PrepareFixed
 from tests.commands.preprocess_runs import (
     clips_written_since,
