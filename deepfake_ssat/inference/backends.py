@@ -6,6 +6,7 @@ B batch, T frames, H W pixels, C channels.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -16,7 +17,7 @@ from deepfake_ssat.errors import CheckpointError, ConfigError, OutputError
 from deepfake_ssat.inference.extras import import_openvino, require_packages
 from deepfake_ssat.models.checkpoint import Checkpoint
 from deepfake_ssat.models.pixels import normalize_pixels
-from deepfake_ssat.models.precision import inference_autocast, inference_dtype
+from deepfake_ssat.models.precision import inference_dtype
 from deepfake_ssat.outputs import cache_folder, write_file
 from deepfake_ssat.version import __version__
 
@@ -48,7 +49,10 @@ class TorchScorer:
 
     def score(self, pixels: np.ndarray | torch.Tensor) -> np.ndarray:
         """(B, T, H, W, C) uint8 -> (B,) probabilities of fake, calibrated."""
-        with torch.inference_mode(), inference_autocast(self._device):
+        autocast = (
+            torch.autocast(self._device.type, torch.bfloat16) if self.precision == "bf16" else nullcontext()
+        )
+        with torch.inference_mode(), autocast:
             clips = normalize_pixels(torch.as_tensor(pixels).to(self._device), self._checkpoint.settings)
             logits = self._checkpoint.model(clips).float()
         return self._checkpoint.decision.probabilities(logits).cpu().numpy()

@@ -62,7 +62,7 @@ def test_page_needs_no_network(checkpoint, video, tmp_path):
     assert 'alt="Face 0' in page
     links = set(re.findall(r'href="#(frame-\d+)"', page))
     assert links
-    assert links <= set(re.findall(r'<figure id="(frame-\d+)"', page))
+    assert links <= set(re.findall(r'<figure class="frame" id="(frame-\d+)"', page))
 
 
 def test_page_tells_nothing_of_the_analysts_machine(checkpoint, video, tmp_path):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -155,7 +156,7 @@ def test_files_are_those_of_evaluate_and_compare_reads_them(tmp_path):
     videos = drawn_videos(per_kind=30)
     own = make_report(videos)
     facts = {**own.provenance["checkpoint"], "provenance": {"config": {"seed": 1}}}
-    own.provenance["checkpoint"] = facts
+    own = replace(own, provenance={**own.provenance, "checkpoint": facts})
     write_files(tmp_path / "ours", {"videos.csv": videos_csv(own), "report.json": report_json(own)})
     header = "corpus,video_id,score,label,method,compression\n"
     rows = [

@@ -47,7 +47,7 @@ def test_csv_alone_starts_no_tracker(tmp_path):
 )
 def test_absent_library_is_one_line_that_names_the_extra(monkeypatch, logger, extra):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=rf"^trainer\.logger {logger} needs {logger}.*\[{extra}\]$"):
+    with pytest.raises(ConfigError, match=rf"^trainer\.logger {logger} needs {logger}.*\[{extra}\]'$"):
         require_loggers(["csv", logger])
     require_loggers(["csv"])
 
