@@ -7,6 +7,7 @@ from typing import Any
 
 from deepfake_ssat.config import ExtractionSettings
 from deepfake_ssat.inference.explanation import Explanation
+from deepfake_ssat.models.decision import SMALL_FACE
 from deepfake_ssat.records import FileFacts, VideoMetadata
 from deepfake_ssat.reporting.html import date_text, shown_path
 from deepfake_ssat.reporting.verdict_words import covered_seconds
@@ -68,7 +69,12 @@ def not_analysed(
 def policy(document: Mapping[str, Any]) -> str:
     """How scores of clips become the video's."""
     rules = document["settings"]["aggregation"]
-    return f"the {rules['clips']} over a face's clips; the video takes the {rules['faces']} over its faces"
+    of_video = {
+        "large": f"the highest of its faces of at least {SMALL_FACE:g} pixels",
+        "max": "the highest of its faces",
+        "mean": "the mean of its faces",
+    }[rules["faces"]]
+    return f"the {rules['clips']} over a face's clips; the video has {of_video}"
 
 
 def model_rows(document: Mapping[str, Any], contract: ExtractionSettings) -> list[tuple[str, Any]]:

@@ -115,9 +115,7 @@ def test_missing_packages_are_named_with_the_extra_that_brings_them(tmp_path, mo
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name.startswith("onnx") else find(name)
     )
-    with pytest.raises(
-        ConfigError, match=r"export needs onnx and .*deepfake-ssat\[export\]'$"
-    ):
+    with pytest.raises(ConfigError, match=r"export needs onnx and .*deepfake-ssat\[export\]'$"):
         run(checkpoint_file(tmp_path), tmp_path / "out.onnx")
 
 

@@ -2,10 +2,14 @@
 
 import pytest
 
+from deepfake_ssat.models.decision import FACE_RULES
+from deepfake_ssat.records import Verdict
+from deepfake_ssat.reporting.report_facts import policy
 from deepfake_ssat.reporting.verdict_words import (
     covered_seconds,
     finding,
     how_often_wrong,
+    kind_of,
     known_misses,
     looked_at,
     next_step,
@@ -133,3 +137,22 @@ def test_one_face_that_differs_from_the_others_is_named():
     assert text == "Face 1 differs from the others: fake at 0.80, where they lie between 0.10 and 0.20."
     assert standing_out(document(), judged("fake", 0.8, (0.1, 0.8))) == ""
     assert standing_out(document(), judged("fake", 0.8, (0.1, 0.8, 0.8, 0.2))) == ""
+
+
+@pytest.mark.parametrize("rule", FACE_RULES)
+def test_every_rule_of_faces_has_its_words_in_the_report(rule):
+    said = policy({"settings": {"aggregation": {"clips": "mean", "faces": rule}}})
+    assert said.startswith("the mean over a face's clips; the video has the ")
+
+
+def small(verdict, probability):
+    video = judged(verdict, probability, (probability,))
+    return {**video, "faces": [{**face, "is_too_small": True} for face in video["faces"]]}
+
+
+def test_small_faces_alone_are_why_nothing_is_claimed():
+    video = small("uncertain", 0.9)
+    assert "of faces as small as these the score tells little" in finding(document(), video)
+    assert "larger" in next_step(document(), video)
+    assert kind_of(video["faces"][0], (0.3, 0.7)) is Verdict.UNCERTAIN
+    assert kind_of({"probability": 0.9}, (0.3, 0.7)) is Verdict.FAKE
