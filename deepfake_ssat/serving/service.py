@@ -55,13 +55,15 @@ class Service:
 
     def _begin(self) -> None:
         try:
-            self.model.set_result(self.settings.describe())
+            described = self.settings.describe()
         except Exception as error:
             self.model.set_exception(error)
             if not isinstance(error, DeepfakeError):
                 raise
         else:
             self.workers.start()
+            # Last: once it is known, threads that do not live are dead ones.
+            self.model.set_result(described)
 
     @property
     def status(self) -> Literal["starting", "ok", "failing"]:

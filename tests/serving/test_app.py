@@ -329,6 +329,21 @@ def test_health_tells_of_dead_workers(client):
     assert (answer.status_code, answer.json()["status"]) == (503, "failing")
 
 
+def test_health_is_starting_until_the_workers_are_there(tmp_path, monkeypatch):
+    start, seen = worker.Workers.start, []
+
+    def watched(workers):
+        seen.append(made.state.service.status)
+        start(workers)
+
+    monkeypatch.setattr(worker.Workers, "start", watched)
+    made = create_app(settings(tmp_path))
+    with TestClient(made) as client:
+        client.get("/api/v1/model")
+        assert client.get("/health").json()["status"] == "ok"
+    assert seen == ["starting"]
+
+
 def test_jobs_wait_until_the_checkpoint_is_checked(tmp_path, video):
     checked = threading.Event()
     slow = replace(settings(tmp_path), describe=lambda: checked.wait(60) and {"sha256": "abc"})
