@@ -17,9 +17,13 @@ from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.optim import Optimizer
 
+from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.models.blocks import Block
 from deepfake_ssat.models.kinds import build_network
 from deepfake_ssat.models.network import Network
+
+OLDEST_TORCH = (2, 11)
+"""Torch 2.8 ends such a run with other numbers; between the two nothing was tried."""
 
 
 class ShardedStrategy(ModelParallelStrategy):
@@ -30,6 +34,11 @@ class ShardedStrategy(ModelParallelStrategy):
     """
 
     def __init__(self, num_processes: int, backend: str) -> None:
+        if torch.__version__ < OLDEST_TORCH:
+            raise ConfigError(
+                f"trainer.strategy fsdp: torch {torch.__version__} goes on with other numbers than without; "
+                f"install torch {'.'.join(map(str, OLDEST_TORCH))} or later, or leave it at ddp"
+            )
         super().__init__(num_processes, 1, save_distributed_checkpoint=False, process_group_backend=backend)
 
     @property

@@ -6,6 +6,7 @@ import torch
 from deepfake_ssat.commands.train import run
 from deepfake_ssat.models.checkpoint import load_checkpoint
 from deepfake_ssat.training.run_folder import RunFolder
+from deepfake_ssat.training.sharding import OLDEST_TORCH
 from tests.commands.test_train_processes import (
     ONE_BY_FOUR,
     ONE_BY_TWO_TWICE,
@@ -17,7 +18,10 @@ from tests.commands.test_train_processes import (
 from tests.manifests import make_manifest, tiny_videos
 from tests.training.runs import tiny_values, write_config
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(torch.__version__ < OLDEST_TORCH, reason="trainer.strategy fsdp refuses this torch"),
+]
 
 SCRIPT = """
 import os, shutil, sys

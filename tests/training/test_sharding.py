@@ -5,11 +5,19 @@ import torch
 from pydantic import ValidationError
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.tensor import DTensor
+from torch.torch_version import TorchVersion
 
 from deepfake_ssat.config import Experiment
-from deepfake_ssat.training.sharding import is_finite, shard, whole_network
+from deepfake_ssat.errors import ConfigError
+from deepfake_ssat.training.sharding import ShardedStrategy, is_finite, shard, whole_network
 from tests.training.runs import tiny_values
 from tests.training.test_module import batch, module
+
+
+def test_torch_that_shards_otherwise_is_refused(monkeypatch):
+    monkeypatch.setattr(torch, "__version__", TorchVersion("2.10.1+cpu"))
+    with pytest.raises(ConfigError, match=r"torch 2\.10\.1\+cpu .* install torch 2\.11 or later"):
+        ShardedStrategy(2, "gloo")
 
 
 @pytest.fixture
