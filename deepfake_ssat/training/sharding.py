@@ -22,7 +22,7 @@ from deepfake_ssat.models.blocks import Block
 from deepfake_ssat.models.kinds import build_network
 from deepfake_ssat.models.network import Network
 
-OLDEST_TORCH = (2, 11)
+OLDEST_TORCH = "2.11"
 """Torch 2.8 ends such a run with other numbers; between the two nothing was tried."""
 
 
@@ -37,7 +37,7 @@ class ShardedStrategy(ModelParallelStrategy):
         if torch.__version__ < OLDEST_TORCH:
             raise ConfigError(
                 f"trainer.strategy fsdp: torch {torch.__version__} goes on with other numbers than without; "
-                f"install torch {'.'.join(map(str, OLDEST_TORCH))} or later, or leave it at ddp"
+                f"install torch {OLDEST_TORCH} or later, or leave it at ddp"
             )
         super().__init__(num_processes, 1, save_distributed_checkpoint=False, process_group_backend=backend)
 
