@@ -47,3 +47,8 @@ class TrainingError(DeepfakeError):
 
 class TextError(DeepfakeError):
     """A list or table that is no text, or not of the form that it must have."""
+
+
+def install(extra: str) -> str:
+    """The command that brings an extra's packages, as a shell takes it."""
+    return f"pip install 'deepfake-ssat[{extra}]'"

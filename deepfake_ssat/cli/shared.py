@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deepfake_ssat.errors import DeepfakeError
+from deepfake_ssat.errors import DeepfakeError, install
 from deepfake_ssat.interruption import Terminated, sigterm_raises
 from deepfake_ssat.outputs import room_needed
 
@@ -175,7 +175,7 @@ def one_line_errors() -> Iterator[None]:
         package = (error.name or "").partition(".")[0]
         if package not in TRAINING_PACKAGES:
             raise
-        message = f"error: this verb needs {package}: pip install 'deepfake-ssat[train]'"
+        message = f"error: this verb needs {package}: {install('train')}"
         typer.echo(message, err=True)
         raise typer.Exit(USAGE_ERROR) from error
     except Terminated as error:

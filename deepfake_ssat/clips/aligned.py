@@ -21,7 +21,7 @@ from deepfake_ssat.clips.resize import resize_clip
 from deepfake_ssat.clips.storage import read_frames
 from deepfake_ssat.errors import ManifestError
 from deepfake_ssat.manifest import Manifest
-from deepfake_ssat.records import FAKE, REAL, ManifestRow
+from deepfake_ssat.records import FAKE, REAL, ManifestRow, longer_side
 
 SAME_FACE = 0.5
 """Mean boxes whose centres are nearer than so many face sizes are of one face in two versions of a video."""
@@ -178,7 +178,7 @@ def _common_parts(real: ManifestRow, fake: ManifestRow, margin: float, part: flo
     corners, sides = [], []
     for row in (real, fake):
         x0, y0, x1, y1 = row.box
-        sides.append(max(x1 - x0, y1 - y0) * (1.0 + margin))
+        sides.append(longer_side(row.box) * (1.0 + margin))
         corners.append(np.array([x0 + x1, y0 + y1]) / 2 - sides[-1] / 2)
     low = np.maximum(*corners)
     high = np.minimum(corners[0] + sides[0], corners[1] + sides[1])

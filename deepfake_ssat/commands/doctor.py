@@ -14,7 +14,7 @@ from typing import Literal
 from rich.console import Console
 from rich.text import Text
 
-from deepfake_ssat.errors import DeepfakeError
+from deepfake_ssat.errors import DeepfakeError, install
 from deepfake_ssat.version import __version__
 
 ALL_WELL, SOMETHING_MISSING = 0, 1
@@ -78,7 +78,7 @@ def _findings() -> Iterator[Finding]:
         purpose = f"for {PURPOSES[extra]}: " if extra in PURPOSES else ""
         missing = [package for package in packages if _version(package) is None]
         if missing:
-            detail = f"{purpose}pip install 'deepfake-ssat[{extra}]' brings {', '.join(missing)}"
+            detail = f"{purpose}{install(extra)} brings {', '.join(missing)}"
         else:
             detail = purpose + ", ".join(f"{name} {_version(name)}" for name in packages)
         yield Finding(f"[{extra}]", "absent" if missing else "ok", detail)

@@ -10,7 +10,6 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from filelock import FileLock, Timeout
 
 from deepfake_ssat.errors import ConfigError
@@ -24,7 +23,7 @@ from deepfake_ssat.models.decision import AggregationPolicy, Decision
 from deepfake_ssat.outputs import make_folder, room_needed
 from deepfake_ssat.pool import Engine, open_engine
 from deepfake_ssat.progress import Advance, Progress, silent
-from deepfake_ssat.records import Box, ClipScore, EvaluatedVideo, ManifestRow, VideoVerdict
+from deepfake_ssat.records import Box, ClipScore, EvaluatedVideo, ManifestRow, VideoVerdict, mean_box
 
 LOCK_FILE = ".evaluate.lock"
 BATCH_CLIPS = {"cpu": 4, "cuda": 32}
@@ -215,7 +214,5 @@ def mean_boxes(rows: Sequence[ManifestRow]) -> dict[int, Box]:
     found: dict[int, Box] = {}
     for track in dict.fromkeys(row.track_id for row in rows):
         own = [row for row in rows if row.track_id == track]
-        mean = np.average([row.box for row in own], axis=0, weights=[row.num_frames for row in own])
-        x0, y0, x1, y1 = mean.tolist()
-        found[track] = (x0, y0, x1, y1)
+        found[track] = mean_box([row.box for row in own], [row.num_frames for row in own])
     return found

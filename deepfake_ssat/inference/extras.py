@@ -8,14 +8,14 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from deepfake_ssat.errors import ConfigError
+from deepfake_ssat.errors import ConfigError, install
 
 
 def require_packages(purpose: str, extra: str, names: Sequence[str]) -> None:
     """Raises ConfigError naming the packages that ``purpose`` lacks and how to install them."""
     missing = [name for name in names if importlib.util.find_spec(name) is None]
     if missing:
-        raise ConfigError(f"{purpose} needs {' and '.join(missing)}: pip install 'deepfake-ssat[{extra}]'")
+        raise ConfigError(f"{purpose} needs {' and '.join(missing)}: {install(extra)}")
 
 
 def import_onnxruntime() -> Any:

@@ -6,7 +6,7 @@ import importlib.util
 import re
 from pathlib import Path
 
-from deepfake_ssat.errors import CheckpointError, ConfigError
+from deepfake_ssat.errors import CheckpointError, ConfigError, install
 from deepfake_ssat.models.weight_files import FOLDER_FILES
 
 PREFIX = "hf:"
@@ -27,7 +27,7 @@ def local_weights(path: Path) -> Path:
     if name is None:
         raise ConfigError(f"init {text}: write hf:OWNER/NAME, or hf:OWNER/NAME@REVISION")
     if importlib.util.find_spec("huggingface_hub") is None:
-        raise ConfigError(f"init {text} needs huggingface_hub: pip install 'deepfake-ssat[hub]'")
+        raise ConfigError(f"init {text} needs huggingface_hub: {install('hub')}")
     return _fetch(name["repository"], name["revision"], text)
 
 

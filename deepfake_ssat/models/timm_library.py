@@ -12,7 +12,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from deepfake_ssat.errors import CheckpointError, ConfigError
+from deepfake_ssat.errors import CheckpointError, ConfigError, install
 
 PREFIX = "timm:"
 
@@ -20,7 +20,7 @@ PREFIX = "timm:"
 def require_timm(what: str) -> None:
     """Raises ConfigError where timm is not installed."""
     if importlib.util.find_spec("timm") is None:
-        raise ConfigError(f"{what} is timm's: pip install 'deepfake-ssat[train]'")
+        raise ConfigError(f"{what} is timm's: {install('train')}")
 
 
 def is_published(path: Path) -> bool:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from deepfake_ssat.errors import ConfigError, DeepfakeError
+from deepfake_ssat.errors import ConfigError, DeepfakeError, install
 from deepfake_ssat.interruption import sigterm_kept
 from deepfake_ssat.pool.worker import Answer, Outcome, Prepare, Worker
 from deepfake_ssat.version import __version__
@@ -212,5 +212,5 @@ def _import_ray() -> Any:
     try:
         import ray
     except ModuleNotFoundError as error:
-        raise ConfigError("--ray needs ray: pip install 'deepfake-ssat[ray]'") from error
+        raise ConfigError(f"--ray needs ray: {install('ray')}") from error
     return ray

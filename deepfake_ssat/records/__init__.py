@@ -10,6 +10,7 @@ from deepfake_ssat.records.record import (
     Verdict,
     Word,
     longer_side,
+    mean_box,
 )
 from deepfake_ssat.records.reports import (
     Estimate,
@@ -58,4 +59,5 @@ __all__ = [
     "Word",
     "counting_faces",
     "longer_side",
+    "mean_box",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import Path
@@ -19,6 +19,12 @@ Box = tuple[float, float, float, float]
 def longer_side(box: Box) -> float:
     """In pixels."""
     return max(box[2] - box[0], box[3] - box[1])
+
+
+def mean_box(boxes: Sequence[Box], weights: Sequence[int] | None = None) -> Box:
+    """Of at least one."""
+    x0, y0, x1, y1 = np.average(boxes, axis=0, weights=weights).tolist()
+    return x0, y0, x1, y1
 
 
 REAL, FAKE = 0, 1

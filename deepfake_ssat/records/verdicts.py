@@ -73,11 +73,6 @@ class VideoVerdict(Record):
         return f"VideoVerdict({self.path!r}: {said}, {len(self.faces)} faces, {len(self.clips)} clips)"
 
     @property
-    def is_too_small(self) -> bool:
-        """Whether all its faces are, so that nothing is claimed whatever the probability."""
-        return bool(self.faces) and all(face.is_too_small for face in self.faces)
-
-    @property
     def faces_by_suspicion(self) -> list[FaceVerdict]:
         """The face that decided, then the highest probabilities; of equal ones the earlier track."""
         return sorted(

@@ -11,6 +11,7 @@ from typing import Any
 
 from deepfake_ssat.config import ExtractionSettings
 from deepfake_ssat.inference.explanation import Explanation, FaceMoment
+from deepfake_ssat.records import longer_side
 from deepfake_ssat.reporting import verdict_words as words
 from deepfake_ssat.reporting.filmstrips import filmstrip, thumbnail
 from deepfake_ssat.reporting.full_frames import FullFrame
@@ -113,7 +114,6 @@ def _faces(
     for number, judged in enumerate(explanation.verdict.faces_by_suspicion):
         face = entries[judged.track_id]
         seen = explanation.faces[face["track_id"]]
-        left, top, right, bottom = face["box"]
         pictured = number < DETAILED_FACES
         faces.append(
             {
@@ -121,7 +121,7 @@ def _faces(
                 "kind": words.kind_of(face, limits),
                 "is_too_small": words.is_too_small(face),
                 "decided": face["track_id"] == video["decided_by"] and len(entries) > 1,
-                "side": f"{max(right - left, bottom - top):.0f}",
+                "side": f"{longer_side(face['box']):.0f}",
                 "thumbnail": jpeg_address(thumbnail(seen.spread[0].pixels)),
                 "spread": [_moment(moment, places) for moment in seen.spread] if pictured else [],
                 "extremes": _extremes(seen.highest, seen.lowest, places) if pictured else [],

@@ -18,7 +18,7 @@ from deepfake_ssat.clips.mixture import JoinedClips
 from deepfake_ssat.inference.verdict import scored_verdict
 from deepfake_ssat.metrics import accuracy, auc
 from deepfake_ssat.models.decision import AggregationPolicy, Decision
-from deepfake_ssat.records import Box, ClipScore
+from deepfake_ssat.records import Box, ClipScore, mean_box
 from deepfake_ssat.training.decision import choose_decision
 from deepfake_ssat.training.examples import ValidationSet
 from deepfake_ssat.training.module import BatchScores
@@ -118,10 +118,7 @@ def _of_faces(
 
 def _of_video(clips: list[ClipScore], boxes: Mapping[int, list[Box]]) -> float:
     """``boxes``: of each face's clips, by track."""
-    means: dict[int, Box] = {}
-    for track, own in boxes.items():
-        x0, y0, x1, y1 = np.mean(own, axis=0).tolist()
-        means[track] = (x0, y0, x1, y1)
+    means = {track: mean_box(own) for track, own in boxes.items()}
     probability = scored_verdict("", clips, means, POLICY, None).probability
     assert probability is not None
     return probability

@@ -7,7 +7,7 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-from deepfake_ssat.errors import LinkError
+from deepfake_ssat.errors import LinkError, install
 from deepfake_ssat.progress import NOT_KNOWN, Progress, silent
 from deepfake_ssat.video.download import TIMEOUT_SECONDS
 from deepfake_ssat.video.transfer import ATTEMPTS, MEGABYTE
@@ -21,7 +21,7 @@ def download_from_page(url: str, folder: Path, max_megabytes: float, progress: P
     if importlib.util.find_spec("yt_dlp") is None:
         raise LinkError(
             f"{url}: is a web page; give the address of the video itself, or "
-            "pip install 'deepfake-ssat[links]', which looks for videos in pages"
+            f"{install('links')}, which looks for videos in pages"
         )
     library = importlib.import_module("yt_dlp")
     with progress("downloading", "megabyte", NOT_KNOWN) as advance:

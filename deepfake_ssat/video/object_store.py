@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from deepfake_ssat.errors import LinkError
+from deepfake_ssat.errors import LinkError, install
 from deepfake_ssat.progress import Progress, silent
 from deepfake_ssat.video.transfer import Answer, BreakError, bring
 
@@ -96,9 +96,7 @@ def _open_store(url: str) -> tuple[Any, str]:
 
         return fsspec.filesystem(scheme, use_listings_cache=False), path.rstrip("/")
     except ImportError as error:
-        raise LinkError(
-            f"{url}: needs fsspec and {package}; pip install 'deepfake-ssat[remote]' {package}"
-        ) from error
+        raise LinkError(f"{url}: needs fsspec and {package}; {install('remote')} {package}") from error
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from deepfake_ssat.errors import VideoError
+from deepfake_ssat.errors import VideoError, install
 from deepfake_ssat.records import VideoMetadata
 from deepfake_ssat.video.frame import VideoFrame
 
@@ -93,8 +93,7 @@ def _read_heic(path: Path) -> None:
     """From now on Pillow reads HEIC; raises VideoError where the package for it is missing."""
     if importlib.util.find_spec("pillow_heif") is None:
         raise VideoError(
-            f"{path} is a HEIC picture, which needs pillow-heif: pip install 'deepfake-ssat[heic]', "
-            "or save it as JPEG"
+            f"{path} is a HEIC picture, which needs pillow-heif: {install('heic')}, or save it as JPEG"
         )
     importlib.import_module("pillow_heif").register_heif_opener()
 
