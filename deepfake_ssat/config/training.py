@@ -154,6 +154,9 @@ class TrainerSettings(_Frozen):
     activation_checkpointing: bool = False
     """A ViT's blocks keep their inputs alone for the gradient and compute the rest anew: less memory, a
     forward pass more of time."""
+    compile: bool = False
+    """A ViT's blocks are compiled (torch.compile), in the first minute or minutes: faster steps after it. A
+    CPU needs a C++ compiler for it."""
     strategy: Literal["ddp", "fsdp"] = "ddp"
     """Of several processes. ddp: each has the whole model. fsdp: each has its part of a ViT's weights, their
     gradients and AdamW's moments, for models that are large for one device."""
@@ -246,10 +249,11 @@ class Experiment(_Frozen):
         return self
 
     @model_validator(mode="after")
-    def _check_memory(self) -> Experiment:
+    def _check_blocks(self) -> Experiment:
         trainer, decay = self.trainer, self.optimizer.ema_decay
         for wanted, setting, other in (
             (trainer.activation_checkpointing, "activation_checkpointing", "false"),
+            (trainer.compile, "compile", "false"),
             (trainer.strategy == "fsdp", "strategy fsdp", "ddp"),
         ):
             if wanted and not isinstance(self.model, ModelSettings):

@@ -30,6 +30,7 @@ FREE = {
     "data.manifest",
     "trainer.activation_checkpointing",
     "trainer.checkpoint_every_steps",
+    "trainer.compile",
     "trainer.log_every_steps",
     "trainer.logger",
     "trainer.reconstruction_samples",

@@ -23,6 +23,7 @@ from deepfake_ssat.models.network import Network
 from deepfake_ssat.training.batches import own_share
 from deepfake_ssat.training.callbacks import EpochStarts, ResumeState, StateFiles, TrainingRows
 from deepfake_ssat.training.checkpoints import Outlet, Validations
+from deepfake_ssat.training.compilation import check_compiler, compile_blocks
 from deepfake_ssat.training.data import Loaders, class_weights
 from deepfake_ssat.training.examples import Examples
 from deepfake_ssat.training.hardware import Precision
@@ -50,6 +51,8 @@ KNOWN_NAGGING = (
     ".*broadcast_buffers. is deprecated.*",
     # Averaged weights are never sharded.
     ".*WeightAveraging callback with a model that overrides.*",
+    # The compiler looks at the input of a block that is computed anew.
+    "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed.*",
     # Of a depthwise convolution, along the dimension with one entry.
     "Grad strides do not match bucket view strides.*",
 )
@@ -81,6 +84,9 @@ def train_model(
     settings = experiment.trainer
     if settings.activation_checkpointing:
         recompute_blocks(model)
+    if settings.compile:
+        check_compiler(device)
+        compile_blocks(model)
     steps_per_epoch = math.ceil(len(loaders.train) / experiment.optimizer.accumulate_batches)
     schedule = make_schedule(experiment.optimizer, shape.items, steps_per_epoch, settings.epochs)
     module = TrainingModule(
