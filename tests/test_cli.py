@@ -1,6 +1,7 @@
 """The command line: quick help, one line for what users cause, tracebacks for bugs."""
 
 import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -190,3 +191,20 @@ def test_doctor_on_a_full_disk_is_one_line(monkeypatch):
     refused = run_cli("doctor")
     assert refused.exit_code == 2
     assert refused.stderr.startswith("error: a file cannot be written")
+
+
+@pytest.mark.parametrize(
+    ("verb", "set_by_user", "policy"),
+    [
+        ("detect", None, "PASSIVE"),
+        ("evaluate", None, "PASSIVE"),
+        ("detect", "ACTIVE", "ACTIVE"),
+        ("train", None, None),
+    ],
+)
+def test_waiting_threads_sleep_but_in_trainings(monkeypatch, verb, set_by_user, policy):
+    monkeypatch.setenv("OMP_WAIT_POLICY", set_by_user or "")
+    if set_by_user is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    run_cli(verb, "missing.mp4", *(["missing", "--out", "missing"] if verb == "evaluate" else []))
+    assert os.environ.get("OMP_WAIT_POLICY") == policy

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from deepfake_ssat.cli import judging, measuring, protocols, training
+from deepfake_ssat.cli.shared import let_threads_sleep
 from deepfake_ssat.version import __version__
 
 app = typer.Typer(
@@ -32,12 +33,14 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _options_of_all(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit."),
     ] = False,
 ) -> None:
     """Tells genuine face videos from manipulated ones, and trains the detector."""
+    let_threads_sleep(context.invoked_subcommand)
 
 
 app.command()(judging.detect)

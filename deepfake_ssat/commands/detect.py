@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from deepfake_ssat.commands.detection_reports import ReportIndex, ReportOptions, is_page, write_marked_copy
-from deepfake_ssat.commands.judging import Judged, Judging, Results, judge_in_workers, let_threads_sleep
+from deepfake_ssat.commands.judging import Judged, Judging, Results, judge_in_workers
 from deepfake_ssat.commands.progress import console_progress
 from deepfake_ssat.commands.sources import downloaded, find_sources
 from deepfake_ssat.commands.verdict_log import VerdictLog
@@ -99,7 +99,6 @@ def run(
     is judged, for paths, options and checkpoints that cannot be used. An internal error in one video is
     reported as that video's, unless ``debug`` lets it through.
     """
-    let_threads_sleep()
     outputs = Outputs(json_file, csv_file, jsonl_file, report, annotate)
     options = ReportOptions(parse_clips(clips), note, annotate, rotate)
     place = _Place(workers, ray)

@@ -188,15 +188,6 @@ def judge_in_workers(
         yield Judged(VideoVerdict(name_of(path), Status.UNREADABLE, warnings=(warning,)), failed=True)
 
 
-def let_threads_sleep() -> None:
-    """OpenMP's threads sleep while they wait, here and in workers, unless OMP_WAIT_POLICY says otherwise.
-
-    To be called before torch is imported. Threads that wait busily take the cores from those that decode: on
-    a busy machine of two cores a verdict took 21 CPU-seconds instead of 7.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-
 def _in_words(error: Exception) -> str:
     detail = " ".join(str(error).split())
     if isinstance(error, DeepfakeError):

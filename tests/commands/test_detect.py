@@ -3,8 +3,6 @@
 import csv
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import jsonschema
@@ -299,19 +297,3 @@ def test_csv_joins_warnings_in_one_field():
         "clips": "0",
         "warnings": "one; two",
     }
-
-
-def test_waiting_threads_sleep_unless_the_user_wants_otherwise(monkeypatch, tmp_path):
-    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
-    with pytest.raises(ConfigError):
-        run([tmp_path / "missing.mp4"])
-    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
-    monkeypatch.delenv("OMP_WAIT_POLICY")
-    with pytest.raises(ConfigError):
-        run([tmp_path / "missing.mp4"])
-    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
-
-
-def test_command_imports_torch_only_after_its_threads_were_told_to_sleep():
-    code = "import sys, deepfake_ssat.commands.detect; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
