@@ -30,6 +30,7 @@ def python(*arguments):
     return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, cwd=REPOSITORY)
 
 
+@pytest.mark.slow
 def test_help_of_everything_imports_nothing_heavy():
     code = f"""
 import sys
@@ -46,6 +47,7 @@ print("imported:", sorted(heavy & set(sys.modules)))
     assert done.stdout.splitlines()[-1] == "imported: []"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_is_listed_and_explained(verb):
     assert verb in run_cli("--help").output
@@ -64,6 +66,7 @@ def test_version():
     assert run_cli("--version").output == f"deepfake-ssat {__version__}\n"
 
 
+@pytest.mark.slow
 def test_module_runs_as_the_command():
     done = python("-m", "deepfake_ssat", "detect", "no/such/file.mp4")
     assert done.returncode == 2

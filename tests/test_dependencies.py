@@ -6,6 +6,7 @@ import sys
 from importlib.metadata import requires
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
@@ -24,6 +25,7 @@ def _imported_modules() -> set[str]:
     return modules - set(sys.stdlib_module_names) - {"deepfake_ssat"}
 
 
+@pytest.mark.slow
 def test_every_imported_distribution_is_declared():
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     declared = set(re.findall(r'^    "([a-z0-9-]+)[\[<>=;]', text, re.MULTILINE))

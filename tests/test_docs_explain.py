@@ -2,6 +2,7 @@
 
 import matplotlib
 import numpy as np
+import pytest
 
 from deepfake_ssat.records import Status
 from tests.inference.scripted import write_checkpoint
@@ -11,6 +12,7 @@ from tests.portraits import portrait_frames
 from tests.videos import write_video
 
 
+@pytest.mark.slow
 def test_page_about_explaining_runs_and_draws(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     matplotlib.use("agg")

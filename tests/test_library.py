@@ -27,6 +27,7 @@ def test_import_is_instant():
     assert _printed(code) == "[]"
 
 
+@pytest.mark.slow
 def test_detecting_imports_no_training_package():
     heavy = "{'lightning', 'albumentations', 'timm', 'sklearn', 'scipy', 'matplotlib', 'rich', 'typer'}"
     imports = "from deepfake_ssat import Detector, VideoVerdict, detect, load_detector"
@@ -34,6 +35,7 @@ def test_detecting_imports_no_training_package():
     assert _printed(code) == "[]"
 
 
+@pytest.mark.slow
 def test_verbs_of_people_with_a_video_need_no_extra():
     extras = ("albumentations", "fastapi", "huggingface_hub", "lightning", "onnx", "scipy", "sklearn", "timm")
     commands = ("detect", "detection_reports", "doctor", "export", "model", "serve")

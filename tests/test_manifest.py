@@ -272,6 +272,7 @@ def test_original_of_a_fake_survives_and_older_manifests_tell_none(tmp_path):
     assert [row.original for row in load_manifest(tmp_path).rows] == ["", ""]
 
 
+@pytest.mark.slow
 def test_a_million_rows_fit_into_half_a_gigabyte():
     rows = [row for number in range(1000) for row in _video_rows(number)]
     lines = rows_table(rows).decode().splitlines(keepends=True)

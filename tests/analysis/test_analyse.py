@@ -55,6 +55,7 @@ def run(*arguments):
     return CliRunner().invoke(app, ["analyse", *map(str, arguments)])
 
 
+@pytest.mark.slow
 def test_several_checkpoints_on_the_same_pictures(pictures, tmp_path):
     result = run(
         *("a=" + str(pictures / "ssat.safetensors"), pictures / "mae.safetensors"),
@@ -84,6 +85,7 @@ def test_several_checkpoints_on_the_same_pictures(pictures, tmp_path):
     assert "20 pictures" in (tmp_path / "analysis.md").read_text()
 
 
+@pytest.mark.slow
 def test_face_clips_look_in_time_as_well(clips, tmp_path):
     options = ["--out", tmp_path, "--samples", 4, "--hessian-steps", 6]
     result = run(clips / "video.safetensors", "--data", clips / "faces", *options)
@@ -101,6 +103,7 @@ def test_face_clips_look_in_time_as_well(clips, tmp_path):
     assert {shown["class"] for shown in network["maps"]} == {"real", "fake"}
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_numbers_and_another_one_other_samples(clips):
     def measure(seed):
         report = analyse(
@@ -120,6 +123,7 @@ def test_the_same_seed_gives_the_same_numbers_and_another_one_other_samples(clip
     assert [shown.name for shown in first.maps] != [shown.name for shown in other.maps]
 
 
+@pytest.mark.slow
 def test_batches_change_no_number(clips):
     one, many = (
         analyse({"x": clips / "video.safetensors"}, clips / "faces", parts=["blocks"], batch=batch)
@@ -140,6 +144,7 @@ def test_only_what_is_asked_for_is_measured(clips):
     assert network.maps[0].attention.shape == network.maps[0].grad_cam.shape == (2, 4, 4)
 
 
+@pytest.mark.slow
 def test_networks_without_plain_blocks_say_so(tmp_path, clips):
     timm = pytest.importorskip("timm")
     assert timm

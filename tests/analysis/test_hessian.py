@@ -53,6 +53,7 @@ def problem():
     return network, [(clips[:3], labels[:3]), (clips[3:], labels[3:])], exact
 
 
+@pytest.mark.slow
 def test_products_are_those_of_the_exact_hessian(problem):
     network, parts, exact = problem
     hessian = LossHessian(network, parts)
@@ -61,6 +62,7 @@ def test_products_are_those_of_the_exact_hessian(problem):
         torch.testing.assert_close(hessian(vector), exact @ vector)
 
 
+@pytest.mark.slow
 def test_eigenvalues_are_those_of_the_exact_hessian(problem):
     network, parts, exact = problem
     start = torch.randn(len(exact), generator=torch.Generator().manual_seed(9), dtype=torch.float64)

@@ -37,6 +37,7 @@ def test_who_appears_with_somebody_stays_with_him_and_videos_of_nobody_are_alone
     assert np.bincount(parts, minlength=PARTS).tolist() == [4] * PARTS
 
 
+@pytest.mark.slow
 def test_each_verdict_is_that_of_a_fit_on_the_other_parts(drawn):
     videos, people = drawn
     parts = parts_of(videos.labels, people)
@@ -50,6 +51,7 @@ def test_each_verdict_is_that_of_a_fit_on_the_other_parts(drawn):
         assert found == (Verdict.REAL if probability < band.low else expected)
 
 
+@pytest.mark.slow
 def test_a_person_who_looks_manipulated_counts_though_the_fit_on_all_spares_him():
     labels = [REAL] * 20 + [FAKE] * 20
     logits = [*np.linspace(-3, -2, 18), 4.0, 4.0, *np.linspace(2, 3, 20)]

@@ -99,6 +99,7 @@ def folder(out):
     return out.with_name(f"{out.stem}_calibration")
 
 
+@pytest.mark.slow
 def test_scaling_is_that_of_a_fit_by_gradient(out, checkpoint, data):
     logits, labels = logits_of(checkpoint, data, "val")
     sure = (PICTURES / 2 + 1) / (PICTURES / 2 + 2)
@@ -114,6 +115,7 @@ def test_scaling_is_that_of_a_fit_by_gradient(out, checkpoint, data):
     assert decision.bias == pytest.approx(bias, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_cuts_hold_the_rates_and_say_by_class_what_they_mean(out, checkpoint, data):
     loaded, decision = load_checkpoint(checkpoint), load_checkpoint(out).decision
     found = decision.calibration
@@ -132,6 +134,7 @@ def test_cuts_hold_the_rates_and_say_by_class_what_they_mean(out, checkpoint, da
         assert value.equal(load_checkpoint(out).model.state_dict()[name])
 
 
+@pytest.mark.slow
 def test_evaluate_gives_calibrated_probabilities_and_verdicts(out, data):
     decision, report = load_checkpoint(out).decision, evaluate_pictures(out, data, device="cpu")
     logits, labels = logits_of(out, data, "test")

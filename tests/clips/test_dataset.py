@@ -90,6 +90,7 @@ def test_rows_of_one_video_share_its_number(manifest):
     assert dataset.labels == [FAKE] * 4 + [REAL] * 2
 
 
+@pytest.mark.slow
 def test_training_windows_cover_every_start_over_the_epochs(manifest):
     dataset = _dataset(manifest, training=True, clips=4, rows=manifest.rows[:1])
     starts = set()

@@ -35,6 +35,7 @@ def _pixels(item):
     return item["pixels"].numpy().astype(int)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("training", [True, False])
 def test_each_genuine_item_has_its_pseudo_fake_and_the_manifest_s_fakes_stay(manifest, training):
     dataset = _dataset(manifest, training, clips=2)
@@ -49,6 +50,7 @@ def test_each_genuine_item_has_its_pseudo_fake_and_the_manifest_s_fakes_stay(man
     assert [item["video"] for item in items] == dataset.item_videos
 
 
+@pytest.mark.slow
 def test_pair_shares_its_frames_beside_the_manipulation(manifest):
     # Self-blending may change what is around the face in place of the face.
     dataset = _dataset(manifest, self_blend=0.0)
@@ -61,6 +63,7 @@ def test_pair_shares_its_frames_beside_the_manipulation(manifest):
             assert (difference[:, :, :2] == 0).all()
 
 
+@pytest.mark.slow
 def test_pair_shares_augmentation_and_compression(manifest):
     augmentation = build_augmentation(Augmentation(name="dfdc", h264=H264(probability=0.5, crf=(20, 30))), 64)
     plain = _dataset(manifest, self_blend=0.0)
@@ -77,6 +80,7 @@ def test_pair_shares_augmentation_and_compression(manifest):
     assert np.median(changes) > 5.0
 
 
+@pytest.mark.slow
 def test_items_depend_on_seed_epoch_and_index_only(manifest):
     augmentation = build_augmentation(Augmentation(name="dfdc", h264=H264(probability=1.0, crf=(20, 40))), 64)
 

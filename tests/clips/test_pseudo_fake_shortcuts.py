@@ -81,11 +81,13 @@ def _auc(classifier, real, fake, person):
     return roc_auc_score(labels, scores[:, 1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classifier", CLASSIFIERS)
 def test_trivial_cues_stay_at_chance(pairs, classifier):
     assert _auc(classifier, *pairs) == pytest.approx(0.5, abs=BAND)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classifier", CLASSIFIERS)
 def test_a_shortcut_would_be_found(pairs, classifier):
     real, fake, person = pairs

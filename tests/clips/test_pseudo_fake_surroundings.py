@@ -36,6 +36,7 @@ def test_without_it_nothing_outside_the_face_changes():
         assert corner_change(pair) == 0
 
 
+@pytest.mark.slow
 def test_as_many_as_asked_for():
     part = np.mean([pair.mask[0, 0, 0] > 0.5 for pair in pairs(0.35, 200)])
     assert part == pytest.approx(0.35, abs=0.1)

@@ -43,6 +43,7 @@ def library(request, monkeypatch):
     return request.param
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "indices",
     [range(16), range(34, 50), [49], [30, 3, 3, 49, 0], range(0, 50, 7), [15, 16, 17], range(50)],
@@ -61,6 +62,7 @@ def test_decord_itself_gives_the_pixels_that_pyav_gives(clip, pixels):
     np.testing.assert_array_equal(storage._read_with_pyav(clip, indices), pixels[indices])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(224, 224), (33, 47), (16, 16), (24, 24), (2, 31)])
 def test_every_size_is_lossless_odd_ones_too(tmp_path, library, size):
     pixels = noise(20, *size)
@@ -158,6 +160,7 @@ def zero_a_key_packet(path):
     path.write_bytes(data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage",
     [

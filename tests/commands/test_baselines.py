@@ -62,6 +62,7 @@ def rows(folder):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ROWS)
 def test_every_row_of_table_8_is_a_configuration_that_trains(name, tmp_path, manifest):
     changes = [
@@ -125,6 +126,7 @@ def test_model_without_a_kind_is_a_masked_autoencoder(config, tmp_path, manifest
         load_experiment(tmp_path / "plain.yaml", ["model.tubelets=2"])
 
 
+@pytest.mark.slow
 @BOTH
 def test_training_starts_from_weights_of_the_backbone_and_says_what_matched(
     settings, config, tmp_path, capsys
@@ -158,6 +160,7 @@ def trained(request, tmp_path_factory, manifest):
     return folder / "run/checkpoints/best.safetensors", file
 
 
+@pytest.mark.slow
 def test_killed_run_repeats_the_undisturbed_one_running_statistics_included(trained, tmp_path, monkeypatch):
     from deepfake_ssat.training.callbacks import TrainingRows
 
@@ -181,18 +184,21 @@ def test_killed_run_repeats_the_undisturbed_one_running_statistics_included(trai
     assert all(torch.equal(value, right[name]) for name, value in left.items())
 
 
+@pytest.mark.slow
 def test_checkpoint_is_evaluated_with_the_same_metrics(trained, manifest, tmp_path):
     assert evaluate.run(trained[0], manifest.root, tmp_path / "out") == 0
     with (tmp_path / "out/videos.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 5
 
 
+@pytest.mark.slow
 def test_manipulation_is_held_out_of_a_baseline(trained, tmp_path):
     changes = ["trainer.epochs=1", "optimizer.warmup_epochs=0"]
     assert cross_manipulation.run(trained[1], tmp_path, changes, hold_out=["FaceSwap"]) == 0
     assert (tmp_path / "table.md").is_file()
 
 
+@pytest.mark.slow
 def test_video_is_judged_and_its_page_has_heat_maps(trained, tmp_path):
     video = write_video(tmp_path / "face.mp4", portrait_frames(24))
     page = tmp_path / "page.html"

@@ -69,6 +69,7 @@ def out(tmp_path_factory, checkpoint, manifest):
     return path
 
 
+@pytest.mark.slow
 def test_new_checkpoint_has_the_same_weights_and_says_what_it_rests_on(out, checkpoint, manifest):
     old, new = load_checkpoint(checkpoint), load_checkpoint(out)
     for name, value in old.model.state_dict().items():
@@ -89,6 +90,7 @@ def test_new_checkpoint_has_the_same_weights_and_says_what_it_rests_on(out, chec
     assert found.false_alarms.errors == found.misses.errors == 0
 
 
+@pytest.mark.slow
 def test_evaluate_gives_the_calibrated_probabilities(out, manifest, tmp_path):
     evaluate.run(out, manifest.root, tmp_path, Selection(splits=("val",)), device="cpu")
     expected = {line["video_id"]: float(line["probability"]) for line in _lines(_folder(out) / "videos.csv")}
@@ -162,6 +164,7 @@ def test_temperature_alone_leaves_the_bias(checkpoint, manifest, tmp_path):
     assert decision.calibration.method == "temperature"
 
 
+@pytest.mark.slow
 def test_rules_become_the_new_decisions(checkpoint, manifest, tmp_path):
     path = tmp_path / "new.safetensors"
     report = _calibrate(checkpoint, [manifest], path, clip_rule="median", face_rule="mean")
@@ -175,6 +178,7 @@ def test_rules_become_the_new_decisions(checkpoint, manifest, tmp_path):
     assert measured == pytest.approx(stored, abs=2e-5)
 
 
+@pytest.mark.slow
 def test_calibrating_again_starts_from_the_logits(out, checkpoint, manifest, tmp_path):
     _calibrate(out, [manifest], tmp_path / "again.safetensors")
     first, second = load_checkpoint(out).decision, load_checkpoint(tmp_path / "again.safetensors").decision
@@ -182,6 +186,7 @@ def test_calibrating_again_starts_from_the_logits(out, checkpoint, manifest, tmp
     assert second.threshold == pytest.approx(first.threshold, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_same_command_again_scores_nothing_twice(out, checkpoint, manifest, capsys, monkeypatch):
     from deepfake_ssat.inference.backends import TorchScorer
 
@@ -194,6 +199,7 @@ def test_same_command_again_scores_nothing_twice(out, checkpoint, manifest, caps
     assert load_checkpoint(out).decision == before
 
 
+@pytest.mark.slow
 def test_genuine_and_manipulated_videos_may_come_from_two_manifests(checkpoint, manifest, tmp_path):
     videos = tiny_videos(PER_CLASS, ["val"])
     reals = make_manifest(tmp_path / "real", [one for one in videos if one.label == REAL], frames=16)
@@ -225,6 +231,7 @@ def test_people_that_the_model_was_trained_on_are_refused(manifest, tmp_path):
         calibrate.run(trained, [manifest.root], tmp_path / "new.safetensors", device="cpu")
 
 
+@pytest.mark.slow
 def test_people_that_chose_the_weights_are_warned_about(checkpoint, manifest, tmp_path):
     loaded = load_checkpoint(checkpoint)
     seen = {"train": [], "val": people(manifest.rows)}

@@ -74,6 +74,7 @@ def _lines(path):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_evaluations_are_compared_and_seeds_grouped(tmp_path):
     folders = [write_evaluation(tmp_path / f"ssat{seed}", 0.4, seed) for seed in (1, 2, 3)]
     folders += [write_evaluation(tmp_path / "scratch", 0.1, 1, "scratch")]
@@ -91,6 +92,7 @@ def test_evaluations_are_compared_and_seeds_grouped(tmp_path):
     assert "ssat1 is better" in (tmp_path / "out/comparison.md").read_text()
 
 
+@pytest.mark.slow
 def test_names_say_what_belongs_together(tmp_path):
     folders = [write_evaluation(tmp_path / f"run{seed}", 0.4, seed) for seed in (1, 2)]
     named = [f"joint={folders[0]}", f"other={folders[1]}"]
@@ -116,6 +118,7 @@ def test_runs_of_other_lengths_are_no_seeds_of_one_method(tmp_path):
     assert document["recipes"] == [{"key": "trainer.epochs", "values": {"ssat1": [1], "ssat100": [100]}}]
 
 
+@pytest.mark.slow
 def test_runs_that_were_named_alike_are_doubted_where_they_differ(tmp_path):
     folders = [write_evaluation(tmp_path / f"run{n}", 0.4, n, epochs=n) for n in (1, 2)]
     other = write_evaluation(tmp_path / "other", 0.1, 1, "scratch", epochs=1)
@@ -132,6 +135,7 @@ def test_same_seed_twice_is_two_methods(tmp_path):
     assert {line["method"] for line in _lines(tmp_path / "out/methods.csv")} == {"best", "last"}
 
 
+@pytest.mark.slow
 def test_cross_manipulation_is_compared_on_each_held_out_method(tmp_path, capsys):
     folders = [write_folds(tmp_path / f"seed{seed}", seed=seed) for seed in (1, 2)]
     folders += [write_folds(tmp_path / "better", 0.4, settings={"mask": 0.9})]
@@ -151,6 +155,7 @@ def test_one_folder_of_folds_is_a_table_alone(tmp_path):
     assert not (tmp_path / "out/comparison.md").exists()
 
 
+@pytest.mark.slow
 def test_what_cannot_be_compared_is_refused(tmp_path):
     one = write_evaluation(tmp_path / "one", 0.4)
     folds = write_folds(tmp_path / "folds_of_two")
@@ -167,6 +172,7 @@ def test_what_cannot_be_compared_is_refused(tmp_path):
         compare.run([one, write_evaluation(tmp_path / "two", 0.3)], tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_command_line(tmp_path):
     folders = [write_evaluation(tmp_path / name, 0.4, seed) for seed, name in enumerate(("a", "b"))]
     result = CliRunner().invoke(

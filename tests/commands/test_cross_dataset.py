@@ -30,6 +30,7 @@ def _run(folder, out, manifests=("ffpp", "dfdc")):
     return cross_dataset.run([str(weights), f"again={weights}"], sources, out, TEST, device="cpu")
 
 
+@pytest.mark.slow
 def test_matrix_has_every_pair_with_its_numbers(folder, tmp_path, monkeypatch):
     assert _run(folder, tmp_path) == 0
     document = json.loads((tmp_path / "matrix.json").read_text())

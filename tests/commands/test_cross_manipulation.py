@@ -65,6 +65,7 @@ def _copy(out, tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_every_manipulation_is_held_out_of_training_and_validation(out, manifest):
     for held_out in METHODS:
         weights = load_checkpoint(out / "folds" / held_out / "train" / "checkpoints" / "best.safetensors")
@@ -74,6 +75,7 @@ def test_every_manipulation_is_held_out_of_training_and_validation(out, manifest
             assert weights.provenance["seen"][split] == people(rows)
 
 
+@pytest.mark.slow
 def test_fold_is_judged_on_what_it_held_out_and_on_originals_of_that_corpus(out):
     fold = _fold(out, "FaceSwap")
     assert {video["name"] for video in fold["videos"]} == {
@@ -112,6 +114,7 @@ def test_fold_that_is_trained_but_not_judged_is_only_judged(out, config, tmp_pat
     assert after["checkpoint_sha256"] == before["checkpoint_sha256"]
 
 
+@pytest.mark.slow
 def test_folds_of_several_machines_are_merged_without_weights_or_data(out, config, tmp_path):
     folder = _copy(out, tmp_path)
     change = ["data.manifest=/nowhere", "trainer.workers=7"]

@@ -40,6 +40,7 @@ def address(video, monkeypatch, tmp_path):
         yield found
 
 
+@pytest.mark.slow
 def test_json_csv_and_lines_name_the_address(address, video, checkpoint, tmp_path, capsys):
     url = f"{address}/good.mp4?from=page"
     files = {name: tmp_path / f"out.{name}" for name in ("json", "csv", "jsonl")}

@@ -145,6 +145,7 @@ def test_a_second_run_waits_its_turn(folder, checkpoint, tmp_path, monkeypatch):
     assert run([folder], checkpoint, jsonl_file=log, device="cpu") == 0
 
 
+@pytest.mark.slow
 def test_file_that_kills_its_process_costs_no_other_video(tmp_path, checkpoint):
     folder = make_folder(tmp_path / "videos", ["0.1", "kill", "0.9", "bug", "0.2"])
     log, out = tmp_path / "out.jsonl", tmp_path / "out.json"
@@ -165,6 +166,7 @@ def test_file_that_kills_its_process_costs_no_other_video(tmp_path, checkpoint):
     assert judged_count(folder, "03") == 1
 
 
+@pytest.mark.slow
 def test_workers_load_the_detector_and_their_parent_does_not(folder, checkpoint, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     run([folder], checkpoint, tmp_path / "here.json", device="cpu")

@@ -45,6 +45,7 @@ def lines_of(file):
     return {line["path"]: line for line in map(json.loads, file.read_text().splitlines())}
 
 
+@pytest.mark.slow
 def test_folder_is_judged_as_on_this_machine_and_nothing_stays(bucket, checkpoint, tmp_path, capsys):
     assert run(["s3://bucket/all/"], checkpoint, json_file=tmp_path / "out.json", device="cpu") == 3
     assert run([bucket / "bucket/all"], checkpoint, json_file=tmp_path / "local.json", device="cpu") == 3
@@ -71,6 +72,7 @@ def test_resume_in_workers_brings_only_what_is_new_or_failed(bucket, checkpoint,
     assert opened(bucket)[before:] == ["bucket/all/deep/b.mp4", "bucket/all/no.mp4"]
 
 
+@pytest.mark.slow
 def test_pages_are_not_made_twice(bucket, checkpoint, tmp_path):
     pages, options = tmp_path / "pages", {"device": "cpu", "quiet": True}
     for _ in range(2):
@@ -90,6 +92,7 @@ def test_marked_copy(bucket, checkpoint, tmp_path):
     assert not list((tmp_path / "temporary").iterdir())
 
 
+@pytest.mark.slow
 def test_what_is_too_large_costs_the_others_nothing(bucket, checkpoint, tmp_path):
     (bucket / "bucket/all/no.mp4").write_bytes(bytes(2_000_000))
     out = tmp_path / "out.json"
@@ -102,6 +105,7 @@ def test_what_is_too_large_costs_the_others_nothing(bucket, checkpoint, tmp_path
     ]
 
 
+@pytest.mark.slow
 def test_refusals_are_one_line(bucket, checkpoint, tmp_path):
     (bucket / "bucket/empty").mkdir()
     for given, message in (

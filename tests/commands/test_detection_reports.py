@@ -39,6 +39,7 @@ def video(tmp_path, monkeypatch):
     return write_video(tmp_path / "face.mp4", [background(64, 64)] * 20)
 
 
+@pytest.mark.slow
 def test_page_shows_the_numbers_of_json_and_csv_as_people_read_them(checkpoint, portrait, tmp_path):
     outputs = {name: tmp_path / f"out.{name}" for name in ("json", "csv", "html")}
     run([portrait], checkpoint, outputs["json"], outputs["csv"], clips="all", report=outputs["html"])
@@ -65,6 +66,7 @@ def test_page_needs_no_network(checkpoint, video, tmp_path):
     assert links <= set(re.findall(r'<figure class="frame" id="(frame-\d+)"', page))
 
 
+@pytest.mark.slow
 def test_page_tells_nothing_of_the_analysts_machine(checkpoint, video, tmp_path):
     run([video], checkpoint, report=tmp_path / "page.html", note="Case 7")
     bad = tmp_path / "bad.mp4"
@@ -121,6 +123,7 @@ def test_crop_of_a_face_with_one_clip_stands_once_and_leads_to_its_frame(checkpo
     assert re.search(r'The crop: [\d.]+ at <a href="#frame-\d+" data-seconds="[\d.]+">', page)
 
 
+@pytest.mark.slow
 def test_marked_copy_plays_in_the_page_beside_it(checkpoint, video, tmp_path):
     run([video], checkpoint, report=tmp_path / "pages", annotate=tmp_path / "pages" / "marked copy.mp4")
     (page,) = (tmp_path / "pages").glob("face_*.html")
@@ -158,6 +161,7 @@ def test_folder_gets_a_page_each_and_an_index(checkpoint, video, tmp_path):
     assert len(list((tmp_path / "pages").glob("*.html"))) == 3
 
 
+@pytest.mark.slow
 def test_folder_goes_on_where_it_was(checkpoint, video, tmp_path, monkeypatch):
     from deepfake_ssat.commands import detection_reports
 
@@ -222,6 +226,7 @@ def test_names_that_are_not_utf8_get_their_pages(checkpoint, tmp_path):
     assert r"caf\udce9.mp4" in (tmp_path / "pages" / "index.html").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changed", ["page", "version", "precision", "device", "record"])
 def test_stored_verdict_is_not_taken_for_another_one(checkpoint, tmp_path, monkeypatch, changed):
     from deepfake_ssat.inference import description

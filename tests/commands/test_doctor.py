@@ -17,6 +17,7 @@ def lines_of(result):
     return {line[3:17].strip(): line for line in result.stdout.splitlines()}
 
 
+@pytest.mark.slow
 def test_healthy_installation_passes_with_device_codecs_and_weights():
     result = CliRunner().invoke(app, ["doctor"])
     assert result.exit_code == 0
@@ -27,6 +28,7 @@ def test_healthy_installation_passes_with_device_codecs_and_weights():
     assert lines["[train]"].startswith("ok")
 
 
+@pytest.mark.slow
 def test_every_extra_that_the_installed_package_names_is_listed_with_its_remedy(monkeypatch):
     required = [
         "av>=16",
@@ -47,6 +49,7 @@ def test_every_extra_that_the_installed_package_names_is_listed_with_its_remedy(
     assert (found["[new-one]"].state, found["[new-one]"].detail) == ("ok", "typer 1.0, rich 1.0")
 
 
+@pytest.mark.slow
 def test_absent_extra_is_no_fault(monkeypatch):
     monkeypatch.setattr(doctor, "requires", lambda _: ["no-such-package; extra == 'train'"])
     assert CliRunner().invoke(app, ["doctor"]).exit_code == 0

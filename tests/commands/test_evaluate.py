@@ -76,6 +76,7 @@ def out(tmp_path_factory, checkpoint, manifest):
     return folder
 
 
+@pytest.mark.slow
 def test_test_videos_are_measured_on_all_their_clips(out, checkpoint):
     report = json.loads((out / "report.json").read_text())
     assert report["counts"] == {
@@ -315,6 +316,7 @@ def test_checkpoint_that_does_not_say_whom_it_saw_is_warned_about(manifest, tmp_
     assert any("does not say whom it was trained on" in text for text in warnings)
 
 
+@pytest.mark.slow
 def test_only_unlabelled_videos_are_scored_without_metrics(checkpoint, tmp_path):
     manifest = make_manifest(tmp_path / "m", [TinyVideo("x", None), TinyVideo("y", None)], frames=16)
     report = _run(checkpoint, manifest, tmp_path / "out")

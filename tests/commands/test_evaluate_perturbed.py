@@ -97,6 +97,7 @@ def everything(tmp_path_factory, checkpoint, manifest):
     return out, _run(checkpoint, manifest, out, "all")
 
 
+@pytest.mark.slow
 def test_all_is_every_kind_at_five_levels_and_the_pictures_as_they_are(everything):
     _, report = everything
     assert [(result["kind"], result["level"]) for result in report["results"]] == [
@@ -109,6 +110,7 @@ def test_all_is_every_kind_at_five_levels_and_the_pictures_as_they_are(everythin
     assert report["kinds"]["blur"]["values"] == [7, 9, 13, 17, 21]
 
 
+@pytest.mark.slow
 def test_files_stand_beside_the_evaluations(everything):
     out, _ = everything
     assert {f"perturbed_clips.{suffix}" for suffix in FILES} < {path.name for path in out.iterdir()}
@@ -150,6 +152,7 @@ def test_scores_are_the_detectors_on_perturbed_pixels(everything, checkpoint, ma
     assert float(line["probability"]) == pytest.approx(float(detector.score(noisy[None])[0]), abs=2e-3)
 
 
+@pytest.mark.slow
 def test_killed_run_goes_on_and_ends_with_the_same(everything, checkpoint, manifest, tmp_path, monkeypatch):
     whole, _ = everything
     calls = []
@@ -191,6 +194,7 @@ def test_scores_of_another_seed_are_refused(everything, checkpoint, manifest):
         _run(checkpoint, manifest, out, "noise", seed=1)
 
 
+@pytest.mark.slow
 def test_source_videos_are_perturbed_before_faces_are_found(checkpoint, manifest, root, faces, tmp_path):
     report = _run(checkpoint, manifest, tmp_path, "blocks", on="videos", roots=[str(root)])
     assert [(result["kind"], result["level"]) for result in report["results"]] == [
@@ -209,6 +213,7 @@ def test_source_videos_are_perturbed_before_faces_are_found(checkpoint, manifest
     assert faces.videos == done
 
 
+@pytest.mark.slow
 def test_cut_line_of_a_killed_run_is_judged_again(checkpoint, manifest, root, faces, tmp_path):
     first = _run(checkpoint, manifest, tmp_path, "contrast", on="videos", roots=[str(root)])
     file = tmp_path / "perturbed_videos/contrast_5.jsonl"

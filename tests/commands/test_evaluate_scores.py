@@ -152,6 +152,7 @@ def test_deepfakebench_labels_its_frames(tmp_path):
         evaluate_scores(stranger, labels=tmp_path / "FF.json")
 
 
+@pytest.mark.slow
 def test_files_are_those_of_evaluate_and_compare_reads_them(tmp_path):
     videos = drawn_videos(per_kind=30)
     own = make_report(videos)

@@ -55,6 +55,7 @@ def rows(folder):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_weights_are_kept_averaged_with_the_first_blocks_as_they_were(trained):
     checkpoint = load_checkpoint(trained[0])
     assert checkpoint.kind == "frame_model"
@@ -93,6 +94,7 @@ def test_killed_run_repeats_the_undisturbed_one(trained, tmp_path, monkeypatch):
     assert all(torch.equal(value, right[name]) for name, value in left.items())
 
 
+@pytest.mark.slow
 def test_checkpoint_is_calibrated_and_evaluated(trained, manifest, tmp_path):
     final = tmp_path / "final.safetensors"
     assert calibrate.run(trained[0], [manifest.root], final) == 0
@@ -101,6 +103,7 @@ def test_checkpoint_is_calibrated_and_evaluated(trained, manifest, tmp_path):
     assert report["scoring"]["unit"] == "frame"
 
 
+@pytest.mark.slow
 def test_video_is_judged_and_its_page_has_heat_maps(trained, tmp_path):
     video = write_video(tmp_path / "face.mp4", portrait_frames(24))
     page = tmp_path / "page.html"
@@ -110,6 +113,7 @@ def test_video_is_judged_and_its_page_has_heat_maps(trained, tmp_path):
     assert "Grad-CAM" in page.read_text()
 
 
+@pytest.mark.slow
 def test_stem_of_a_masked_autoencoder_starts_from_it_and_is_trained_along(trained, tmp_path, manifest):
     model = changed(HYBRID, image_size=64)
     values = tiny_values(

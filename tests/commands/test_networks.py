@@ -45,6 +45,7 @@ def rows(folder):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 @HIERARCHICAL
 def test_pre_training_and_then_fine_tuning(name, pictures, tmp_path):
     file = CONFIGS / f"{name}.yaml"

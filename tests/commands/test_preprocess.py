@@ -152,6 +152,7 @@ def test_options_of_the_corpus_are_passed_on(corpus, tmp_path):
         run_folder(corpus, tmp_path / "out", splits=("dev",))
 
 
+@pytest.mark.slow
 def test_any_name_of_a_file_becomes_clips_that_are_read_again(tmp_path):
     names = ["new\nline", "return\r", "n" * 251, "a.json/x", "a", "b.mp4/x", 'q"u;o,te', "a?", "a_"]
     for name in names:

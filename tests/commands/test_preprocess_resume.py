@@ -111,6 +111,7 @@ def test_landmarks_without_a_clip_are_removed(whole, out):
     assert file_hashes(out) == file_hashes(whole[1])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("processes")
 def test_result_is_the_same_with_one_and_two_workers(whole, tmp_path):
     run_folder(whole[0], tmp_path / "two", workers=2)
@@ -151,6 +152,7 @@ def test_killed_at_random_moments_it_ends_like_an_undisturbed_run(tmp_path):
     assert len(load_manifest(out).rows) == 12
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("processes")
 def test_killed_worker_is_recorded_and_tried_again_next_time(corpus, tmp_path, capsys):
     killer = make_video(corpus / "train/real/killer.mp4")

@@ -30,6 +30,7 @@ def corpora(buckets, monkeypatch, tmp_path):  # noqa: F811
     return buckets
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("corpus", "place"), [("ffpp", "ffpp"), ("csv", "list.csv")])
 def test_output_is_that_of_the_corpus_on_this_machine(corpora, tmp_path, corpus, place):
     assert run_corpus(corpus, f"s3://corpora/{place}", tmp_path / "stored") == 0
@@ -46,6 +47,7 @@ def test_output_is_that_of_the_corpus_on_this_machine(corpora, tmp_path, corpus,
     assert file_hashes(tmp_path / "stored") == hashes
 
 
+@pytest.mark.slow
 def test_what_cannot_be_brought_is_tried_again(corpora, tmp_path, capsys):
     make_video(corpora / "corpora/folder/train/real/large.mp4", num_frames=40)
     too_little = (corpora / "corpora/folder/train/real/large.mp4").stat().st_size / 1e6 - 1e-6

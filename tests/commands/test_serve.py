@@ -79,6 +79,7 @@ def test_folder_that_cannot_be_made_is_one_line(tmp_path, free_port):
         serve(tmp_path / "file", free_port)
 
 
+@pytest.mark.slow
 def test_service_itself_needs_neither_torch_nor_a_decoder():
     code = (
         "import sys; import deepfake_ssat.commands.serve, deepfake_ssat.serving.app; "

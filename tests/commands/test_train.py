@@ -96,6 +96,7 @@ def same_run(left, right):
     return rows(left) == rows(right) and all(same_weights(left / file, right / file) for file in files)
 
 
+@pytest.mark.slow
 def test_run_folder_has_everything(finished, manifest):
     out = finished.folder
     names = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
@@ -151,6 +152,7 @@ def test_folder_in_which_another_process_trains_is_refused(config, tmp_path):
         run(config(), out=tmp_path / "run")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", ["mae", "ssat_visible", "supmae"])
 def test_every_objective_trains_and_its_loss_falls(config, tmp_path, objective, pre_trained):
     out = tmp_path / "run"
@@ -163,6 +165,7 @@ def test_every_objective_trains_and_its_loss_falls(config, tmp_path, objective, 
     assert (out / "reconstructions").exists()
 
 
+@pytest.mark.slow
 def test_every_option_together_trains(config, tmp_path):
     out = tmp_path / "run"
     changes = {
@@ -182,6 +185,7 @@ def test_every_option_together_trains(config, tmp_path):
     assert [int(row["epoch"]) for row in rows(out) if row["val_loss"]] == [2, 3]
 
 
+@pytest.mark.slow
 def test_averaged_weights_are_validated_and_saved(config, tmp_path, finished):
     run(config(optimizer={"ema_decay": 0.9}), out=tmp_path / "averaged")
     plain, averaged = rows(finished.folder), rows(tmp_path / "averaged")
@@ -191,6 +195,7 @@ def test_averaged_weights_are_validated_and_saved(config, tmp_path, finished):
     assert not same_weights(finished.folder / last, tmp_path / "averaged" / last)
 
 
+@pytest.mark.slow
 def test_pictures_are_trained_on_by_the_same_command(config, tmp_path):
     generator = np.random.default_rng(0)
     arrays = {}
@@ -211,6 +216,7 @@ def test_pictures_are_trained_on_by_the_same_command(config, tmp_path):
         run(write_config(tmp_path / "wrong.yaml", values), out=tmp_path / "other")
 
 
+@pytest.mark.slow
 def test_fine_tuning_starts_from_pre_trained_weights_and_remembers_whom_they_saw(
     config, tmp_path, capsys, pre_trained
 ):
@@ -225,6 +231,7 @@ def test_fine_tuning_starts_from_pre_trained_weights_and_remembers_whom_they_saw
     assert not (out / "reconstructions").exists()
 
 
+@pytest.mark.slow
 def test_fine_tuning_after_supmae_starts_from_its_encoder_with_a_new_linear_classifier(
     config, tmp_path, capsys
 ):
@@ -298,6 +305,7 @@ def killed_after(step, file, out, monkeypatch, changes=()):
             run(file, changes=changes, out=out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("last_step", "workers"), [(1, 0), (3, 0), (5, 1)])
 def test_run_killed_at_any_step_repeats_the_undisturbed_one(
     undisturbed, tmp_path, monkeypatch, last_step, workers
@@ -308,6 +316,7 @@ def test_run_killed_at_any_step_repeats_the_undisturbed_one(
     assert same_run(out, undisturbed.folder)
 
 
+@pytest.mark.slow
 def test_stopped_run_goes_on_to_more_epochs_at_the_longer_runs_rates(undisturbed, tmp_path, monkeypatch):
     file, out, longer = undisturbed.config, tmp_path / "run", ["trainer.epochs=4"]
     killed_after(5, file, out, monkeypatch)

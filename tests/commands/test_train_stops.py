@@ -39,6 +39,7 @@ def calm(tmp_path_factory):
     return file, folder / "run"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "error"), SIGNALS)
 def test_signal_is_answered_after_the_step_with_a_state(calm, tmp_path, monkeypatch, capsys, number, error):
     file, undisturbed = calm
@@ -67,6 +68,7 @@ def sent_at_step(step, number):
     return send
 
 
+@pytest.mark.slow
 def test_signal_in_a_validation_does_not_wait_for_its_end(calm, tmp_path, monkeypatch):
     file, undisturbed = calm
     out = tmp_path / "run"
@@ -107,6 +109,7 @@ def test_signal_to_the_whole_group_ends_in_one_line(calm, tmp_path, number, code
     assert "stopped; the same command goes on after step" in printed
 
 
+@pytest.mark.slow
 def test_damaged_state_costs_only_the_steps_since_the_one_before(calm, tmp_path, monkeypatch, capsys):
     file, undisturbed = calm
     out, every = tmp_path / "run", ["trainer.checkpoint_every_steps=1"]
@@ -125,6 +128,7 @@ def test_damaged_state_costs_only_the_steps_since_the_one_before(calm, tmp_path,
     assert not folder.previous.exists()
 
 
+@pytest.mark.slow
 def test_weights_that_are_no_numbers_take_no_good_states_place(calm, tmp_path, monkeypatch):
     file, _ = calm
     out, every = tmp_path / "run", ["trainer.checkpoint_every_steps=1"]
@@ -149,6 +153,7 @@ def refuse(*_):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+@pytest.mark.slow
 def test_state_that_finds_no_room_leaves_the_one_before(calm, tmp_path, monkeypatch):
     file, undisturbed = calm
     out, every = tmp_path / "run", ["trainer.checkpoint_every_steps=1"]
@@ -178,6 +183,7 @@ def test_state_of_many_weights_tells_of_the_disk_and_not_of_its_archive(tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("writer", ["metrics_log.MetricsLog", "trackers.TensorBoard"])
 def test_full_disk_ends_in_one_line(calm, tmp_path, monkeypatch, writer):
     file, _ = calm

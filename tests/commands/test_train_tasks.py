@@ -46,6 +46,7 @@ def config(tmp_path, pictures):
     return write
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["simclr", "dino"])
 def test_killed_run_with_views_repeats_the_undisturbed_one(config, tmp_path, monkeypatch, task):
     changes = {
@@ -66,6 +67,7 @@ def test_killed_run_with_views_repeats_the_undisturbed_one(config, tmp_path, mon
         assert float(row["loss"]) == pytest.approx(total, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_teacher_of_a_resumed_run_is_the_undisturbed_one(config, tmp_path, monkeypatch):
     """Weights alone would not tell: a teacher that began anew shows in the next steps' losses."""
     from deepfake_ssat.objectives.dino import Dino
@@ -92,6 +94,7 @@ def test_teacher_of_a_resumed_run_is_the_undisturbed_one(config, tmp_path, monke
     assert seen["resumed"] == seen["whole"][2:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["simclr", "dino"])
 def test_pre_training_on_views_is_followed_by_fine_tuning(config, tmp_path, capsys, task):
     before, after = tmp_path / "before", tmp_path / "after"
@@ -108,6 +111,7 @@ def test_pre_training_on_views_is_followed_by_fine_tuning(config, tmp_path, caps
     assert "weights come from" in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.slow
 def test_clips_of_faces_have_views_too(tmp_path):
     manifest = make_manifest(tmp_path / "clips", tiny_videos(2, splits=("train", "val")), frames=8)
     values = tiny_values(manifest.root, objective={"name": "ssat_simclr"}, **ONE_STEP)

@@ -31,6 +31,7 @@ def experiment(name, **options):
     return load_experiment(FOLDER / f"{name}.yaml", **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_file_is_short_says_how_to_run_and_builds_its_model(path):
     text = path.read_text()
@@ -74,6 +75,7 @@ SIZES = {
 """What --smoke makes small of an objective; a teacher is that of its own smoke run."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WITH_SMOKE)
 def test_smoke_run_keeps_the_objective_and_the_kind_of_data(name):
     full, smoke = experiment(name), experiment(name, smoke=True)

@@ -40,6 +40,7 @@ def table(root, *rows):
     return root / "list.csv"
 
 
+@pytest.mark.slow
 def test_crop_is_read_as_it_came_from_where_it_lies(tmp_path):
     pixels = picture(tmp_path / "faces/real/ann/a.png", 60, 58)
     picture(tmp_path / "faces/fake/Swap/ann/b.png", 40, 40)
@@ -55,6 +56,7 @@ def test_crop_is_read_as_it_came_from_where_it_lies(tmp_path):
     assert not (tmp_path / "out/clips").exists()
 
 
+@pytest.mark.slow
 def test_moving_crops_and_manifest_together_keeps_them_readable(tmp_path):
     picture(tmp_path / "all/faces/real/a.png")
     take(tmp_path / "all/faces", tmp_path / "all/out")
@@ -63,6 +65,7 @@ def test_moving_crops_and_manifest_together_keeps_them_readable(tmp_path):
     assert read_frames(manifest.root / manifest.rows[0].clip_file, [0]).shape == (1, 50, 50, 3)
 
 
+@pytest.mark.slow
 def test_manifest_behind_a_link_finds_the_crops(tmp_path):
     picture(tmp_path / "faces/real/a.png")
     (tmp_path / "deep/er").mkdir(parents=True)
@@ -71,6 +74,7 @@ def test_manifest_behind_a_link_finds_the_crops(tmp_path):
     assert (manifest.root / manifest.rows[0].clip_file).is_file()
 
 
+@pytest.mark.slow
 def test_contract_says_how_crops_frame_the_face_and_keeps_to_it(tmp_path):
     picture(tmp_path / "faces/real/a.png")
     _, manifest = take(tmp_path / "faces", tmp_path / "out")
@@ -79,6 +83,7 @@ def test_contract_says_how_crops_frame_the_face_and_keeps_to_it(tmp_path):
         take(tmp_path / "faces", tmp_path / "out", settings=ExtractionSettings(already_cut=True))
 
 
+@pytest.mark.slow
 def test_list_knows_originals_and_leaves_guesses_out(tmp_path):
     file = table(
         tmp_path,
@@ -113,6 +118,7 @@ def test_fake_of_an_original_in_another_split_is_refused(tmp_path):
         take(file, tmp_path / "out", "csv")
 
 
+@pytest.mark.slow
 def test_crops_of_one_video_are_numbered_by_their_names(tmp_path):
     rows = [(f"v/{name}.png", 1, "v", "", "", "", "train") for name in ("face_030", "face_002")]
     _, manifest = take(table(tmp_path, *rows), tmp_path / "out", "csv")
@@ -136,6 +142,7 @@ def test_several_videos_of_one_name_are_for_crops_only(tmp_path):
         take(file, tmp_path / "out", "csv", settings=ExtractionSettings())
 
 
+@pytest.mark.slow
 def test_folders_of_a_known_layout_are_crops_of_their_videos(tmp_path):
     for place in ("original_sequences/youtube", "manipulated_sequences/Deepfakes"):
         name = "071_054" if "fakes" in place else "071"
@@ -155,6 +162,7 @@ def test_folders_of_a_known_layout_are_crops_of_their_videos(tmp_path):
     assert (report.account.videos, report.account.tracks, report.account.clip_files) == (2, 2, 4)
 
 
+@pytest.mark.slow
 def test_unreadable_crops_are_told_and_dropped_with_their_video(tmp_path):
     for name in ("real/frames/a/1.png", "real/frames/a/2.png", "real/frames/b/1.png"):
         picture(tmp_path / "faces" / name, 80, 60)

@@ -38,6 +38,7 @@ def rows_of(manifest, video_id):
     return [row for row in manifest.rows if row.video_id == video_id]
 
 
+@pytest.mark.slow
 def test_astronaut_is_found_by_the_real_networks(manifest):
     (row,) = rows_of(manifest, "real/a")
     assert row.num_frames == 16
@@ -50,6 +51,7 @@ def test_astronaut_is_found_by_the_real_networks(manifest):
     assert ((right_mouth > 0) & (right_mouth < 64)).all()
 
 
+@pytest.mark.slow
 def test_still_picture_becomes_a_clip_of_one_frame(manifest):
     (row,) = rows_of(manifest, "real/still")
     assert (row.num_frames, row.contract_hash) == (1, SETTINGS.hash())

@@ -161,6 +161,7 @@ def test_video_that_ends_before_every_window_is_judged_by_its_end(extractor):
     assert "ended after 60 frames" in extraction.warnings[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("degrees", [90, 180])
 def test_video_stored_turned_is_read_again_upright(extractor, degrees):
     upright = portrait_frames(20)
@@ -202,6 +203,7 @@ def test_nobody_is_followed_into_a_picture_of_another_shape(extractor):
     assert [(clip.track_id, int(clip.frame_indices[0])) for clip in clips] == [(0, 0), (1, 24)]
 
 
+@pytest.mark.slow
 def test_frames_held_do_not_grow_with_the_video(extractor):
     picture = with_faces(background(240, 320), [(160, 120)], 80)
     most = []

@@ -51,6 +51,7 @@ def video(tmp_path):
     return write_video(tmp_path / "video.mp4", [np.zeros((64, 64, 3), np.uint8)] * 4)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("faces")
 def test_openvino_gives_torchs_verdict(tmp_path, cache, video):
     checkpoint = checkpoint_file(tmp_path)
@@ -66,6 +67,7 @@ def test_openvino_gives_torchs_verdict(tmp_path, cache, video):
     assert np.ptp(scores) > 0.1
 
 
+@pytest.mark.slow
 def test_openvino_scores_batches_of_any_size(tmp_path, cache):
     checkpoint = checkpoint_in(tmp_path)
     fill_cache(cache, checkpoint)
@@ -89,6 +91,7 @@ def test_explaining_takes_openvinos_scores_and_torchs_maps(tmp_path, cache, vide
     assert "--backend openvino" in command_for(video, detector, tmp_path / "report.html", options)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("faces")
 def test_document_says_which_backend_judged(tmp_path, cache, video):
     fill_cache(cache, checkpoint_in(tmp_path))

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from make_demo_videos import SEED, face_video, write_video
 
 from deepfake_ssat.inference.default_weights import DEFAULT_WEIGHTS
@@ -29,6 +30,7 @@ def test_what_is_told_of_a_checkpoint_leaves_the_people_it_has_seen_out():
     assert len(json.dumps(checkpoint_record(detector))) < 20_000
 
 
+@pytest.mark.slow
 def test_packaged_weights_find_a_crude_swap(tmp_path):
     detector = load_detector(device="cpu")
     verdicts = {}

@@ -231,6 +231,7 @@ def test_absent_device_is_refused(monkeypatch):
         resolve_device("tpu")
 
 
+@pytest.mark.slow
 def test_loading_a_detector_and_its_extractor_imports_no_training_package(tmp_path):
     path = write_checkpoint(tmp_path / "tiny.safetensors")
     code = (

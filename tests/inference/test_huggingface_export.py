@@ -45,6 +45,7 @@ def logits_of(path, shown):
         return checkpoint.model.classify(normalize_pixels(torch.from_numpy(shown), checkpoint.settings))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("qkv_bias", ["qkv", "qv", "none"])
 def test_videomae_loads_it_with_the_same_logits(transformers, tmp_path, capsys, qkv_bias):
     settings = changed(VIDEO, qkv_bias=qkv_bias)
@@ -66,6 +67,7 @@ def test_videomae_loads_it_with_the_same_logits(transformers, tmp_path, capsys, 
     assert network.config.id2label == {0: "real", 1: "fake"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
@@ -113,6 +115,7 @@ def test_the_folder_says_how_faces_are_cut_and_when_they_are_fake(transformers, 
     assert kept["checkpoint_sha256"] == load_checkpoint(path).hash
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "provenance", "reason"),
     [

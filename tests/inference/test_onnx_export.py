@@ -43,6 +43,7 @@ def ready_made(monkeypatch):
     return use
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_clips", [1, 3])
 def test_page_about_exporting_gives_torchs_probabilities(tmp_path, monkeypatch, capsys, num_clips):
     monkeypatch.chdir(tmp_path)

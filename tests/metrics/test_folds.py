@@ -44,6 +44,7 @@ def test_shared_originals_widen_the_interval():
     assert shared.high - shared.low > independent.high - independent.low
 
 
+@pytest.mark.slow
 def test_mean_agrees_with_a_loop_over_resamples():
     folds = [_drawn(3, "a", 8), _drawn(4, "b", 8)]
     interval = mean_interval([_fold(*fold) for fold in folds], seed=5, resamples=200)

@@ -73,6 +73,7 @@ def test_upper_limit_is_clopper_and_pearsons():
     assert upper_limit(5, 5) == 1.0
 
 
+@pytest.mark.slow
 def test_limit_covers_other_videos_in_95_of_100_calibrations():
     generator = np.random.default_rng(0)
     covered = []

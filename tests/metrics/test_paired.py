@@ -48,6 +48,7 @@ def test_covariance_is_that_of_the_definition():
     assert covariance == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_standard_error_is_the_spread_over_repeated_draws():
     generator = np.random.default_rng(1)
     differences, errors = [], []

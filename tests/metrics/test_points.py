@@ -106,6 +106,7 @@ def test_calibration_error_needs_as_many_videos_as_bins():
     assert metrics.calibration_error([1] * 10, [1.0] * 10) == 0
 
 
+@pytest.mark.slow
 def test_threshold_maximises_balanced_accuracy():
     labels, scores = _drawn()
     chosen = metrics.choose_threshold(labels, scores)

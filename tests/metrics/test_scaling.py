@@ -55,6 +55,7 @@ def test_temperature_is_the_best_of_a_fine_grid():
     assert scaling_loss(videos, found) == pytest.approx(loss(found.temperature), abs=1e-12)
 
 
+@pytest.mark.slow
 def test_true_temperature_and_bias_are_found_again():
     generator = np.random.default_rng(1)
     logits = generator.normal(0, 2, 40_000)

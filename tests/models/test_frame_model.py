@@ -140,6 +140,7 @@ def test_published_weights_start_the_convolutions_alone(tmp_path):
     assert torch.equal(model.head.weight, head)
 
 
+@pytest.mark.slow
 def test_stem_goes_from_a_masked_autoencoder_to_a_frame_model_and_back(tmp_path):
     torch.manual_seed(2)
     hybrid = MaskedAutoencoder(HYBRID).eval()

@@ -14,6 +14,7 @@ from tests.models import test_swin as swin
 BOTH = pytest.mark.parametrize("small", [swin, cvt], ids=["swin", "cvt"])
 
 
+@pytest.mark.slow
 @BOTH
 def test_checkpoint_comes_back_with_and_without_its_decoder(tmp_path, small):
     model, path = small.network(small.SMALL), tmp_path / "model.safetensors"

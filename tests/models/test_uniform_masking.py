@@ -89,6 +89,7 @@ def test_compact_pass_is_timms_swin_of_half_the_side(settings):
         torch.testing.assert_close(cells, theirs.forward_features(compact))
 
 
+@pytest.mark.slow
 @BOTH
 def test_classification_is_that_of_a_swin_with_simmims_decoder(settings):
     model, plain = (

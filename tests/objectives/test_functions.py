@@ -182,6 +182,7 @@ def test_masks_follow_the_generator():
     assert not torch.equal(first, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ssat", "ssat_visible"])
 def test_both_losses_fall_on_a_few_clips(name):
     model, _, labels = make_batch()

@@ -8,6 +8,7 @@ import pytest
 from deepfake_ssat.protocols.energy import RAPL, EnergyMeter
 
 
+@pytest.mark.slow
 def test_estimate_keeps_to_the_rated_power():
     if any(RAPL.glob("intel-rapl*")):
         pytest.skip("this machine's processor counts its energy itself")

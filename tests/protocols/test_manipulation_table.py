@@ -52,6 +52,7 @@ def test_papers_numbers_stand_beside_official_data(official):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_papers_numbers_are_withheld_from_other_data_with_a_warning():
     folds = [fold_result(name, unofficial="split test has 3 of the official 140") for name in OFFICIAL]
     table = manipulation_table({METHOD: folds})
@@ -107,6 +108,7 @@ def test_csv_has_a_line_for_every_method_column_and_metric(official):
     assert float(first["value"]) == official.rows[0].folds["Deepfakes"].metrics["auc"].value
 
 
+@pytest.mark.slow
 def test_picture_is_drawn_with_and_without_the_paper(official):
     assert picture(official).startswith(b"\x89PNG")
     several = {name: [fold_result(m, unofficial="few") for m in OFFICIAL[:2]] for name in ("a", "b", "c")}

@@ -164,6 +164,7 @@ def scratch(seed, variant):
     return result(seed, variant, "scratch", ["objective.name=scratch", "objective.classification_weight=1.0"])
 
 
+@pytest.mark.slow
 def test_table_tells_how_each_number_was_chosen():
     made = report(
         result(0),
@@ -293,6 +294,7 @@ def run(out, *words, changes=TINY):
     return CliRunner().invoke(app, ["reproduce", "table5", "--out", str(out), *map(str, words), *options])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "changes", "message"),
     [
@@ -340,6 +342,7 @@ def test_wrong_table_is_one_line(tmp_path, before, after, answer):
         load_paper_table(tmp_path / "own.yaml")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", sorted(find_paper_table("table5").parent.glob("*.yaml")), ids=lambda p: p.stem
 )
@@ -367,6 +370,7 @@ def test_pre_training_is_run_once_for_the_rows_that_start_from_it(tmp_path):
     assert longest.trainer.epochs == 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["table1", "table5", "table6", "figure5"])
 def test_made_up_pictures_are_read_as_the_official_files(tmp_path, name):
     trainings = reproduce.plan_reproduction(name, None, tmp_path, smoke=True).trainings

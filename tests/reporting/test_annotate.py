@@ -213,6 +213,7 @@ def test_sound_that_the_copy_cannot_hold_is_named(tmp_path):
     assert warnings == ["MP4 (MPEG-4 Part 14) cannot hold the sound (wmav2): the copy is silent"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_full_disk_is_an_error_of_the_output(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (60, 96, 128, 3), dtype=np.uint8)

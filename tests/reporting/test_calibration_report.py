@@ -54,6 +54,7 @@ def written(report):
     return files(report)
 
 
+@pytest.mark.slow
 def test_table_of_videos_and_json_count_the_same_verdicts(written):
     lines = list(csv.DictReader(io.StringIO(written["videos.csv"].decode())))
     document = json.loads(written["report.json"])

@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+import pytest
 
 from deepfake_ssat.records import FAKE, REAL
 from deepfake_ssat.reporting.evaluation_report import files
@@ -12,6 +13,7 @@ def drawn_pictures(report):
     return {name: data for name, data in files(report).items() if name.endswith(".png") and data}
 
 
+@pytest.mark.slow
 def test_three_pictures_of_a_usual_report():
     drawn = drawn_pictures(make_report(drawn_videos(20, compressions=("c23", "c40"))))
     assert set(drawn) == {"roc.png", "scores.png", "reliability.png"}
@@ -26,6 +28,7 @@ def test_one_class_has_no_roc():
     assert set(drawn) == {"scores.png", "reliability.png"}
 
 
+@pytest.mark.slow
 def test_certain_scores_and_missing_threshold_are_drawn():
     videos = [scored_video("a", REAL, [0.0]), scored_video("b", FAKE, [1.0])]
     assert len(drawn_pictures(make_report(videos, threshold=None))) == 3

@@ -17,6 +17,7 @@ def _printed(report, width=100):
     return text.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compressions", [("c23",), ("c23", "c40")])
 def test_table_fits_100_columns_with_whole_numbers(compressions):
     report = make_report(drawn_videos(20, compressions))

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from deepfake_ssat.records import ClipScore
 from deepfake_ssat.reporting.score_timeline import NAMED_FACES, face_look, timeline_svg
 
@@ -20,6 +22,7 @@ def test_legend_names_the_first_faces_and_counts_the_others():
     assert labels == [*(f"face {track}" for track in range(NAMED_FACES)), "3 others"]
 
 
+@pytest.mark.slow
 def test_chart_takes_the_pages_ink():
     svg = drawn(2)
     assert "currentColor" in svg

@@ -83,6 +83,7 @@ def until(condition):
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_video_becomes_a_result_and_a_report(client, video):
     answer = submit(client, video)
     assert answer.status_code == 202
@@ -93,6 +94,7 @@ def test_video_becomes_a_result_and_a_report(client, video):
     assert "sandbox" in report.headers["content-security-policy"]
 
 
+@pytest.mark.slow
 def test_result_is_offered_in_every_form_that_was_written(client, video):
     job = wait(client, submit(client, video).json()["id"])
     assert client.get(job["csv"]).text == "path\na.mp4\n"
@@ -120,6 +122,7 @@ def test_maps_of_a_clip_are_a_job_that_keeps_no_video(client, tmp_path, video):
     assert left == {"progress", "wanted.json", "maps.png"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("start_seconds", "track_id"), [(1.5, 0), (0.0, 7)])
 def test_maps_of_a_clip_that_was_not_judged_are_not_found(client, video, start_seconds, track_id):
     judged = wait(client, submit(client, video).json()["id"])
@@ -136,6 +139,7 @@ def test_maps_are_drawn_of_the_judged_file_only(client, tmp_path, video):
     assert [folder.name for folder in (tmp_path / "service" / "jobs").iterdir()] == [judged["id"]]
 
 
+@pytest.mark.slow
 def test_maps_wait_in_the_queue_of_all_jobs_within_its_limits(tmp_path, video):
     with TestClient(create_app(settings(tmp_path, concurrent_jobs=1))) as client:
         judged = wait(client, submit(client, video).json()["id"])
@@ -191,6 +195,7 @@ def test_video_is_deleted_when_its_job_ends(client, video, tmp_path):
     assert not (tmp_path / "service" / "jobs" / job["id"] / "video").exists()
 
 
+@pytest.mark.slow
 def test_failed_analysis_tells_its_reason(client, video):
     job = wait(client, submit(client, video, "fail.mp4").json()["id"])
     assert (job["state"], job["reason"]) == ("failed", "asked to fail")
@@ -202,12 +207,14 @@ def test_analysis_that_eats_memory_fails_alone(client, video):
     assert client.get("/health").json()["status"] == "ok"
 
 
+@pytest.mark.slow
 def test_analysis_that_takes_too_long_is_stopped(tmp_path, video):
     with TestClient(create_app(settings(tmp_path, seconds=60, job_seconds=0.5))) as client:
         job = wait(client, submit(client, video).json()["id"])
     assert "0.5 seconds" in job["reason"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "headers", "status", "words"),
     [
@@ -228,6 +235,7 @@ def test_hostile_upload_is_answered_with_a_clear_refusal(client, tmp_path, body,
     assert list((tmp_path / "service" / "jobs").iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("suffix", "kind"), [(".png", "image/png"), (".jpg", "image/jpeg"), (".webp", "")])
 def test_picture_is_taken_like_a_video(client, suffix, kind):
     done, picture = cv2.imencode(suffix, np.full((48, 64, 3), 99, np.uint8))
@@ -238,6 +246,7 @@ def test_picture_is_taken_like_a_video(client, suffix, kind):
     assert wait(client, answer.json()["id"])["state"] == "done"
 
 
+@pytest.mark.slow
 def test_picture_over_the_limit_and_a_broken_one_are_refused(tmp_path):
     _, picture = cv2.imencode(".png", np.full((48, 64, 3), 99, np.uint8))
     with TestClient(create_app(settings(tmp_path, frame_megapixels=0.001))) as client:
@@ -246,6 +255,7 @@ def test_picture_over_the_limit_and_a_broken_one_are_refused(tmp_path):
         assert submit(client, picture.tobytes()[:60]).status_code == 422
 
 
+@pytest.mark.slow
 def test_video_cut_before_its_index_is_refused(client, video):
     assert submit(client, video[: len(video) // 2]).status_code == 422
 
@@ -255,6 +265,7 @@ def test_announced_size_over_the_limit_is_refused_before_it_is_read(tmp_path):
         assert submit(client, b"\0" * 2000).status_code == 413
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("limits", "words"),
     [({"video_seconds": 0.1}, "lasts"), ({"frame_megapixels": 0.001}, "64x48")],
@@ -266,6 +277,7 @@ def test_video_over_the_limits_is_refused(tmp_path, video, limits, words):
         assert words in answer.json()["error"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["../../etc/passwd", "/etc/passwd", "..\\..\\x.mp4", "a\x00b\n.mp4", "x" * 900]
 )
@@ -277,6 +289,7 @@ def test_uploaded_name_never_becomes_a_path(client, video, name, tmp_path):
     assert [folder.name for folder in (tmp_path / "service" / "jobs").iterdir()] == [job["id"]]
 
 
+@pytest.mark.slow
 def test_full_queue_is_answered_with_try_later(tmp_path, video):
     with TestClient(create_app(settings(tmp_path, seconds=30, queue_length=1))) as client:
         codes = [submit(client, video).status_code for _ in range(4)]
@@ -364,6 +377,7 @@ def test_refused_checkpoint_makes_the_service_unhealthy(tmp_path):
         assert client.get("/health").status_code == 503
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["folder", "writing", "queue"])
 def test_full_disk_is_answered_with_507_and_takes_no_upload_slot(tmp_path, video, monkeypatch, where):
     def full(*_, **__):
@@ -430,6 +444,7 @@ def test_other_host_names_are_not_answered(client):
     assert client.get("/", headers={"Host": "evil.example"}).status_code == 400
 
 
+@pytest.mark.slow
 def test_jobs_survive_a_restart(tmp_path, video):
     with TestClient(create_app(settings(tmp_path, seconds=30))) as client:
         ids = [submit(client, video).json()["id"] for _ in range(3)]
@@ -446,6 +461,7 @@ def test_folders_of_uploads_that_a_crash_cut_off_are_removed(tmp_path):
         assert not (tmp_path / "jobs" / "half").exists()
 
 
+@pytest.mark.slow
 def test_results_are_deleted_after_a_while(tmp_path, video):
     with TestClient(create_app(settings(tmp_path, keep_hours=1))) as client:
         job = wait(client, submit(client, video).json()["id"])

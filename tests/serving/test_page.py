@@ -135,7 +135,7 @@ def drop(page, place, video):
 
 def until(page, condition):
     """Waits for a function of the page, whose policy forbids the text that Playwright waits with."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while not page.evaluate(condition):
         assert time.monotonic() < deadline, condition
         page.wait_for_timeout(50)

@@ -23,6 +23,7 @@ def test_videos_are_the_same_every_time(frames):
     assert not np.array_equal(frames[True][0], next(face_video(6, manipulated=True)))
 
 
+@pytest.mark.slow
 def test_files_are_the_same_every_time(tmp_path):
     pictures = list(face_video(5, manipulated=True, num_frames=30))
     files = [tmp_path / f"{number}.mp4" for number in range(3)]
@@ -39,6 +40,7 @@ def test_manipulation_changes_the_face_and_softens_it(frames):
     assert center.mean() > 1.5 * corner.mean()
 
 
+@pytest.mark.slow
 def test_videos_are_two_and_as_long_as_they_claim(tmp_path):
     make_demo_videos(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"genuine.mp4", "manipulated.mp4"}

@@ -17,6 +17,7 @@ def seeds(tmp_path_factory):
     return made
 
 
+@pytest.mark.slow
 def test_same_number_makes_the_same_file_and_no_mutation_leaves_it_as_it_was(seeds, tmp_path):
     cases = fault_lab.make_cases(seeds, 0, len(seeds) * len(fault_lab.MUTATIONS))
     assert Counter(case.mutation for case in cases) == dict.fromkeys(fault_lab.MUTATIONS, len(seeds))

@@ -37,6 +37,7 @@ def joint_step(*changes):
     return losses.total.detach(), {name: weight.grad for name, weight in model.named_parameters()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("also", [(), (recompute_blocks,)])
 def test_compiled_blocks_give_the_same_loss_and_gradients(also):
     compiled_graphs = torch._dynamo.utils.counters["stats"]

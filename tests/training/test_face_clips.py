@@ -102,6 +102,7 @@ def test_class_weight_of_a_mixture_counts_the_items_of_an_epoch(folders):
     assert weights.tolist() == pytest.approx([0.5, 0.5], abs=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_mixture_goes_on_anywhere_in_an_epoch_whoever_loads_it(folders, workers):

@@ -30,12 +30,14 @@ def billions(name, **changes):
     return count_multiply_adds(settings(**changes), ObjectiveSettings.model_validate({"name": name})) / 1e9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "paper"), [("scratch", 1.26), ("mae", 0.43), ("ssat", 1.67)])
 def test_vit_tiny_costs_what_table_3_says(name, paper):
     # MAE as published also embeds the hidden patches and predicts the visible ones: 0.026 more.
     assert billions(name) == pytest.approx(paper, abs=0.035)
 
 
+@pytest.mark.slow
 def test_joint_training_costs_both_passes():
     changes = {"image_size": 28, "patch": 2}
     both = billions("scratch", **changes) + billions("mae", **changes)
@@ -92,6 +94,7 @@ def test_masked_pass_of_a_hierarchical_encoder_costs_as_much_as_another(network)
     assert costs["mae"] > costs["scratch"]
 
 
+@pytest.mark.slow
 def test_simclr_costs_two_passes_with_its_head_instead_of_the_classifier():
     width, projection = 192, 128
     classifier, head = width * 2, width * width + width * projection

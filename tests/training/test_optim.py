@@ -109,6 +109,7 @@ def _reached(model: MaskedAutoencoder, objective: str) -> set[str]:
     return {name for name, parameter in model.named_parameters() if parameter.grad is not None}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", list(OBJECTIVES))
 @pytest.mark.parametrize("settings", [VIDEO, IMAGE], ids=["video", "image"])
 def test_what_is_trained_is_what_the_objective_reaches(objective, settings):

@@ -129,6 +129,7 @@ def test_folder_with_something_else_is_refused(tmp_path):
         RunFolder(tmp_path).check(experiment(tmp_path), 1, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killed_at", ["config.yaml", "run.json", "checkpoints"])
 def test_folder_may_be_checked_and_begun_again_wherever_its_beginning_stopped(
     tmp_path, monkeypatch, killed_at

@@ -40,6 +40,7 @@ def test_sharded_network_scores_as_a_whole_one_and_as_its_whole_copy(sharded, tm
     assert training.validation_step(batch(), 0) == expected
 
 
+@pytest.mark.slow
 def test_network_that_is_not_sharded_is_its_own_whole(tmp_path):
     model = module(tmp_path).model
     assert whole_network(model) is model

@@ -132,6 +132,7 @@ def test_backbone_that_cannot_be_used_is_named_in_one_line(settings, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 @BOTH
 def test_checkpoint_comes_back_and_passes_its_self_test(settings, tmp_path):
     model = network(settings).train()

@@ -43,6 +43,7 @@ def test_a_frame_gives_one_picture_at_every_size(path):
         assert frame.rgb(48).shape == (32, 48, 3)
 
 
+@pytest.mark.slow
 def test_frames_handed_on_are_not_kept(path):
     with PerturbedReader(open_video(path), Perturbation("blur", 1), np.random.default_rng(0)) as reader:
         frames = iter(reader)
