@@ -14,6 +14,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import yaml
+
 from deepfake_ssat.errors import TextError
 
 BYTE_ORDER_MARKS = (
@@ -61,6 +63,24 @@ def parse_json(text: str | bytes) -> Any:
         return json.loads(text)
     except RecursionError as error:
         raise ValueError("it is nested too deep") from error
+
+
+def read_own(path: Path, *keys: str) -> dict[str, Any]:
+    """The mapping with these keys that this program wrote there, as JSON or, by the file's name, as YAML.
+
+    Raises TextError in one line where the file is no longer that.
+    """
+    try:
+        values = yaml.safe_load(read_text(path)) if path.suffix == ".yaml" else parse_json(read_text(path))
+        missing = [key for key in keys if key not in values]
+        if not isinstance(values, dict) or missing:
+            raise ValueError(f"no {missing[0]} in it" if missing else "no mapping")
+    except (ValueError, TypeError, yaml.YAMLError) as error:
+        reason = str(error).splitlines()[0]
+        raise TextError(
+            f"{path}: is damaged ({reason}); put the file back as it was written, or begin in another folder"
+        ) from error
+    return values
 
 
 def lines_of(file: BinaryIO, path: Path) -> Iterator[str]:

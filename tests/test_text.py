@@ -3,7 +3,7 @@
 import pytest
 
 from deepfake_ssat.errors import TextError
-from deepfake_ssat.text import lines_of, parse_json, read_table, read_text, table_text
+from deepfake_ssat.text import lines_of, parse_json, read_own, read_table, read_text, table_text
 
 TEXT = "path,label\nZoë/a.mp4,1\nb.mp4,0\n"
 ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"]
@@ -70,3 +70,29 @@ def test_line_ends_within_values_are_read_as_they_were_written(tmp_path):
 def test_json_that_is_nested_too_deep_is_damage(text):
     with pytest.raises(ValueError, match="nested too deep"):
         parse_json(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("run.json", '{"a": [', "Expecting value"),
+        ("run.json", "[1]", "no key in it"),
+        ("run.json", "3", "not iterable"),
+        ("run.json", '{"a": 1}', "no key in it"),
+        ("config.yaml", "{a: [", "while parsing"),
+        ("config.yaml", "", "not iterable"),
+    ],
+)
+def test_damage_to_what_was_written_here_is_one_line_with_a_remedy(tmp_path, name, text, reason):
+    file = tmp_path / name
+    file.write_text(text)
+    with pytest.raises(TextError, match=rf"{name}: is damaged \(.*{reason}.*\); put the file back") as caught:
+        read_own(file, "key")
+    assert "\n" not in str(caught.value)
+
+
+def test_what_was_written_here_is_read_as_its_name_says(tmp_path):
+    (tmp_path / "run.json").write_text('{"key": null}')
+    (tmp_path / "config.yaml").write_text("key: [1, yes]")
+    assert read_own(tmp_path / "run.json", "key") == {"key": None}
+    assert read_own(tmp_path / "config.yaml") == {"key": [1, True]}

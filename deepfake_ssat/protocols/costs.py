@@ -14,6 +14,7 @@ from typing import Any
 from deepfake_ssat.errors import OutputError
 from deepfake_ssat.outputs import write_file
 from deepfake_ssat.protocols.energy import EnergyMeter
+from deepfake_ssat.text import read_own
 from deepfake_ssat.training.run_folder import RunFolder
 
 ACCOUNT_SECONDS = 10.0
@@ -77,4 +78,4 @@ def _total(sessions: Sequence[dict[str, Any]], key: str) -> float | None:
 
 
 def _sessions(file: Path) -> list[dict[str, Any]]:
-    return json.loads(file.read_text(encoding="utf-8"))["sessions"] if file.is_file() else []
+    return read_own(file, "sessions")["sessions"] if file.is_file() else []

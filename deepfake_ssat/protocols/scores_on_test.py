@@ -19,6 +19,7 @@ from deepfake_ssat.evaluation.pictures import score_pictures
 from deepfake_ssat.manifest import load_manifest, select
 from deepfake_ssat.models.checkpoint import load_checkpoint
 from deepfake_ssat.outputs import write_file
+from deepfake_ssat.text import read_own
 from deepfake_ssat.training.run_folder import RunFolder
 
 OTHER_METRICS = {"auc": "video AUC", "accuracy_at_threshold": "accuracy at the validation threshold"}
@@ -64,7 +65,7 @@ def scores_on_test(folder: RunFolder, row: TableRow, source: PictureSource | Fac
     """Reads what was scored before; scores otherwise, and keeps it."""
     file = folder.root.with_name(f"{folder.root.name}.{_test_name(row)}.json")
     if file.is_file():
-        kept = json.loads(file.read_text(encoding="utf-8"))
+        kept = read_own(file, "best", "last")
         return RunScores(TestScore(**kept["best"]), TestScore(**kept["last"]))
     scores = RunScores(*(_score(path, row, source) for path in (folder.best, folder.last)))
     write_file(file, (json.dumps(asdict(scores), indent=2) + "\n").encode())

@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from deepfake_ssat.config import Experiment, dump_experiment
 from deepfake_ssat.errors import TrainingError
 from deepfake_ssat.outputs import write_file
+from deepfake_ssat.text import read_own
 from deepfake_ssat.training.states import Position, State, examine
 from deepfake_ssat.training.step_shape import StepShape
 from deepfake_ssat.version import __version__
@@ -243,13 +244,13 @@ class RunFolder:
         A setting that did not exist then has its default: what the run did is what that does. Where one of
         them is gone since, they are as they were stored, so that a comparison names it.
         """
-        stored = yaml.safe_load(self.config.read_text(encoding="utf-8"))
+        stored = read_own(self.config)
         with suppress(ValidationError):
             stored = yaml.safe_load(dump_experiment(Experiment.model_validate(stored)))
         return dict(leaves(stored))
 
     def _read_facts(self) -> dict[str, Any]:
-        return json.loads(self.facts.read_text(encoding="utf-8")) if self.facts.is_file() else {}
+        return read_own(self.facts, "manifest_hash", "processes") if self.facts.is_file() else {}
 
     def _write_facts(self, facts: dict[str, Any]) -> None:
         write_file(self.facts, (json.dumps(facts, indent=2) + "\n").encode())

@@ -7,7 +7,7 @@ import torch
 import yaml
 
 from deepfake_ssat.config import Experiment
-from deepfake_ssat.errors import TrainingError
+from deepfake_ssat.errors import TextError, TrainingError
 from deepfake_ssat.outputs import write_file
 from deepfake_ssat.training import run_folder
 from deepfake_ssat.training.run_folder import RunFolder
@@ -204,3 +204,10 @@ def test_code_in_a_state_is_refused_and_not_run(begun, tmp_path):
 
 def flipped(data, place):
     return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+
+
+@pytest.mark.parametrize("name", ["run.json", "config.yaml"])
+def test_damaged_record_of_a_run_is_one_line(begun, tmp_path, name):
+    (begun.root / name).write_text('{"a": [')
+    with pytest.raises(TextError, match=rf"{name}: is damaged"):
+        begun.check(experiment(tmp_path), 1, "abc")
