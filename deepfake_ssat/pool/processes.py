@@ -10,7 +10,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from multiprocessing import connection
+from multiprocessing import connection, resource_tracker
 from typing import Any
 
 from deepfake_ssat.interruption import leave_signals_to_parent, signals_held
@@ -58,6 +58,8 @@ class _Process:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, prepare), daemon=True)
+        # Where it is started with the first process, Python lets signals through before that one is.
+        resource_tracker.ensure_running()
         with signals_held():
             self._process.start()
         theirs.close()

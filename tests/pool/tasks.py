@@ -10,6 +10,14 @@ from pathlib import Path
 from deepfake_ssat.errors import VideoError
 
 
+HELD_WHEN_IMPORTED = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+"""The signals that waited while this module was read."""
+
+
+def prepare_held():
+    return lambda _: {signal.SIGINT, signal.SIGTERM} <= HELD_WHEN_IMPORTED
+
+
 def prepare_square():
     return lambda number: number * number
 

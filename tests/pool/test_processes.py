@@ -55,6 +55,17 @@ def test_process_that_cannot_start_ends_the_work_with_its_traceback():
         list(map_in_processes(tasks.prepare_broken, ["a"], processes=1))
 
 
+def test_signals_wait_in_every_worker_while_it_imports():
+    # In a process of its own, which starts multiprocessing's resource tracker with its first worker.
+    code = (
+        "from deepfake_ssat.pool import map_in_processes\n"
+        "from tests.pool.tasks import prepare_held\n"
+        "print([outcome.value for outcome in map_in_processes(prepare_held, [0, 1], 2)])"
+    )
+    said = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True)
+    assert said.stdout == "[True, True]\n", said.stderr
+
+
 def test_workers_end_when_their_parent_is_killed(tmp_path):
     code = (
         "from deepfake_ssat.pool import map_in_processes\n"
