@@ -10,6 +10,8 @@ from make_demo_videos import face_video, write_video
 
 CONFIG = Path(__file__).parents[1] / "configs" / "video_ssat_075.yaml"
 NUM_FRAMES = 20
+CALIBRATION_FOLDERS = 3
+"""With 2 + 8 validation videos each."""
 SMALL = (
     "model.image_size=32",
     "model.encoder.depth=1",
@@ -45,6 +47,11 @@ class Inputs:
         return self.folder / "clips"
 
     @property
+    def for_calibration(self) -> list[Path]:
+        """As many folders like it as ``calibrate`` asks for."""
+        return [self.folder / f"calibration{number}" for number in range(CALIBRATION_FOLDERS)]
+
+    @property
     def checkpoint(self) -> Path:
         """Of an undisturbed training."""
         return self.folder / "trained" / "out" / "checkpoints" / "best.safetensors"
@@ -59,7 +66,9 @@ class Inputs:
                 frames = face_video(number, manipulated=label == "fake", num_frames=NUM_FRAMES)
                 write_video(self.corpus / split / label / f"{number}.mp4", frames)
         (self.corpus / "train" / "real" / "text.mp4").write_text("no video")
-        make_up_data(load_experiment(CONFIG, SMALL, smoke=True), self.clips / "manifest.csv")
+        experiment = load_experiment(CONFIG, SMALL, smoke=True)
+        for folder in (self.clips, *self.for_calibration):
+            make_up_data(experiment, folder / "manifest.csv")
 
 
 def _training(inputs: Inputs) -> list[str]:
@@ -67,8 +76,8 @@ def _training(inputs: Inputs) -> list[str]:
     return [str(CONFIG), "--smoke", *(word for change in changes for word in ("--set", change))]
 
 
-def _on_clips(inputs: Inputs) -> list[str]:
-    return [str(inputs.checkpoint), str(inputs.clips), "--device", "cpu", "--threads", "1"]
+def _on_clips(inputs: Inputs, *folders: Path) -> list[str]:
+    return [str(inputs.checkpoint), *map(str, folders), "--device", "cpu", "--threads", "1"]
 
 
 def _detect(inputs: Inputs) -> list[str]:
@@ -91,7 +100,11 @@ VERBS: dict[str, Callable[[Inputs], list[str]]] = {
         *("--out", "out"),
     ],
     "evaluate": lambda inputs: [
-        *("evaluate", *_on_clips(inputs), "--batch", "1", "--perturb", "blur", "--out", "out")
+        *("evaluate", *_on_clips(inputs, inputs.clips), "--batch", "1", "--perturb", "blur", "--out", "out")
+    ],
+    "calibrate": lambda inputs: [
+        *("calibrate", *_on_clips(inputs, *inputs.for_calibration), "--batch", "1"),
+        *("--out", "out/calibrated.safetensors"),
     ],
     "reproduce": _reproduce,
     "detect": _detect,
