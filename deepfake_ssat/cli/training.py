@@ -82,6 +82,12 @@ def preprocess(
     min_face_size: Annotated[
         float | None, typer.Option(min=1.0, help="Leave out smaller faces, in pixels; default 40.")
     ] = None,
+    clip_crf: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=40, help="Compress clips with H.264 at this rate factor; default 0, lossless."
+        ),
+    ] = None,
     device: Annotated[WorkerDevice, typer.Option(help="Where the face detector runs.")] = WorkerDevice.cpu,
     ray: Ray = None,
     max_download: MaxDownload = 1000.0,
@@ -98,6 +104,7 @@ def preprocess(
         "margin": margin,
         "detect_every": detect_every,
         "min_face_size": min_face_size,
+        "clip_crf": clip_crf,
         "already_cut": crops or None,
     }
     with one_line_errors():
@@ -111,8 +118,9 @@ def preprocess(
                 "--crops needs --margin, how far they reach beyond the face box: 0 where they end at it, 0.3 "
                 "where they are 1.3 times as wide"
             )
-        if crops and clips is not None:
-            raise ConfigError("--clips is for videos: with --crops every picture is taken")
+        for option, value in (("--clips", clips), ("--clip-crf", clip_crf)):
+            if crops and value is not None:
+                raise ConfigError(f"{option} is for videos: with --crops every picture is taken as it is")
         raise typer.Exit(
             run(
                 corpus,

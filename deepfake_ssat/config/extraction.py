@@ -39,6 +39,8 @@ class ExtractionSettings(BaseModel):
     """Detections below this are not used."""
     smoothing_frames: float = Field(8.0, ge=0.0)
     """Standard deviation, in frames, of the Gaussian that smooths a track's boxes; 0 switches it off."""
+    clip_crf: int = Field(0, ge=0, le=40)
+    """Rate factor of the H.264 that clips are stored as; 0 is lossless. ``detect`` stores none."""
 
     already_cut: bool = False
     """The pictures were faces when they came: taken as they are, ``margin`` says how they frame the face.
@@ -48,11 +50,10 @@ class ExtractionSettings(BaseModel):
 
     @model_serializer(mode="wrap")
     def _leave_out_what_older_contracts_lack(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """So that the hash of a contract without crops is what it was."""
+        """So that the hash of a contract without crops and compression is what it was."""
         values = dump(self)
-        return (
-            values if self.already_cut else {name: values[name] for name in values if name != "already_cut"}
-        )
+        unused = [name for name in ("already_cut", "clip_crf") if not values[name]]
+        return {name: value for name, value in values.items() if name not in unused}
 
     def hash(self) -> str:
         """16 hexadecimal digits of the SHA-256 of the settings in a canonical form."""
@@ -66,7 +67,8 @@ class ExtractionSettings(BaseModel):
     def require_readable(self, clips: ExtractionSettings, *, ours: str, theirs: str) -> None:
         """Raises ContractError where clips cut under other settings cannot be shown as under these.
 
-        More loosely cut ones are cut down; of crops that came as they are, the margin alone is known.
+        More loosely cut ones are cut down; of crops that came as they are, the margin alone is known. How
+        clips are compressed may differ, as it does from the faces that ``detect`` cuts out.
         """
         if clips.margin < self.margin:
             raise ContractError(
@@ -74,8 +76,9 @@ class ExtractionSettings(BaseModel):
                 f"{theirs}, and what was cut away cannot be shown; preprocess again with --margin "
                 f"{self.margin:g}"
             )
-        unknown = set(type(self).model_fields) if self.already_cut or clips.already_cut else {"margin"}
-        clips = clips.model_copy(update={name: getattr(self, name) for name in unknown - {"version"}})
+        cut = self.already_cut or clips.already_cut
+        free = set(type(self).model_fields) - {"version"} if cut else {"margin", "clip_crf"}
+        clips = clips.model_copy(update={name: getattr(self, name) for name in free})
         self.require_same(clips, ours=ours, theirs=theirs)
 
     def require_same(self, other: ExtractionSettings, *, ours: str, theirs: str) -> None:

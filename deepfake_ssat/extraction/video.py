@@ -130,7 +130,7 @@ def _extract(
     metadata = reader.metadata
     faces = TrackPlaces(metadata.width, metadata.height)
     fps = min(max(metadata.fps, MIN_FPS), MAX_FPS)
-    writer = TrackWriter(task.staging, fps / settings.frame_stride, settings.frame_stride)
+    writer = TrackWriter(task.staging, fps / settings.frame_stride, settings.frame_stride, settings.clip_crf)
     with writer:
         extraction = extractor.extract(reader, num_clips)
         for clip in extraction:
@@ -190,12 +190,13 @@ class TrackWriter:
     an exception leaves none.
     """
 
-    def __init__(self, folder: Path, fps: float, stride: int) -> None:
+    def __init__(self, folder: Path, fps: float, stride: int, crf: int = 0) -> None:
         self.stored: list[ClipFile] = []
         """Finished files; complete after leaving the context."""
         self._folder = folder
         self._fps = fps
         self._stride = stride
+        self._crf = crf
         self._open: dict[int, _OpenFile] = {}
         """By track, the least recently written first."""
         self._parts: dict[int, int] = {}
@@ -232,7 +233,7 @@ class TrackWriter:
         part = self._parts.get(track_id, 0)
         self._parts[track_id] = part + 1
         name = f"track{track_id:03d}_{part:02d}.mp4"
-        return _OpenFile(ClipWriter(self._folder / name, self._fps), name, track_id)
+        return _OpenFile(ClipWriter(self._folder / name, self._fps, self._crf), name, track_id)
 
     def _finish(self, file: _OpenFile) -> None:
         file.writer.close()

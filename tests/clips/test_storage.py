@@ -55,6 +55,20 @@ def test_any_frames_come_back_bit_by_bit_in_the_order_asked(clip, pixels, librar
     np.testing.assert_array_equal(read, pixels[list(indices)])
 
 
+def test_compressed_clip_is_smaller_and_close_and_as_seekable(tmp_path, library):
+    frames = np.concatenate([np.tile(np.arange(0, 256, 4, dtype=np.uint8), (48, 1))[None, :, :, None]] * 40)
+    frames = np.repeat(frames, 3, axis=3) // 2 + noise(40, 48, 64) // 8
+    sizes = {}
+    for crf in (0, 10, 25):
+        with ClipWriter(tmp_path / f"{crf}.mp4", 25, crf) as writer:
+            writer.write(frames)
+        sizes[crf] = (tmp_path / f"{crf}.mp4").stat().st_size
+        read = read_frames(tmp_path / f"{crf}.mp4", [17, 39, 0])
+        error = np.abs(read.astype(int) - frames[[17, 39, 0]]).mean()
+        assert error == 0 if crf == 0 else 0 < error < crf / 2
+    assert sizes[25] < sizes[10] < sizes[0]
+
+
 def test_decord_itself_gives_the_pixels_that_pyav_gives(clip, pixels):
     pytest.importorskip("decord")
     indices = [40, 3, 3, 17]

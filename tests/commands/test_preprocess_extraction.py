@@ -80,6 +80,17 @@ def test_stored_pixels_are_the_crops(tmp_path):
     assert np.array_equal(read_frames(tmp_path / writer.stored[0].file, range(4)), clip.pixels)
 
 
+def test_contract_tells_how_clips_are_compressed(tmp_path):
+    video = write_video(tmp_path / "v.mp4", coded_frames(8))
+    sizes = []
+    for crf in (0, 30):
+        settings = SETTINGS.model_copy(update={"clip_crf": crf})
+        task = Task(video, tmp_path / f"staging{crf}")
+        extraction = extract_video(task, FixedExtractor({0: LEFT}), settings)
+        sizes.append((task.staging / extraction.clips[0].file).stat().st_size)
+    assert sizes[1] < sizes[0]
+
+
 def test_landmarks_of_all_clips_lie_beside_the_file(tmp_path):
     clips = [_clip(0, range(4)), _clip(0, range(4, 8))]
     for number, clip in enumerate(clips):

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from deepfake_ssat.errors import VideoError
 
-
 HELD_WHEN_IMPORTED = signal.pthread_sigmask(signal.SIG_BLOCK, ())
 """The signals that waited while this module was read."""
 
