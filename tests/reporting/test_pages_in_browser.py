@@ -4,8 +4,20 @@ import shutil
 
 import pytest
 
+from deepfake_ssat.commands.detect import run
 from deepfake_ssat.reporting.index_page import IndexRow, render_index
+from tests.inference.scripted import write_checkpoint
+from tests.portraits import portrait_frames
+from tests.videos import write_video
 
+IS_OUT_OF_SIGHT = """() => {
+  const zone = document.querySelector(".z-band");
+  zone.style.width = "3%";
+  const word = document.createRange();
+  word.selectNodeContents(zone);
+  return word.getBoundingClientRect().bottom > zone.getBoundingClientRect().bottom + 5
+    && word.getClientRects()[0].top >= zone.getBoundingClientRect().bottom - 5;
+}"""
 BROWSER = shutil.which("chromium")
 OFFLINE = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
 
@@ -70,3 +82,17 @@ def test_one_long_name_hides_no_verdict(browser, tmp_path, media, width):
             assert box["x"] + box["width"] <= width
             assert cell.evaluate("cell => cell.scrollWidth <= cell.clientWidth")
     assert page.locator("#filter").is_visible() == (media == "screen")
+
+
+@pytest.mark.slow
+def test_report_cuts_no_word_of_the_bar_and_no_option_of_the_command(browser, tmp_path):
+    video = write_video(tmp_path / "face.mp4", portrait_frames(20))
+    checkpoint = write_checkpoint(tmp_path / "tiny.safetensors")
+    run([video], checkpoint, report=tmp_path / "report.html", note="a case of many words " * 5, quiet=True)
+    page = browser.new_page(viewport={"width": 680, "height": 800})
+    page.goto((tmp_path / "report.html").as_uri())
+    assert page.evaluate(IS_OUT_OF_SIGHT)
+    page.emulate_media(media="print")
+    words = page.locator("pre span")
+    assert words.evaluate_all("words => words.every((word) => word.getBoundingClientRect().height < 30)")
+    assert page.locator("pre").inner_text().endswith("--report report.html")
