@@ -62,6 +62,31 @@ def test_detect_help_documents_its_exit_codes():
     assert "2 the command cannot run as given" in text
 
 
+def test_list_of_verbs_cuts_no_sentence_at_80_columns(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    verbs = run_cli("--help").output.partition("Commands:")[2]
+    assert len(verbs.splitlines()) > len(VERBS)
+    assert "..." not in verbs
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+@pytest.mark.parametrize("arguments", [["--help"], ["detect", "--help"], ["--version"]])
+def test_help_that_finds_no_room_is_one_line(arguments):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "deepfake_ssat", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: the output cannot be written (No space left on device); make room, and run the same command "
+        "again\n"
+    )
+
+
 def test_version():
     assert run_cli("--version").output == f"deepfake-ssat {__version__}\n"
 

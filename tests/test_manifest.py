@@ -255,7 +255,8 @@ def test_select_by_split_compression_and_corpus():
 
 def test_selection_that_leaves_nothing_says_what_there_is():
     with pytest.raises(
-        ManifestError, match=r"splits test; the manifest has splits train; .* compressions c23"
+        ManifestError,
+        match=r"splits test; the manifest has splits train; .* compressions c23; corpora .*--split val",
     ):
         select([_row(), REAL], Selection(splits=("test",)))
 

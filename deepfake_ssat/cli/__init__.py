@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
 from deepfake_ssat.cli import judging, measuring, protocols, training
-from deepfake_ssat.cli.shared import let_threads_sleep
+from deepfake_ssat.cli.shared import USAGE_ERROR, let_threads_sleep
+from deepfake_ssat.errors import DeepfakeError
+from deepfake_ssat.outputs import room_needed
 from deepfake_ssat.version import __version__
 
 app = typer.Typer(
@@ -21,8 +24,13 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """The console script."""
-    app()
+    """The console script; help that finds no room where it is sent ends in one line, as a verb does."""
+    try:
+        with room_needed("the output"):
+            app()
+    except DeepfakeError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(USAGE_ERROR)
 
 
 def _print_version(wanted: bool) -> None:

@@ -27,7 +27,7 @@ def detect(
     paths: Annotated[
         list[str],
         typer.Argument(
-            metavar="PATH...", help="Videos or pictures, folders of them at any depth, or their addresses."
+            metavar="PATH...", help="Videos or pictures, folders of either at any depth, or addresses."
         ),
     ],
     checkpoint: DefaultCheckpoint = None,
@@ -77,7 +77,7 @@ def detect(
         str, typer.Option(metavar="TEXT", help="A case note for pages and JSON, such as a number.")
     ] = "",
     rotate: Annotated[
-        Turn, typer.Option(help="Turn the pictures clockwise; without it, only where no face is upright.")
+        Turn, typer.Option(help="Turn all pictures clockwise; at 0, only those where no face is upright.")
     ] = Turn.none,
     details: Annotated[
         bool, typer.Option("--details", help="Print each face and every warning below the table.")
@@ -87,7 +87,7 @@ def detect(
         bool, typer.Option("--debug", help="Stop with a traceback at an internal error in a video.")
     ] = False,
 ) -> None:
-    """Judge videos and pictures: is a face in them manipulated?
+    """Judge videos and pictures: is a face manipulated?
 
     An http(s) address is downloaded into a private file that is removed in the end; of a web page, the video
     that it shows (with deepfake-ssat[links]). So are the files and folders of s3:// and gs:// addresses
@@ -135,7 +135,10 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")] = 8000,
     folder: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where jobs and results are kept for a while.")
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Where jobs and results are kept for a while; default: your state folder."
+        ),
     ] = None,
     clips: Annotated[str, typer.Option(metavar="N|all", help="Clips spread over each video.")] = "all",
     device: NetworksOn = Device.auto,
@@ -144,10 +147,16 @@ def serve(
     ] = False,
     limit: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="Change a limit: upload_megabytes=200; repeatable."),
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="Change a limit (docs/serve.md), such as upload_megabytes=200; repeatable.",
+        ),
     ] = None,
 ) -> None:
-    """Serve a page to drop videos on, and an API."""
+    """Serve a page to drop videos on, and an API.
+
+    On this machine alone, until Ctrl-C: docs/serve.md.
+    """
     with one_line_errors():
         from deepfake_ssat.commands.serve import run
         from deepfake_ssat.config.service import parse_limits
@@ -169,7 +178,7 @@ def serve(
 def model(
     checkpoint: Annotated[
         Path | None,
-        typer.Argument(metavar="[CHECKPOINT]", help="A file that train wrote; default weights if none."),
+        typer.Argument(metavar="CHECKPOINT", help="A file that train wrote; default weights if none."),
     ] = None,
 ) -> None:
     """Show what a checkpoint is.
@@ -190,7 +199,7 @@ def export(
     ],
     format_: Annotated[ExportFormat, typer.Option("--format", help="Its format.")] = ExportFormat.onnx,
 ) -> None:
-    """Write a detector as an ONNX file, or a model as a folder of transformers.
+    """Write a detector as ONNX, or a model for transformers.
 
     Other programs run it: docs/export.md.
 
@@ -203,7 +212,7 @@ def export(
 
 
 def doctor() -> None:
-    """Look whether everything that a verdict needs is here and works.
+    """Look whether what a verdict needs is here and works.
 
     Versions, device and precision, codecs, the default weights' self-test, and which extras are installed.
     """

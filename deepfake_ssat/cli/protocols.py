@@ -130,7 +130,10 @@ def reproduce(
         list[str] | None, typer.Option("--variants", metavar="NAME", help="Only this variant; repeatable.")
     ] = None,
     seed: Annotated[
-        list[int] | None, typer.Option("--seeds", min=0, metavar="N", help="Default: 0; repeatable.")
+        list[int] | None,
+        typer.Option(
+            "--seeds", min=0, metavar="N", help="Train each row with this seed; default: 0; repeatable."
+        ),
     ] = None,
     epochs: Annotated[
         int | None,

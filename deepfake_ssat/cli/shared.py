@@ -142,7 +142,7 @@ DefaultCheckpoint = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Trained weights; without it the default ones.")
 ]
 NetworksOn = Annotated[Device, typer.Option(help="Where the networks run.")]
-Batch = Annotated[int | None, typer.Option(min=1, help="Clips scored at a time.")]
+Batch = Annotated[int | None, typer.Option(min=1, help="Clips scored at a time; default: by device.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; default: torch's choice.")]
 Ray = Annotated[
     str | None,

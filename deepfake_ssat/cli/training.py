@@ -68,7 +68,7 @@ def preprocess(
     ] = False,
     frames: Annotated[int | None, typer.Option(min=1, help="Frames of a clip; default 16.")] = None,
     frame_stride: Annotated[
-        int | None, typer.Option(min=1, help="Take every which frame; default 1.")
+        int | None, typer.Option(min=1, help="Take one frame of so many; default 1.")
     ] = None,
     crop_size: Annotated[
         int | None, typer.Option(min=16, help="Side of the face crop in pixels; default 224.")
@@ -77,7 +77,7 @@ def preprocess(
         float | None, typer.Option(min=0.0, help="Around the face, in parts of its side; default 0.3.")
     ] = None,
     detect_every: Annotated[
-        int | None, typer.Option(min=1, help="Look for faces in every which frame; default 8.")
+        int | None, typer.Option(min=1, help="Look for faces in one frame of so many; default 8.")
     ] = None,
     min_face_size: Annotated[
         float | None, typer.Option(min=1.0, help="Leave out smaller faces, in pixels; default 40.")

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from deepfake_ssat.commands.detection_reports import ReportIndex, ReportOptions, is_page, write_marked_copy
+from deepfake_ssat.commands.detection_reports import (
+    INDEX,
+    ReportIndex,
+    ReportOptions,
+    is_page,
+    write_marked_copy,
+)
 from deepfake_ssat.commands.judging import Judged, Judging, Results, judge_in_workers
 from deepfake_ssat.commands.progress import console_progress
 from deepfake_ssat.commands.sources import downloaded, find_sources
@@ -106,7 +112,9 @@ def run(
     progress = console_progress(errors, transient=True)
     console = Console(stderr=outputs.is_printed, highlight=False, quiet=quiet)
     with mirrored(max_download) as mirror:
-        videos, links = find_sources(paths, mirror, order, read_twice=annotate is not None)
+        videos, links = find_sources(
+            paths, mirror, order, read_twice=annotate is not None, tell=partial(errors.print, markup=False)
+        )
         _check_outputs(outputs, [*videos, *map(Path, links)], checkpoint)
         _check_options(outputs, resume, place.option, debug)
         with downloaded(links, max_download, progress) as fetched:
@@ -174,6 +182,9 @@ def _run(
                 show(telling.console, judged_so_far, details=telling.details)
             for line in results.account():
                 telling.console.print(line)
+            if outputs.report is not None and not is_printed(outputs.report):
+                page = outputs.report / INDEX if outputs.pages else outputs.report
+                telling.console.print(f"report: {page}", markup=False, soft_wrap=True)
     if loaded is not None and outputs.annotated is not None and explained:
         write_marked_copy(loaded, explained[0], outputs.annotated, progress)
     return ALL_SCORED if results.all_scored else SOME_NOT_SCORED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,12 +20,18 @@ HEIC_SUFFIXES = {".heic", ".heif"}
 
 
 def find_sources(
-    given: Sequence[Path | str], mirror: Mirror, order: str = "name", *, read_twice: bool = False
+    given: Sequence[Path | str],
+    mirror: Mirror,
+    order: str = "name",
+    *,
+    read_twice: bool = False,
+    tell: Callable[[str], object] = len,
 ) -> tuple[list[Path], list[str]]:
     """The videos, and the links to download first.
 
     Of files and folders in object stores, videos as the mirror shows them, to be brought one by one; where
     they are to be ``read_twice``, they are among the links. ``order`` is by name or newest (of the videos).
+    ``tell`` hears which pictures are left out.
     Raises DeepfakeError for what is not there, and for an address that is not taken.
     """
     addresses = list(dict.fromkeys(text for text in map(str, given) if is_link(text)))
@@ -35,16 +41,17 @@ def find_sources(
         if not is_stored(link):
             check_link(link)
     files = [Path(path) for path in given if not is_link(str(path))]
-    videos = list_videos([*files, *map(mirror.show, stored)])
+    videos = list_videos([*files, *map(mirror.show, stored)], tell)
     if order == "newest":
         videos.sort(key=_modified, reverse=True)
     return videos, links
 
 
-def list_videos(paths: Sequence[Path]) -> list[Path]:
+def list_videos(paths: Sequence[Path], tell: Callable[[str], object] = len) -> list[Path]:
     """The files as given, and the videos in folders at any depth, behind links too, by name, each once.
 
-    Of a folder that holds no video they are the pictures.
+    Of a folder that holds no video they are the pictures; beside videos, where covers and thumbnails lie,
+    pictures are left out, and ``tell`` hears of it.
 
     A file is taken whatever its name; a missing path, or a folder without a video, raises DeepfakeError.
     """
@@ -61,8 +68,10 @@ def list_videos(paths: Sequence[Path]) -> list[Path]:
                 sorted(file for file in listed if has_suffix(file.name, suffixes))
                 for suffixes in (VIDEO_SUFFIXES, PICTURE_SUFFIXES | HEIC_SUFFIXES)
             )
-            # Beside videos lie covers and thumbnails.
             inside = videos or pictures
+            if videos and pictures:
+                count = f"{len(pictures)} picture{'s' if len(pictures) > 1 else ''}"
+                tell(f"{path} holds videos: {count} beside them left out; give pictures by name")
         if not inside:
             suffixes = " ".join(sorted(VIDEO_SUFFIXES))
             raise ConfigError(

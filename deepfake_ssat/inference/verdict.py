@@ -115,7 +115,7 @@ def doubts(faces: Sequence[FaceVerdict], decided_by: int | None, is_still: bool)
         found.append(f"{len(faces)} faces were judged; the video's probability is {how}")
     for face in faces:
         if (side := longer_side(face.box)) < SMALL_FACE:
-            told = f"face {face.track_id} is small ({side:.0f} px): "
+            told = f"face {face.track_id} is small ({int(side)} px): "
             found.append(told + _of_a_small_one(face.is_too_small, beside_larger))
         if face.num_clips < FEW_CLIPS and not is_still:
             found.append(f"face {face.track_id} was judged on {face.num_clips} clip only")

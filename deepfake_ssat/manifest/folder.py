@@ -136,7 +136,8 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
         source = file.open("rb")
     except OSError as error:
         raise ManifestError(
-            f"{file}: cannot be read ({error.strerror}); make the folder with deepfake-ssat preprocess"
+            f"{file}: cannot be read ({error.strerror}); make the folder with deepfake-ssat preprocess, "
+            "or name the one you have"
         ) from error
     with source:
         yield source

@@ -9,6 +9,12 @@ from deepfake_ssat.config import Selection
 from deepfake_ssat.errors import ManifestError
 from deepfake_ssat.records import REAL, SPLITS, ManifestRow, SourceVideo
 
+PLURALS = {
+    "splits": "split",
+    "manipulations": "manipulation",
+    "compressions": "compression",
+    "corpora": "corpus",
+}
 COMPRESSION_ALIASES = {"c0": "raw"}
 
 
@@ -34,10 +40,13 @@ def select(rows: Iterable[ManifestRow], selection: Selection) -> list[ManifestRo
         f"{name} {', '.join(values)}" for name, values in selection.model_dump().items() if values
     )
     present = "; ".join(
-        f"{name}s {', '.join(sorted({str(getattr(row, name)) for row in rows} - {''})) or '(none)'}"
-        for name in ("split", "manipulation", "compression", "corpus")
+        f"{plural} {', '.join(sorted({str(getattr(row, name)) for row in rows} - {''})) or '(none)'}"
+        for plural, name in PLURALS.items()
     )
-    raise ManifestError(f"no labelled clip with {wanted or 'any value'}; the manifest has {present}")
+    raise ManifestError(
+        f"no labelled clip with {wanted or 'any value'}; the manifest has {present}; choose among them, such "
+        "as --split val"
+    )
 
 
 def check_leaks(videos: Iterable[SourceVideo | ManifestRow]) -> None:

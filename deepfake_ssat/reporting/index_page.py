@@ -13,6 +13,9 @@ from deepfake_ssat.reporting.html import filled_template
 from deepfake_ssat.reporting.verdict_words import headline, probability_text
 from deepfake_ssat.video.download import is_link
 
+KINDS = [Verdict.FAKE, Verdict.UNCERTAIN, Verdict.REAL, Status.NO_FACE, Status.TOO_SHORT, Status.UNREADABLE]
+"""In the order in which the index offers them: what to look at first."""
+
 
 @dataclass(frozen=True)
 class IndexRow:
@@ -30,12 +33,13 @@ def render_index(rows: Sequence[IndexRow], num_waiting: int, command: str, note:
     """The HTML of the index; ``num_waiting`` videos are still to come."""
     names = names_below([row.record["path"] for row in rows])
     listed = [_listed(row, name) for row, name in zip(rows, names, strict=True)]
-    kinds = Counter((row["kind"], row["result"]) for row in listed)
+    counts = Counter(row["kind"] for row in listed)
+    results = {row["kind"]: row["result"] for row in listed}
     unscored = [row for row in listed if row["probability"] == ""]
     return filled_template(
         "index.html",
         rows=listed,
-        kinds=[(kind, result, count) for (kind, result), count in sorted(kinds.items())],
+        kinds=[(kind, results[kind], counts[kind]) for kind in KINDS if kind in results],
         unscored=unscored,
         num_scored=len(listed) - len(unscored),
         num_waiting=num_waiting,
@@ -56,15 +60,16 @@ def names_below(paths: Sequence[str]) -> list[str]:
 
 def _listed(row: IndexRow, name: str) -> dict[str, Any]:
     record, verdict = row.record, row.record["verdict"]
-    path = record["path"]
+    result = headline(Status(record["status"]), Verdict(verdict) if verdict else None)
+    reason = "; ".join(record["warnings"]).replace(record["path"], name) or result
     return {
         "name": name,
         "page": row.page,
         "thumbnail": row.thumbnail,
-        "result": headline(Status(record["status"]), Verdict(verdict) if verdict else None),
+        "result": result,
         "kind": verdict or record["status"],
         "score": "" if record["probability"] is None else f"{record['probability']:.6f}",
         "probability": probability_text(record["probability"]),
         "faces": len(record["faces"]),
-        "warnings": [warning.replace(path, name) for warning in record["warnings"]],
+        "reason": reason if reason.startswith(name) else f"{name}: {reason}",
     }

@@ -51,10 +51,10 @@ def not_analysed(
     lines = ["The sound, and everything in the picture outside the faces."]
     duration = verdict.metadata.duration_seconds if verdict.metadata else None
     if verdict.clips and duration:
-        left_out = max(duration - covered_seconds(document["videos"][0]["clips"]), 0.0)
+        left_out = max(duration - covered_seconds(document["videos"][0]), 0.0)
         clips = document["settings"]["clips"]
         how = (
-            "times without a face"
+            "no face, or not one for as many frames as a clip takes"
             if clips == "all"
             else f"{clips} clips stand for the video; --clips all reads it whole"
         )

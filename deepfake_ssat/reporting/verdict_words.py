@@ -103,7 +103,7 @@ def looked_at(video: Mapping[str, Any], frames: int) -> str:
     faces, clips = len(video["faces"]), len(video["clips"])
     if is_still(video):
         return f"{faces} face{'s' if faces != 1 else ''} in one picture."
-    seconds, duration = covered_seconds(video["clips"]), (video["video"] or {}).get("duration_seconds")
+    seconds, duration = covered_seconds(video), (video["video"] or {}).get("duration_seconds")
     whole = f" of {duration:.1f}" if duration else ""
     return (
         f"{faces} face{'s' if faces != 1 else ''} in {clips} clip{'s' if clips != 1 else ''} of "
@@ -116,10 +116,13 @@ def is_still(video: Mapping[str, Any]) -> bool:
     return bool((video["video"] or {}).get("is_still"))
 
 
-def covered_seconds(clips: Sequence[Mapping[str, Any]]) -> float:
-    """How long at least one clip lasts."""
+def covered_seconds(video: Mapping[str, Any]) -> float:
+    """How long at least one clip lasts; its end is when its last frame begins, which lasts as others do."""
+    fps = (video["video"] or {}).get("fps")
+    frame_seconds = 1 / fps if fps else 0.0
     covered, reached = 0.0, 0.0
-    for start, end in sorted((clip["start_seconds"], clip["end_seconds"]) for clip in clips):
+    for start, end in sorted((clip["start_seconds"], clip["end_seconds"]) for clip in video["clips"]):
+        end += frame_seconds
         covered += max(end - max(start, reached), 0.0)
         reached = max(reached, end)
     return covered

@@ -264,7 +264,9 @@ def test_folder_without_a_video_gives_its_pictures(tmp_path):
         (tmp_path / name).write_bytes(b"x")
     assert list_videos([tmp_path]) == [tmp_path / "a.jpg", tmp_path / "b.HEIC"]
     (tmp_path / "c.mp4").write_bytes(b"x")
-    assert list_videos([tmp_path]) == [tmp_path / "c.mp4"]
+    told: list[str] = []
+    assert list_videos([tmp_path], told.append) == [tmp_path / "c.mp4"]
+    assert told == [f"{tmp_path} holds videos: 2 pictures beside them left out; give pictures by name"]
 
 
 def test_control_characters_and_markup_of_file_names_do_nothing():

@@ -6,7 +6,7 @@ from deepfake_ssat.inference.verdict import scored_verdict
 from deepfake_ssat.models.decision import AggregationPolicy, Decision
 from deepfake_ssat.records import ClipScore, Verdict, VideoVerdict
 
-LARGE, SMALL = (0.0, 0.0, 150.0, 180.0), (900.0, 300.0, 940.0, 351.0)
+LARGE, SMALL = (0.0, 0.0, 150.0, 180.0), (900.0, 300.0, 940.0, 351.7)
 POLICY, DECISION = AggregationPolicy(), Decision(0.7, 0.35, 0.7)
 
 

@@ -124,7 +124,9 @@ def test_next_step_fits_the_verdict():
 
 def test_times_that_overlap_are_looked_at_once():
     clips = [{"start_seconds": start, "end_seconds": start + 2.0} for start in (0.0, 1.0, 5.0)]
-    assert covered_seconds(clips) == 5.0
+    assert covered_seconds({"clips": clips, "video": None}) == 5.0
+    # A clip's last frame is seen as long as others.
+    assert covered_seconds({"clips": clips, "video": {"fps": 4.0}}) == 5.5
     assert (
         looked_at(judged("fake", 0.8, (0.3, 0.8)), 16)
         == "2 faces in 2 clips of 16 frames: 2.0 of 10.0 seconds."

@@ -167,6 +167,8 @@ def test_dropped_video_is_judged_reported_and_played_with_its_boxes(tab, address
     until(tab, "() => document.querySelector('video').currentTime > 0.5")
     until(tab, IS_DRAWN)
     assert "face" in job.locator(".now").inner_text()
+    legend = [text.strip() for text in job.locator(".legend li").all_inner_texts()]
+    assert legend[-3:] == ["fake", "uncertain", "real"]
     job.get_by_text("Heat maps of face").first.click()
     until(tab, "() => document.querySelector('figure img')?.naturalHeight > 300")
     assert "probability of a fake" in job.locator("figcaption").inner_text()

@@ -65,7 +65,7 @@ function openVideo(stage, jobId, file, timeline) {
   const [video, canvas, line] = ["video", "canvas", ".line"].map((selector) => root.querySelector(selector));
   const maps = new MapsPanel(root, jobId, file);
   let running = true;
-  root.querySelector(".legend").replaceChildren(...legend(timeline));
+  root.querySelector(".legend").replaceChildren(...legend(timeline), ...bands());
   video.addEventListener("loadedmetadata", () => {
     drawLine(line, timeline, video.duration);
     root.querySelector(".last").textContent = clock(video.duration);
@@ -109,6 +109,17 @@ function legend(timeline) {
     sample.append(shape("line", { x1: 0, y1: 4, x2: 40, y2: 4, stroke: colour(number), "stroke-width": 4,
       "stroke-dasharray": dash(number) }));
     item.append(sample, ` face ${face.track_id}`);
+    return item;
+  });
+}
+
+/** What the colours behind the scores mean, as they lie from above. */
+function bands() {
+  return ["fake", "uncertain", "real"].map((name) => {
+    const item = document.createElement("li");
+    const sample = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    sample.append(shape("rect", { class: name, width: "100%", height: "100%" }));
+    item.append(sample, ` ${name}`);
     return item;
   });
 }
