@@ -41,8 +41,9 @@ def _figures(account: Account, frames: int) -> list[str]:
         f"tracks       {account.tracks}",
         f"clip files   {account.clip_files}",
         f"clips        {account.clips} of {frames} frames",
-        f"dropped      {sum(account.dropped.values())}" + (f" ({dropped})" if dropped else ""),
-        f"warnings     {account.warnings}",
+        f"dropped      {sum(account.dropped.values())}"
+        + (f" ({dropped}), see dropped.csv" if dropped else ""),
+        f"warnings     {account.warnings}" + (", see warnings.csv" if account.warnings else ""),
         f"seconds      {account.seconds:.1f} ({account.cpu_seconds:.1f} CPU-seconds in the workers)",
         f"bytes        {account.clip_bytes}{_per_minute(account)}",
     ]

@@ -69,7 +69,7 @@ def test_dropped_videos_are_in_the_ledger_with_their_reason(corpus, tmp_path, ca
         "val/real/text": "unreadable",
     }
     assert dropped["val/real/text"].label == 0
-    assert "dropped      2 (too_short 1, unreadable 1)" in capsys.readouterr().out
+    assert "dropped      2 (too_short 1, unreadable 1), see dropped.csv" in capsys.readouterr().out
 
 
 def test_other_contract_in_the_folder_is_refused_naming_the_field(corpus, tmp_path):

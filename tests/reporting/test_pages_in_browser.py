@@ -93,6 +93,8 @@ def test_report_cuts_no_word_of_the_bar_and_no_option_of_the_command(browser, tm
     page.goto((tmp_path / "report.html").as_uri())
     assert page.evaluate(IS_OUT_OF_SIGHT)
     page.emulate_media(media="print")
+    for figure in page.locator(".frame").all():
+        assert figure.evaluate("figure => figure.firstChild.clientWidth <= figure.clientWidth")
     words = page.locator("pre span")
     assert words.evaluate_all("words => words.every((word) => word.getBoundingClientRect().height < 30)")
     assert page.locator("pre").inner_text().endswith("--report report.html")
