@@ -221,6 +221,7 @@ def test_doctor_on_a_full_disk_is_one_line(monkeypatch):
     assert refused.stderr.startswith("error: a file cannot be written")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("verb", "set_by_user", "policy"),
     [

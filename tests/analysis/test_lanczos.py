@@ -53,6 +53,7 @@ def test_it_ends_where_the_space_does():
     assert found.weights.sum() == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 def test_density_is_that_of_all_eigenvalues():
     values = np.random.default_rng(5).normal(size=300)
     matrix, places = symmetric(values), np.linspace(-4, 4, 161)

@@ -180,6 +180,7 @@ def test_temperature_alone_and_another_split(checkpoint, data, tmp_path):
     assert report.warnings == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "answer"),
     [

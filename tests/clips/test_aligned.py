@@ -50,6 +50,7 @@ def shown(examples, epoch, index) -> str:
     return examples.videos[examples.example(index, epoch)["video"]]
 
 
+@pytest.mark.slow
 def test_pair_shows_the_same_frames_of_both_videos(tmp_path):
     examples = make_pairs(tmp_path, real("a"), fake("b", "a", 10, first_frame=3))
     assert (examples.labels, examples.pairs(5)) == ([REAL, FAKE], [(0, 1)])

@@ -248,6 +248,7 @@ def test_error_of_the_main_process_is_left_as_it_is():
     assert error_without_worker_traceback(error) is error
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_living_workers_follow_the_epoch(manifest):
     augmentation = build_augmentation(Augmentation(name="dfdc"), 32)

@@ -43,6 +43,7 @@ def test_every_place_of_the_part_is_reached():
     assert (np.max(starts, axis=0) >= 47).all()
 
 
+@pytest.mark.slow
 def test_stretch_enlarges_one_axis():
     """How far the corners lie apart, over many draws: in 60 % one of the axes is shorter."""
     ratios = []

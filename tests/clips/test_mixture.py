@@ -83,6 +83,7 @@ def test_pairs_follow_each_other_and_singles_stand_alone(sources):
         assert names[0][:8] == names[1][:8]  # "pairs: tiny/a" beside "pairs: tiny/a1".
 
 
+@pytest.mark.slow
 def test_draws_depend_on_seed_and_epoch_only(sources):
     first, second = mixed(sources), mixed(sources)
     wanted = shown(first, 5)

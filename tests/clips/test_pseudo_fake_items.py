@@ -169,6 +169,7 @@ def test_selection_without_genuine_clips_is_refused(manifest):
         _dataset(manifest, rows=rows)
 
 
+@pytest.mark.slow
 def test_face_that_shows_no_manipulation_gives_way_to_another(manifest, monkeypatch):
     from deepfake_ssat.clips import forging
 

@@ -22,6 +22,7 @@ def corner_change(pair):
     return np.abs(pair.fake.astype(int) - pair.real)[:, :8, :8].mean()
 
 
+@pytest.mark.slow
 def test_face_stays_and_its_surroundings_are_changed():
     for pair in pairs(1.0):
         kept = pair.mask == 0

@@ -51,6 +51,7 @@ def test_schema_itself_is_valid():
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("two_faces")
 def test_one_bad_file_never_stops_the_rest(tmp_path, checkpoint, capsys):
     folder = tmp_path / "videos"
@@ -160,6 +161,7 @@ def test_video_and_checkpoint_are_never_overwritten(tmp_path, checkpoint, option
     assert {file: file.read_bytes() for file in before} == before
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("two_faces")
 def test_devices_and_links_stay_what_they_are(tmp_path, checkpoint):
     video = black_video(tmp_path / "x.mp4")
@@ -172,6 +174,7 @@ def test_devices_and_links_stay_what_they_are(tmp_path, checkpoint):
     read_document(tmp_path / "real.json")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
 @pytest.mark.usefixtures("two_faces")
 @pytest.mark.parametrize("option", ["json_file", "report", "annotate"])

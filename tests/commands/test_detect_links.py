@@ -71,6 +71,7 @@ def test_json_csv_and_lines_name_the_address(address, video, checkpoint, tmp_pat
     assert not list((tmp_path / "temporary").iterdir())
 
 
+@pytest.mark.slow
 def test_page_shows_the_address_and_repeats_its_command(address, checkpoint, tmp_path):
     url = f"{address}/good.mp4"
     assert run([url], checkpoint, report=tmp_path / "report.html", device="cpu", quiet=True) == 0
@@ -90,6 +91,7 @@ def test_folder_of_pages_and_workers(address, video, checkpoint, tmp_path):
     assert f'data-sort="{url}"' in (pages / "index.html").read_text()
 
 
+@pytest.mark.slow
 def test_marked_copy_of_an_address(address, checkpoint, tmp_path):
     marked = tmp_path / "marked.mp4"
     assert run([f"{address}/good.mp4"], checkpoint, annotate=marked, device="cpu", quiet=True) == 0
@@ -105,6 +107,7 @@ def test_what_is_no_video_has_its_status(address, checkpoint, tmp_path, monkeypa
     assert str(tmp_path) not in video["warnings"][0]
 
 
+@pytest.mark.slow
 def test_refusals_are_one_line_and_leave_nothing(address, checkpoint, tmp_path):
     for link, options in (
         (f"{address}/absent.mp4", []),

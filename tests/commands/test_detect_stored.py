@@ -85,6 +85,7 @@ def test_pages_are_not_made_twice(bucket, checkpoint, tmp_path):
     assert str(tmp_path / "temporary") not in page
 
 
+@pytest.mark.slow
 def test_marked_copy(bucket, checkpoint, tmp_path):
     marked = tmp_path / "marked.mp4"
     assert run([NAMES[0]], checkpoint, annotate=marked, device="cpu", quiet=True) == 0

@@ -54,6 +54,7 @@ def test_page_shows_the_numbers_of_json_and_csv_as_people_read_them(checkpoint, 
     assert re.findall(r">[^<]*\b0\.\d{5,}", page) == []
 
 
+@pytest.mark.slow
 def test_page_needs_no_network(checkpoint, video, tmp_path):
     run([video], checkpoint, report=tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text()
@@ -81,6 +82,7 @@ def test_page_tells_nothing_of_the_analysts_machine(checkpoint, video, tmp_path)
     assert f"<code>{command} --report page.html</code>" in page
 
 
+@pytest.mark.slow
 def test_file_is_known_by_hash_date_and_what_its_container_says(checkpoint, video, tmp_path):
     os.utime(video, (1_700_000_000, 1_700_000_000))
     run([video], checkpoint, tmp_path / "out.json", report=tmp_path / "page.html")
@@ -97,6 +99,7 @@ def test_file_is_known_by_hash_date_and_what_its_container_says(checkpoint, vide
         assert f"<td>{shown}</td>" in page
 
 
+@pytest.mark.slow
 def test_face_that_decided_comes_first(checkpoint, tmp_path, monkeypatch):
     clips = [face_clip(track, start) for start in (0, 4, 8) for track in (0, 1, 2)]
     monkeypatch.setattr(extract, "FaceExtractor", ScriptedExtractor(clips))
@@ -148,6 +151,7 @@ def test_hostile_file_name_is_escaped(checkpoint, tmp_path):
     assert "<script>alert" not in (tmp_path / "page.html").read_text()
 
 
+@pytest.mark.slow
 def test_folder_gets_a_page_each_and_an_index(checkpoint, video, tmp_path, capsys):
     bad = tmp_path / "bad.mp4"
     bad.write_bytes(b"no video")

@@ -101,6 +101,7 @@ def test_test_videos_are_measured_on_all_their_clips(out, checkpoint):
     assert any("videos without a label: 1" in warning for warning in report["warnings"])
 
 
+@pytest.mark.slow
 def test_all_files_are_there(out):
     assert {path.name for path in out.iterdir() if not path.name.startswith(".")} == {
         "report.json",
@@ -165,6 +166,7 @@ def test_printed_table_fits_and_names_the_policy(checkpoint, manifest, tmp_path,
     assert max(map(len, lines[: next(n for n, line in enumerate(lines) if "written to" in line)])) <= 100
 
 
+@pytest.mark.slow
 def test_second_run_scores_nothing_again(checkpoint, manifest, tmp_path, capsys, monkeypatch):
     first = _run(checkpoint, manifest, tmp_path)
     monkeypatch.setattr(Detector, "score", lambda *_: pytest.fail("scored again"))
@@ -198,6 +200,7 @@ run(Path({str(checkpoint)!r}), Path({str(manifest.root)!r}), Path({str(tmp_path)
     assert scores.read_bytes() == (out / "clip_scores.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_full_disk_ends_in_one_line_and_keeps_scores(checkpoint, manifest, out, tmp_path, monkeypatch):
     write, room = ClipScoreFile._write, 200
 
@@ -303,6 +306,7 @@ def test_manifest_without_validation_videos_gives_no_threshold(tmp_path):
     assert report["groups"][0]["video"]["accuracy_at_threshold"]["value"] is None
 
 
+@pytest.mark.slow
 def test_people_seen_in_training_are_warned_about(manifest, tmp_path):
     seen = {"train": people(row for row in manifest.rows if row.video_id == "original/c23/test1"), "val": []}
     trained = write_checkpoint(tmp_path / "a.safetensors", contract=CONTRACT, provenance={"seen": seen})
@@ -326,6 +330,7 @@ def test_only_unlabelled_videos_are_scored_without_metrics(checkpoint, tmp_path)
     assert not (tmp_path / "out/roc.png").exists()
 
 
+@pytest.mark.slow
 def test_model_of_single_images_is_measured_by_frame(manifest, tmp_path):
     images = write_checkpoint(tmp_path / "image.safetensors", IMAGE, CONTRACT, Decision(0.6, 0.5, 0.7))
     report = _run(images, manifest, tmp_path / "out")

@@ -226,6 +226,7 @@ def test_cut_line_of_a_killed_run_is_judged_again(checkpoint, manifest, root, fa
     assert faces.videos == 1
 
 
+@pytest.mark.slow
 def test_video_that_loses_its_face_is_counted_with_its_reason(
     checkpoint, manifest, root, faces, tmp_path, monkeypatch
 ):

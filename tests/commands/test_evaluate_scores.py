@@ -44,6 +44,7 @@ def test_metrics_are_those_of_the_definitions(tmp_path):
     assert [video.name for video in report.videos] == [f"csv/{name}" for name in "abcd"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
 def test_tables_as_people_save_them(tmp_path, separator, encoding):
@@ -55,6 +56,7 @@ def test_tables_as_people_save_them(tmp_path, separator, encoding):
     ]
 
 
+@pytest.mark.slow
 def test_own_results_read_back_give_the_same_metrics(tmp_path):
     videos = drawn_videos()
     own = make_report(videos, dropped=(DROPPED,))

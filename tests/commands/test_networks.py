@@ -88,6 +88,7 @@ def test_killed_run_repeats_the_undisturbed_one_both_passes_statistics_included(
     assert all(torch.equal(value, right[name]) for name, value in left.items())
 
 
+@pytest.mark.slow
 def test_residual_network_trains_on_pictures(pictures, tmp_path):
     file = CONFIGS / "image_scratch_cifar10_resnet50.yaml"
     assert run(file, [*SHORT, pictures], tmp_path / "run", smoke=True) == 0

@@ -59,6 +59,7 @@ def test_corpus_without_any_label_is_refused(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_dropped_videos_are_in_the_ledger_with_their_reason(corpus, tmp_path, capsys):
     (corpus / "val/real/text.mp4").write_text("no video")
     make_video(corpus / "val/real/brief.mp4", num_frames=2)
@@ -113,6 +114,7 @@ def test_leak_against_an_earlier_run_into_the_folder_is_refused(tmp_path):
         run_folder(tmp_path / "corpus", tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_two_corpora_share_a_folder(corpus, tmp_path):
     run_folder(corpus, tmp_path / "out")
     (corpus / "list.csv").write_text("path,label,split\nval/real/b.mp4,0,test\n")
@@ -138,6 +140,7 @@ def test_unlabelled_videos_are_left_out_and_said(corpus, tmp_path, capsys):
     assert "no label: give it to detect (val/real/b.mp4)" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_limit_is_for_each_split_and_manipulation(corpus, tmp_path):
     for number in range(3):
         make_video(corpus / f"train/real/more{number}.mp4")

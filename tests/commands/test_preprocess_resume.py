@@ -170,6 +170,7 @@ def test_killed_worker_is_recorded_and_tried_again_next_time(corpus, tmp_path, c
     assert "Traceback" in captured.err
 
 
+@pytest.mark.slow
 def test_video_that_vanishes_meanwhile_is_tried_again_when_it_is_back(corpus, tmp_path, monkeypatch, capsys):
     video, elsewhere = corpus / "val/real/b.mp4", tmp_path / "elsewhere.mp4"
 
@@ -191,6 +192,7 @@ def test_video_that_vanishes_meanwhile_is_tried_again_when_it_is_back(corpus, tm
     assert len(load_manifest(tmp_path / "out").rows) == 8
 
 
+@pytest.mark.slow
 def test_disk_that_turns_read_only_ends_the_run_in_one_line(corpus, tmp_path, monkeypatch):
     replace = os.replace
 
@@ -216,6 +218,7 @@ def test_new_split_of_a_finished_video_needs_no_new_extraction(corpus, tmp_path)
     assert clips_written_since(tmp_path / "out", before) == set()
 
 
+@pytest.mark.slow
 def test_budget_of_clips_is_kept_and_another_one_means_another_extraction(whole, tmp_path):
     corpus, undisturbed = whole
     run_folder(corpus, tmp_path / "out", clips=1)

@@ -257,6 +257,7 @@ def test_pre_trained_weights_are_no_detector(pre_trained):
         checkpoint.require_contract()
 
 
+@pytest.mark.slow
 def test_diverging_run_stops_in_one_line_and_keeps_its_weights(config, tmp_path, monkeypatch):
     from deepfake_ssat.training.module import TrainingModule
 
@@ -280,6 +281,7 @@ def test_missing_manifest_is_named(config, tmp_path):
         run(config(), changes=[f"data.manifest={tmp_path / 'nowhere'}"], out=tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_damaged_clip_is_named_in_one_line_from_a_worker(tmp_path, config):
     damaged = make_manifest(tmp_path / "clips", tiny_videos(2, splits=("train", "val")), frames=16)
     (damaged.root / damaged.rows[0].clip_file).write_bytes(b"not a video")

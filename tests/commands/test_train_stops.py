@@ -192,6 +192,7 @@ def test_full_disk_ends_in_one_line(calm, tmp_path, monkeypatch, writer):
         run(file, out=tmp_path / "run")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
 def test_picture_that_finds_no_room_is_not_passed_over(calm, tmp_path):
     file, _ = calm

@@ -33,6 +33,7 @@ def checkpoint(tmp_path_factory):
     )
 
 
+@pytest.mark.slow
 def test_report_has_verdicts_and_nothing_is_written_or_printed(
     checkpoint, manifest, capfd, monkeypatch, tmp_path
 ):
@@ -57,6 +58,7 @@ def test_same_folder_again_scores_nothing_twice(checkpoint, manifest, tmp_path):
     assert replace(again, reused=0) == first
 
 
+@pytest.mark.slow
 def test_threshold_of_other_rules_is_chosen_anew(checkpoint, manifest):
     own = evaluate(checkpoint, manifest.root, device="cpu", clip_rule="mean", face_rule="large")
     assert own.threshold_source == "stored in the checkpoint, chosen on its validation videos"
@@ -96,6 +98,7 @@ def test_checkpoints_own_rules_are_the_default(checkpoint, manifest, tmp_path):
     assert "the video's probability is the mean over them" in two_faces.warnings[0]
 
 
+@pytest.mark.slow
 def test_calibrated_probabilities_under_other_rules_are_warned_about(checkpoint, manifest, tmp_path):
     limit = ErrorLimit(0, 10, 0.05, 0.26)
     calibration = Calibration("platt", limit, limit, ("ab" * 32,), ("val",), "cd" * 32)

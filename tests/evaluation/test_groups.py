@@ -59,6 +59,7 @@ def test_corpora_without_compression_are_groups_of_their_own():
     assert groups["", "", ""].num_fake == 7
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_values():
     (overall, *_) = measure_groups(drawn_videos(40), 0.45, seed=0)
     for name, estimate in overall.video.items():

@@ -25,6 +25,7 @@ def dying(_, tasks):
     return (Outcome(number, failure="its worker died 3 times") for number in range(len(tasks)))
 
 
+@pytest.mark.slow
 def test_workers_give_the_scores_of_one_process(tmp_path):
     manifest = make_manifest(tmp_path / "manifest", tiny_videos(3, ["test"]), frames=20)
     contract = ExtractionSettings(frames=16, crop_size=32)

@@ -183,6 +183,7 @@ def resized(pictures, factor):
     return [cv2.resize(picture, None, fx=factor, fy=factor) for picture in pictures]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [0.75, 2.0])
 def test_face_is_followed_where_the_video_changes_its_size(extractor, factor):
     pictures = portrait_frames(48, face_side=90)

@@ -17,6 +17,7 @@ def overlap(a, b):
     return common / (np.prod(np.subtract(a[2:], a[:2])) + np.prod(np.subtract(b[2:], b[:2])) - common)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("face_side", [60, 90, 150])
 def test_faces_are_where_facenet_finds_them(detector, face_side):
     frames = portrait_frames(2, (360, 480), face_side=face_side)
@@ -63,6 +64,7 @@ def test_box_of_a_face_that_leaves_the_picture_stays_on_it(detector, dx, dy):
     assert overlap(np.array(face.box) + moved, box) > 0.75
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", [0.9, 1.2, 1.35])
 def test_face_that_fills_the_picture_is_found_as_by_facenet(part):
     """Of a picture as wide as the face's ``part``; in such a one the pyramid ends above P-net's cell."""

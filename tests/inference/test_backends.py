@@ -78,6 +78,7 @@ def test_openvino_scores_batches_of_any_size(tmp_path, cache):
     np.testing.assert_allclose(together, [scorer.score(clip[None])[0] for clip in pixels], atol=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("faces")
 def test_explaining_takes_openvinos_scores_and_torchs_maps(tmp_path, cache, video):
     checkpoint = checkpoint_file(tmp_path)
@@ -118,6 +119,7 @@ def made(monkeypatch):
     return forms
 
 
+@pytest.mark.slow
 def test_onnx_form_is_made_once(tmp_path, cache, made):
     checkpoint = checkpoint_in(tmp_path)
     OpenVinoScorer(checkpoint, CPU)

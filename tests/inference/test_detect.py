@@ -63,6 +63,7 @@ def test_no_file_gives_no_verdict(checkpoint):
     assert detect([], checkpoint=checkpoint, device="cpu") == []
 
 
+@pytest.mark.slow
 def test_frames_are_judged_as_the_video_that_they_make(checkpoint):
     frames = np.stack(portrait_frames(12))
     detector = load_detector(checkpoint, "cpu")

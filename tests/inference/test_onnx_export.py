@@ -120,6 +120,7 @@ def test_missing_packages_are_named_with_the_extra_that_brings_them(tmp_path, mo
         run(checkpoint_file(tmp_path), tmp_path / "out.onnx")
 
 
+@pytest.mark.slow
 def test_onnx_runtime_is_told_to_report_nothing(tmp_path):
     """Its reporter keeps a device number and a queue in the cache folder."""
     (tmp_path / "tiny.onnx").write_bytes(exported()[0])

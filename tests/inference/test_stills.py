@@ -33,6 +33,7 @@ def save(path, pixels, **options):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp"])
 def test_face_of_a_picture_is_judged_as_a_clip_that_stands_still(tmp_path, picture, name):
     detector = load_detector(write_checkpoint(tmp_path / "tiny.safetensors"), "cpu")

@@ -60,6 +60,7 @@ def test_standard_error_is_the_spread_over_repeated_draws():
     assert np.sqrt(np.mean(errors)) == pytest.approx(np.std(differences), rel=0.06)
 
 
+@pytest.mark.slow
 def test_methods_that_are_alike_are_called_different_in_five_of_a_hundred():
     generator = np.random.default_rng(2)
     found = []
@@ -71,6 +72,7 @@ def test_methods_that_are_alike_are_called_different_in_five_of_a_hundred():
     assert np.mean(found) == pytest.approx(0.05, abs=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_p_value_agrees_with_a_permutation_test(seed):
     labels, first, second = two_methods(60, 60, np.random.default_rng(seed), 1.1, 0.95)

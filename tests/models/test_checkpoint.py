@@ -291,6 +291,7 @@ def test_header_that_asks_for_more_than_a_machine_has_is_refused(saved, wanted, 
     assert reason in refusal(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "stored",
     [
@@ -307,6 +308,7 @@ def test_self_test_that_is_none_is_refused(saved, stored):
     assert "its header cannot be understood" in refusal(path)
 
 
+@pytest.mark.slow
 def test_every_flipped_bit_is_noticed(saved):
     path = saved[1]
     data = path.read_bytes()

@@ -54,6 +54,7 @@ def published(network):
     return weights
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", [96, 75])
 def test_features_are_those_of_timm(network, published, side):
     stem = EfficientNetLite()

@@ -102,6 +102,7 @@ def test_pictures_of_other_channels_are_refused():
         FrameModelSettings(channels=1, mean=(0.5,), std=(0.5,))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [STILL, CLIP], ids=["still", "clip"])
 def test_another_frame_model_brings_its_head(tmp_path, settings):
     before, model = network(seed=5), network(settings)
@@ -120,6 +121,7 @@ def test_weights_alone_in_half_precision_are_a_frame_model(tmp_path):
     assert all(torch.equal(value, halves[name].float()) for name, value in model.state_dict().items())
 
 
+@pytest.mark.slow
 def test_head_of_other_classes_stays_as_initialised(tmp_path):
     save_checkpoint(tmp_path / "frame.safetensors", Checkpoint(network(seed=5), STILL))
     model = network(FrameModelSettings(image_size=64, num_classes=10))
@@ -129,6 +131,7 @@ def test_head_of_other_classes_stays_as_initialised(tmp_path):
     assert torch.equal(model.head.weight, head)
 
 
+@pytest.mark.slow
 def test_published_weights_start_the_convolutions_alone(tmp_path):
     weights = published_lite()
     torch.save(weights, tmp_path / "lite0.pth")
@@ -161,6 +164,7 @@ def test_stem_goes_from_a_masked_autoencoder_to_a_frame_model_and_back(tmp_path)
 refusal = partial(refusals.refusal, load_initial)
 
 
+@pytest.mark.slow
 def test_files_without_such_convolutions_are_refused(tmp_path):
     torch.save({"conv.weight": torch.zeros(3)}, tmp_path / "other.pth")
     assert "is no EfficientNet-Lite0" in refusal(network(), tmp_path / "other.pth")

@@ -43,6 +43,7 @@ def test_bf16_gives_nearly_the_same_losses(small):
     torch.testing.assert_close(*losses, atol=0.02, rtol=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("small", "shapes"),
     [(swin, [(12, 1, 16, 16), (24, 1, 8, 8), (48, 1, 4, 4)]), (cvt, [(12, 1, 8, 8), (24, 1, 4, 4)])],

@@ -18,6 +18,7 @@ def make_batch(settings, batch: int = 2, ratio: float = 0.75):
     return torch.randn(shape, generator=generator), tube_mask(batch, settings.grid, ratio, generator, "cpu")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings", [VIDEO, IMAGE, HYBRID, changed(VIDEO, positions="sincos_3d", qkv_bias="none")]
 )
@@ -30,6 +31,7 @@ def test_outputs_have_the_promised_shapes(settings):
     assert model.reconstruct(clips, mask).shape == predictions.shape == (2, hidden, settings.patch_values)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [VIDEO, IMAGE, HYBRID])
 def test_reconstruction_never_sees_hidden_pixels(settings):
     model = make_model(settings)

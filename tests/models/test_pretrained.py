@@ -238,6 +238,7 @@ def test_other_positions_are_reported(mae_file, videomae_file, tmp_path):
     assert any("learned ones are replaced" in line for line in report)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "remedy"),
     [

@@ -76,6 +76,7 @@ def test_logits_are_timms(settings):
         torch.testing.assert_close(model(clips), theirs(clips[:, :, 0]))
 
 
+@pytest.mark.slow
 def test_the_defaults_are_swin_t():
     with torch.device("meta"):
         ours = build_network(SwinSettings(num_classes=1000))

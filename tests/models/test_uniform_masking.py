@@ -178,6 +178,7 @@ def test_gradients_of_the_compact_pass_are_those_of_differences():
         assert float(parameter.grad.view(-1)[7]) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_half_precision_checkpoints_and_error_maps_follow(tmp_path):
     model, (clips, mask) = network(EVEN), batch(EVEN)
     expected = model.reconstruct(clips, mask)

@@ -164,6 +164,7 @@ def test_reconstruction_loss_by_hand():
     assert float(loss) == pytest.approx(float(by_hand), rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [VIDEO, IMAGE])
 @pytest.mark.parametrize("name", list(OBJECTIVES))
 def test_losses_are_fp32_under_bf16_autocast_and_close_to_fp32(name, settings):

@@ -66,6 +66,7 @@ def test_signals_wait_in_every_worker_while_it_imports():
     assert said.stdout == "[True, True]\n", said.stderr
 
 
+@pytest.mark.slow
 def test_workers_end_when_their_parent_is_killed(tmp_path):
     code = (
         "from deepfake_ssat.pool import map_in_processes\n"

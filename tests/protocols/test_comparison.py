@@ -98,6 +98,7 @@ def test_seeds_are_mean_and_standard_deviation():
     assert "one training run each of b" in text
 
 
+@pytest.mark.slow
 def test_holm_counts_all_columns():
     columns = {
         name: {"a": [judged_run(0.3, prefix=name)], "b": [judged_run(0.2, prefix=name)]} for name in "xyzw"

@@ -41,6 +41,7 @@ def test_mean_is_that_of_the_columns_and_its_interval_holds_it(official):
         assert mean.low < mean.value < mean.high
 
 
+@pytest.mark.slow
 def test_papers_numbers_stand_beside_official_data(official):
     text = markdown(official)
     assert "| paper: VideoMAE + SSAT, mask 0.75 | 96.75 | 80.65 | 91.40 | 72.76 | 85.39 |" in text
@@ -88,6 +89,7 @@ def test_few_videos_have_values_without_intervals():
     assert "interval of video AUC" in markdown(table)
 
 
+@pytest.mark.slow
 def test_missing_threshold_leaves_its_metric_empty():
     table = manipulation_table({"a": [fold_result("Deepfakes", threshold=None)]})
     assert table.rows[0].means["accuracy_at_threshold"].value is None
@@ -100,6 +102,7 @@ def test_same_warning_of_several_folds_is_one_line():
     assert "warning: a, Deepfakes, FaceSwap: too good" in markdown(manipulation_table({"a": folds}))
 
 
+@pytest.mark.slow
 def test_csv_has_a_line_for_every_method_column_and_metric(official):
     lines = _lines(official)
     assert len(lines) == len(METRICS) * (len(OFFICIAL) + 1)

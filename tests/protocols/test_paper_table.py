@@ -200,6 +200,7 @@ def test_table_tells_how_each_number_was_chosen():
         assert written[name].startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_every_departure_from_the_recipe_is_told_and_nothing_else():
     exact = replace(
         result(0),
@@ -442,6 +443,7 @@ def test_table_2_trains_once_for_pictures_as_they_are_and_in_perspective(tmp_pat
     assert {row.perspective for row in table.rows if row.column.endswith("-p")} == {0.5}
 
 
+@pytest.mark.slow
 def test_table_8_holds_each_manipulation_out_and_starts_from_dfdc(tmp_path):
     table = load_paper_table(find_paper_table("table8"))
     trainings = {one.folder.root.name: one for one in make_plan(table, Choice(tmp_path, tmp_path, 200))}
@@ -468,6 +470,7 @@ def test_table_8_holds_each_manipulation_out_and_starts_from_dfdc(tmp_path):
     assert budgets["Deepfakes_ssl_075_budget"] == budgets["Deepfakes_ssat_075"] == 200
 
 
+@pytest.mark.slow
 def test_sets_of_other_sizes_than_table_9_are_told(tmp_path):
     reproduce.plan_reproduction("table12", None, tmp_path, smoke=True)
     planned = reproduce.plan_reproduction(

@@ -143,6 +143,7 @@ def starts(path):
         return tuple(float(track.start_time * track.time_base) for track in tracks)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a.ts", "a.mkv", "a.mp4"])
 def test_sound_and_pictures_that_begin_apart_stay_apart(tmp_path, name):
     source = write_with_sound(tmp_path / name, coded_frames(20), picture_start=0.8, sound_seconds=2)

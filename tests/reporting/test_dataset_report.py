@@ -50,6 +50,7 @@ def test_files_for_programs_agree(matrix):
         assert float(found[cell["manifest"]["name"], "auc"]) == value
 
 
+@pytest.mark.slow
 def test_heat_map_is_drawn_without_values_too(matrix):
     assert heat_map(matrix).startswith(b"\x89PNG")
     reals = [video for video in drawn_videos(5) if video.label == 0]

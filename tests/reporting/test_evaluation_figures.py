@@ -23,6 +23,7 @@ def test_three_pictures_of_a_usual_report():
         assert picture.std() > 10
 
 
+@pytest.mark.slow
 def test_one_class_has_no_roc():
     drawn = drawn_pictures(make_report([scored_video(f"r{n}", REAL, [0.3]) for n in range(3)]))
     assert set(drawn) == {"scores.png", "reliability.png"}

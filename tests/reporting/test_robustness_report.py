@@ -98,6 +98,7 @@ def test_json_says_why_videos_are_missing(written):
     assert document["perturbed"] == {"on": "videos", "seed": 0}
 
 
+@pytest.mark.slow
 def test_without_a_threshold_the_accuracy_is_that_at_half(report):
     bare = RobustnessReport(
         "clips",
@@ -112,6 +113,7 @@ def test_without_a_threshold_the_accuracy_is_that_at_half(report):
     assert "acc@0.5" in files(bare)["perturbed_clips.md"].decode()
 
 
+@pytest.mark.slow
 def test_one_class_has_no_auc_and_says_so(report):
     fakes = [video for video in _videos(0.1) if video.label == FAKE]
     results = [measure_perturbed(None, fakes, (), 0.5, 0)]

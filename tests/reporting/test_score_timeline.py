@@ -17,6 +17,7 @@ def test_no_two_named_faces_look_alike():
     assert len({face_look(number) for number in range(NAMED_FACES)}) == NAMED_FACES
 
 
+@pytest.mark.slow
 def test_legend_names_the_first_faces_and_counts_the_others():
     labels = re.findall(r"<!-- (face \d+|\d+ others) -->", drawn(NAMED_FACES + 3))
     assert labels == [*(f"face {track}" for track in range(NAMED_FACES)), "3 others"]

@@ -296,6 +296,7 @@ def test_full_queue_is_answered_with_try_later(tmp_path, video):
     assert codes.count(429) >= 2
 
 
+@pytest.mark.slow
 def test_error_in_a_job_is_its_failure_and_the_next_one_runs(client, video, monkeypatch):
     run_child = worker.run_child
 

@@ -31,6 +31,7 @@ def connect(monkeypatch):
     thread.join()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("begun", [b"", HEAD[:20], HEAD + b"complete" + HEAD[:20]])
 def test_connection_that_asks_for_nothing_is_closed(connect, begun):
     with connect() as connection:
@@ -41,6 +42,7 @@ def test_connection_that_asks_for_nothing_is_closed(connect, begun):
     assert answer.endswith(b"complete") is (len(begun) > 20)
 
 
+@pytest.mark.slow
 def test_body_may_take_longer(connect):
     with connect() as connection:
         connection.sendall(HEAD + b"slow")

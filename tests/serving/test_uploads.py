@@ -46,6 +46,7 @@ def test_shown_name_is_the_last_printable_part(given, shown):
     assert shown_name(given) == shown
 
 
+@pytest.mark.slow
 def test_probe_of_an_upload_loads_the_decoder_alone():
     code = "import sys, deepfake_ssat.serving.probe; print({'av', 'pydantic', 'torch'} & set(sys.modules))"
     done = subprocess.run(

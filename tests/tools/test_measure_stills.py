@@ -24,6 +24,7 @@ def scored(probability, verdict):
     return VideoVerdict("a.png", Status.SCORED, probability, verdict)
 
 
+@pytest.mark.slow
 def test_crops_are_judged_as_they_are_one_of_each_genuine_video(tmp_path):
     videos = [*tiny_videos(3), TinyVideo("Deepfakes/c23/further", FAKE, "val", "Deepfakes")]
     manifest = make_manifest(tmp_path / "crops", videos, frames=16)

@@ -90,6 +90,7 @@ def test_finished_run_cannot_be_extended_and_its_weights_are_named(begun, tmp_pa
         begun.check(experiment(tmp_path, trainer={"epochs": 5}), 1, "abc", extend=True)
 
 
+@pytest.mark.slow
 def test_other_processes_go_on_with_as_many_items_a_step(begun, tmp_path):
     with pytest.raises(
         TrainingError,

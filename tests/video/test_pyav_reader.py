@@ -41,6 +41,7 @@ def noisy_frames(num_frames, size=(144, 192)):
         yield np.clip(picture + random.integers(-12, 13, picture.shape), 0, 255).astype(np.uint8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "encoders", "pixel_format", "size", "options", "codec"),
     [
@@ -155,6 +156,7 @@ def test_matroska_cut_in_half_yields_its_first_half_and_a_warning(tmp_path):
     assert len(warnings) == 1
 
 
+@pytest.mark.slow
 def test_damaged_middle_loses_only_the_frames_that_depend_on_it(tmp_path):
     path = write_video(
         tmp_path / "damaged.mp4", noisy_frames(120), options={"g": "10", "bf": "0", "qp": "20"}
@@ -176,6 +178,7 @@ def test_damaged_middle_loses_only_the_frames_that_depend_on_it(tmp_path):
     assert warnings[0].startswith("damaged video")
 
 
+@pytest.mark.slow
 def test_frames_after_the_damage_keep_their_true_content(tmp_path):
     path = write_video(
         tmp_path / "damaged.mp4", noisy_frames(120), options={"g": "10", "bf": "0", "qp": "20"}
