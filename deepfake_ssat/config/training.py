@@ -183,6 +183,22 @@ class TrainerSettings(_Frozen):
         return (logger,) if isinstance(logger, str) else logger
 
 
+CHANGES_NO_RESULT = frozenset(
+    {
+        "activation_checkpointing",
+        "checkpoint_every_steps",
+        "compile",
+        "log_every_steps",
+        "logger",
+        "reconstruction_samples",
+        "strategy",
+        "threads",
+        "workers",
+    }
+)
+"""Settings of the trainer that leave a result as it is (to rounding), for machines and people to choose."""
+
+
 class Experiment(_Frozen):
     """A resolved configuration: every setting, whether a file of configs/ gives it or it is a default here.
 

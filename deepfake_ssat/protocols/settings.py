@@ -6,16 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from deepfake_ssat.config.training import CHANGES_NO_RESULT
 from deepfake_ssat.training.run_folder import leaves
 
-HARDWARE_SETTINGS = (
-    "workers",
-    "threads",
-    "log_every_steps",
-    "checkpoint_every_steps",
-    "reconstruction_samples",
-)
-"""Settings of the trainer that machines choose."""
 BEFORE, EPOCHS_IN_ALL = "trainings before", "epochs in all"
 """Keys beside the settings, in comparisons alone."""
 PLACES = ("manifest", "path", "root")
@@ -31,8 +24,8 @@ class SettingDifference:
 
 
 def deciding_settings(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The nested settings without the seed, the place of the data and what machines choose."""
-    dropped = {"data": PLACES, "trainer": HARDWARE_SETTINGS}
+    """The nested settings without the seed, the place of the data and what changes no result."""
+    dropped = {"data": PLACES, "trainer": CHANGES_NO_RESULT}
     return {
         section: {key: value for key, value in values.items() if key not in dropped.get(section, ())}
         if isinstance(values, Mapping)

@@ -19,6 +19,7 @@ import yaml
 from pydantic import ValidationError
 
 from deepfake_ssat.config import Experiment, dump_experiment
+from deepfake_ssat.config.training import CHANGES_NO_RESULT
 from deepfake_ssat.errors import TrainingError
 from deepfake_ssat.outputs import write_file
 from deepfake_ssat.text import read_own
@@ -27,18 +28,7 @@ from deepfake_ssat.training.step_shape import StepShape
 from deepfake_ssat.version import __version__
 
 REMEDY = "take another --out, or the settings it was started with"
-FREE = {
-    "data.manifest",
-    "trainer.activation_checkpointing",
-    "trainer.checkpoint_every_steps",
-    "trainer.compile",
-    "trainer.log_every_steps",
-    "trainer.logger",
-    "trainer.reconstruction_samples",
-    "trainer.strategy",
-    "trainer.threads",
-    "trainer.workers",
-}
+FREE = {"data.manifest", *(f"trainer.{name}" for name in CHANGES_NO_RESULT)}
 """What may change while a run goes on, for it changes no result. (Of a manifest the content is compared.)"""
 EPOCHS = "trainer.epochs"
 STEP_SHAPE = {"optimizer.batch_size", "optimizer.accumulate_batches"}
