@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 USAGE_ERROR, INTERRUPTED, TERMINATED = 2, 130, 143
 TRAINING_PACKAGES = {"albumentations", "lightning", "scipy", "sklearn", "tensorboard", "timm"}
 """Of the extra ``train``; detect, preprocess and serve do without them."""
-
-
 TRAINING_VERBS = {"train", "cross-manipulation", "reproduce"}
 
 

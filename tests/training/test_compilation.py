@@ -5,15 +5,15 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from deepfake_ssat.config import Experiment, ObjectiveSettings
+from deepfake_ssat.config import Experiment
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
-from deepfake_ssat.objectives import OBJECTIVES, Auxiliary, build_tasks
 from deepfake_ssat.training import compilation
 from deepfake_ssat.training.compilation import check_compiler, compile_blocks
 from deepfake_ssat.training.memory import recompute_blocks
 from deepfake_ssat.training.trainer import KNOWN_NAGGING
 from tests.models.tiny import VIDEO
+from tests.training.joint import gradients_of, joint_loss
 from tests.training.runs import tiny_values
 
 
@@ -23,18 +23,9 @@ def joint_step(*changes):
     model = MaskedAutoencoder(VIDEO).train()
     for change in changes:
         change(model)
-    settings = ObjectiveSettings(name="ssat")
-    losses = OBJECTIVES["ssat"](
-        model,
-        torch.randn(3, 3, 4, 32, 32),
-        torch.tensor([0, 1, 1]),
-        settings,
-        None,
-        torch.Generator().manual_seed(1),
-        Auxiliary(build_tasks(model, settings)),
-    )
-    losses.total.backward()
-    return losses.total.detach(), {name: weight.grad for name, weight in model.named_parameters()}
+    loss = joint_loss(model)
+    loss.backward()
+    return loss.detach(), gradients_of(model)
 
 
 @pytest.mark.slow

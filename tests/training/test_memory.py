@@ -2,11 +2,11 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from deepfake_ssat.config import Experiment, ObjectiveSettings
+from deepfake_ssat.config import Experiment
 from deepfake_ssat.models.masked_autoencoder import MaskedAutoencoder
-from deepfake_ssat.objectives import OBJECTIVES, Auxiliary, build_tasks
 from deepfake_ssat.training.memory import recompute_blocks
 from tests.models.tiny import ENCODER, VIDEO, changed
+from tests.training.joint import gradients_of, joint_loss
 from tests.training.runs import tiny_values
 
 
@@ -17,7 +17,6 @@ def gradients(recomputed):
     model = MaskedAutoencoder(changed(VIDEO, encoder=dropping)).train()
     if recomputed:
         recompute_blocks(model)
-    settings = ObjectiveSettings(name="ssat")
     kept = {}
 
     def keep(tensor):
@@ -25,17 +24,9 @@ def gradients(recomputed):
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        losses = OBJECTIVES["ssat"](
-            model,
-            torch.randn(3, 3, 4, 32, 32),
-            torch.tensor([0, 1, 1]),
-            settings,
-            None,
-            torch.Generator().manual_seed(1),
-            Auxiliary(build_tasks(model, settings)),
-        )
-    losses.total.backward()
-    return {name: weight.grad for name, weight in model.named_parameters()}, sum(kept.values())
+        loss = joint_loss(model)
+    loss.backward()
+    return gradients_of(model), sum(kept.values())
 
 
 def test_recomputed_blocks_give_the_same_gradients_of_less_that_is_kept():
