@@ -40,18 +40,23 @@ def with_trainings_before(
 ) -> dict[str, Any]:
     """Settings with the trainings that the initial weights come from, in words, and the epochs of all.
 
-    The settings alone where those weights do not tell.
+    The words stand for the place of those weights, which each seed has its own. The settings alone where the
+    weights do not tell.
     """
     if not before:
         return dict(settings)
-    lines = [
-        f"{one['objective']}, {one['epochs']} epochs, rate {one['base_learning_rate']:g}, "
-        f"layer decay {one['layer_decay']:g}, drop path {one['drop_path'] or 0:g}"
-        for one in before
-    ]
     last = settings.get("trainer", {}).get("epochs")
     epochs = None if last is None else last + sum(one["epochs"] for one in before)
-    return {**settings, BEFORE: " → ".join(lines), EPOCHS_IN_ALL: epochs}
+    others = {key: value for key, value in settings.items() if key != "init"}
+    return {**others, BEFORE: " → ".join(map(_in_words, before)), EPOCHS_IN_ALL: epochs}
+
+
+def _in_words(training: Mapping[str, Any]) -> str:
+    data = training.get("manifest_hash")  # Older weights do not have it.
+    return (
+        f"{training['objective']}, {training['epochs']} epochs, rate {training['base_learning_rate']:g}, "
+        f"layer decay {training['layer_decay']:g}, drop path {training['drop_path'] or 0:g}"
+    ) + (f", data {data[:8]}" if data else "")
 
 
 def setting_differences(*sides: Mapping[str, Any]) -> list[SettingDifference]:

@@ -136,7 +136,7 @@ def _provenance(experiment: Experiment, examples: Examples, processes: Processes
         "seed": experiment.seed,
         "processes": processes.count,
         "manifest_hash": examples.manifest_hash,
-        "before": [*initial.get("before", ()), *_in_brief(initial.get("config"))],
+        "before": [*initial.get("before", ()), *_in_brief(initial)],
         "seen": _seen(examples, initial),
     }
 
@@ -155,8 +155,9 @@ def _initial_provenance(experiment: Experiment) -> dict[str, Any]:
         return {}
 
 
-def _in_brief(config: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """What tells one training from another: its task, its length, its rates."""
+def _in_brief(provenance: dict[str, Any]) -> list[dict[str, Any]]:
+    """What tells one training from another: its task, its length, its rates, its data."""
+    config = provenance.get("config")
     if config is None:
         return []
     optimizer = config["optimizer"]
@@ -167,6 +168,7 @@ def _in_brief(config: dict[str, Any] | None) -> list[dict[str, Any]]:
             "base_learning_rate": optimizer["base_learning_rate"],
             "layer_decay": optimizer["layer_decay"],
             "drop_path": config["model"].get("encoder", config["model"]).get("drop_path"),
+            "manifest_hash": provenance.get("manifest_hash"),
         }
     ]
 

@@ -225,7 +225,9 @@ def test_fine_tuning_starts_from_pre_trained_weights_and_remembers_whom_they_saw
     assert "weights come from" in capsys.readouterr().out
     provenance = load_checkpoint(out / "checkpoints/best.safetensors").provenance
     assert "tiny/original/c23/train0" in provenance["seen"]["train"]
-    assert [(one["objective"], one["epochs"]) for one in provenance["before"]] == [("mae", 2)]
+    (before,) = provenance["before"]
+    assert (before["objective"], before["epochs"]) == ("mae", 2)
+    assert before["manifest_hash"] == provenance["manifest_hash"] is not None
     losses = [float(row["val_loss"]) for row in rows(out) if row["val_loss"]]
     assert losses[1] < losses[0]
     assert not (out / "reconstructions").exists()

@@ -6,9 +6,10 @@
 Starts its own service on a free port with a temporary folder, submits the same video many times and as many
 again as it takes, kills the service with SIGKILL every few seconds for a while and starts it again, and waits
 for all jobs. Then hostile uploads, uploads that trickle in, and connections that never ask for anything.
-Prints what was lost (it should be nothing), the answer to each hostile upload, and the service's memory. With
-``--pretend`` the jobs are empty: the service is measured, not the analysis. Exit code 0 if nothing was lost,
-every hostile upload got its 4xx and the service is well in the end.
+Prints what was lost (it should be nothing), the answer to each hostile upload, and the memory of the service
+alone and with its jobs' processes. With ``--pretend`` the jobs are empty: the service is measured, not the
+analysis. Exit code 0 if nothing was lost, every hostile upload got its 4xx and the service is well in the
+end.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -107,6 +110,11 @@ class Service:
         """Resident memory at its highest since it started."""
         return self._memory("VmHWM:")
 
+    @property
+    def megabytes_with_jobs(self) -> float:
+        """Memory of the service and of its jobs' processes now; pages that they share count once."""
+        return sum(map(proportional_megabytes, descendants(self.process.pid)))
+
     def _memory(self, name: str) -> float:
         status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="utf-8")
         return int(status.partition(name)[2].split()[0]) / 1024
@@ -127,6 +135,53 @@ class Service:
         return Counter(answer["state"] if status == 200 else "lost" for status, answer in answers)
 
 
+def descendants(process: int) -> Iterator[int]:
+    """The process and all that it started, as far as they still live."""
+    yield process
+    for tasks in Path(f"/proc/{process}/task").glob("*/children"):
+        with suppress(OSError):  # It ended meanwhile.
+            for child in tasks.read_text(encoding="utf-8").split():
+                yield from descendants(int(child))
+
+
+def proportional_megabytes(process: int) -> float:
+    """Its memory, of pages that several processes share its part; 0 if it has ended."""
+    try:
+        told = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="utf-8")
+    except OSError:
+        return 0.0
+    return int(told.partition("\nPss:")[2].split()[0]) / 1024
+
+
+class Watched:
+    """The memory of a service and its jobs, looked at twice a second while the block runs."""
+
+    def __init__(self, service: Service):
+        self.megabytes: list[float] = []
+        self._service = service
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> Watched:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.5):
+            self.megabytes.append(self._service.megabytes_with_jobs)
+
+    def __str__(self) -> str:
+        third = max(1, len(self.megabytes) // 3)
+        first, last = max(self.megabytes[:third]), max(self.megabytes[-third:])
+        return (
+            f"the service and its jobs: at most {first:.0f} MB in the first third, {last:.0f} MB in the last"
+        )
+
+
 def main() -> int:
     """Runs all parts; the exit code says whether anything was lost."""
     parser = argparse.ArgumentParser(
@@ -145,7 +200,9 @@ def main() -> int:
         service = Service(options.checkpoint, Path(folder))
         try:
             before = service.megabytes
-            kept = load(service, video, options.submissions, options.concurrency, options.killed_seconds)
+            with Watched(service) as watched:
+                kept = load(service, video, options.submissions, options.concurrency, options.killed_seconds)
+            print(watched)
             refused = hurt(service, video)
             patient = stall(service, video)
             print(f"memory: {before:.0f} MB at first, {service.megabytes:.0f} MB after everything")
