@@ -95,7 +95,8 @@ def run(
     """Judges files, folders and addresses, prints a table, and writes what is asked for; ``-`` prints it.
 
     ``backend`` is what computes the scores, torch or openvino. ``workers`` judge in processes of their own,
-    with ``ray`` those of the cluster at that address (docs/scale.md); ``resume`` goes on with ``jsonl_file``;
+    by default where there are many videos and a CPU; with ``ray`` those of the cluster at that address
+    (docs/scale.md); ``resume`` goes on with ``jsonl_file``;
     ``order`` is by name or the newest first. A run that is interrupted writes what has been judged. ``note``
     is free text for JSON and pages, such as a case number. ``rotate`` turns all pictures clockwise by so many
     degrees, beyond their tags. ``details`` prints each face and all warnings. Of an address at most
@@ -121,6 +122,8 @@ def run(
             options = replace(options, links=fetched, mirror=mirror)
             judging = Judging(options, checkpoint, device, threads, backend, report, debug)
             named = {options.name_of(path): path for path in [*videos, *map(Path, fetched)]}
+            if not place.option:
+                place = _Place(judging.workers_for(len(named)), ray)
             return _run(judging, outputs, named, _Telling(console, progress, details), place, resume)
 
 
@@ -133,7 +136,7 @@ class _Place:
 
     @property
     def option(self) -> str | None:
-        """That asked for workers."""
+        """What asks for workers."""
         return "--ray" if self.ray else "--workers" if self.workers else None
 
 

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from deepfake_ssat.inference.explanation import Explanation
 
 Judge = Callable[[Path], VideoVerdict]
+MANY_VIDEOS = 16
+"""From so many on, workers are worth their start, some four CPU-seconds each."""
+MOST_WORKERS = 4
+"""Where nobody said how many: each takes most of a gigabyte."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,18 @@ class Judging:
     def __call__(self) -> Judge:
         """The judge of a process of its own."""
         return self.judge_with(self.load())
+
+    def workers_for(self, num_videos: int) -> int | None:
+        """In how many processes so many videos are judged best; None: in this one alone.
+
+        One process of several threads leaves cores idle, since it decodes and scores a video at a time.
+        """
+        from deepfake_ssat.inference.device import resolve_device
+
+        if num_videos < MANY_VIDEOS or self.debug or resolve_device(self.device).type != "cpu":
+            return None
+        workers = min(num_cores() // (self.threads or 1), MOST_WORKERS)
+        return workers if workers > 1 else None
 
     def in_each_of(self, workers: int | None, device: str) -> Judging:
         """The same for one of so many processes, which share the cores; None: those of a cluster do not."""

@@ -12,8 +12,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from deepfake_ssat.commands import detect
+from deepfake_ssat.commands import detect, judging
 from deepfake_ssat.commands.detect import run
+from deepfake_ssat.commands.detection_reports import ReportOptions
+from deepfake_ssat.commands.judging import MANY_VIDEOS
 from deepfake_ssat.errors import CheckpointError, ConfigError, OutputError
 from deepfake_ssat.inference.detector import Detector
 from tests.commands.scripted_judging import ScriptedJudging
@@ -164,6 +166,34 @@ def test_file_that_kills_its_process_costs_no_other_video(tmp_path, checkpoint):
     ]
     assert len(records(log)) == 5
     assert judged_count(folder, "03") == 1
+
+
+@pytest.mark.parametrize(
+    ("num_videos", "given", "workers"),
+    [
+        (MANY_VIDEOS - 1, {}, None),
+        (MANY_VIDEOS, {}, 4),
+        (50_000, {}, 4),
+        (MANY_VIDEOS, {"threads": 3}, 2),
+        (MANY_VIDEOS, {"threads": 8}, None),
+        (MANY_VIDEOS, {"debug": True}, None),
+    ],
+)
+def test_many_videos_get_a_process_a_core_where_nobody_says_how_many(monkeypatch, num_videos, given, workers):
+    monkeypatch.setattr(judging, "num_cores", lambda: 6)
+    asked = judging.Judging(ReportOptions(None), device="cpu", **given)
+    assert asked.workers_for(num_videos) == workers
+    monkeypatch.setattr("deepfake_ssat.inference.device.torch.cuda.is_available", lambda: True)
+    assert judging.Judging(ReportOptions(None), device="cuda").workers_for(num_videos) is None
+
+
+@pytest.mark.slow
+def test_one_of_many_files_that_kills_its_process_costs_no_other_video(tmp_path, checkpoint, monkeypatch):
+    monkeypatch.setattr(judging, "num_cores", lambda: 2)
+    folder = make_folder(tmp_path / "videos", ["0.1"] * (MANY_VIDEOS - 1) + ["kill"])
+    run([folder], checkpoint, tmp_path / "out.json", device="cpu")
+    found = [video["status"] for video in json.loads((tmp_path / "out.json").read_text())["videos"]]
+    assert found == ["scored"] * (MANY_VIDEOS - 1) + ["unreadable"]
 
 
 @pytest.mark.slow

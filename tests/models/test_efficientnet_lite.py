@@ -62,7 +62,8 @@ def test_features_are_those_of_timm(network, published, side):
     pictures = torch.rand(2, 3, side, side, generator=torch.Generator().manual_seed(1)) * 2 - 1
     with torch.inference_mode():
         expected = network.blocks(network.bn1(network.conv_stem(pictures)))
-        torch.testing.assert_close(stem(pictures), expected, atol=1e-4, rtol=1e-3)
+        # Features of a few units, whose batch norms were folded: some 20 sums each in another order.
+        torch.testing.assert_close(stem(pictures), expected, atol=5e-4, rtol=1e-3)
 
 
 def test_init_loads_published_weights_into_the_stem(published, tmp_path):

@@ -148,7 +148,8 @@ def test_checkpoint_comes_back_and_passes_its_self_test(settings, tmp_path):
     }
     assert all(torch.equal(value, after[name]) for name, value in before.items())
     clips = clips_for(settings)
-    assert torch.equal(loaded.model(clips), model.eval()(clips))
+    # Same weights at other addresses: older builds of torch then sum in another order.
+    torch.testing.assert_close(loaded.model(clips), model.eval()(clips), atol=1e-5, rtol=1e-5)
 
 
 def test_changed_running_statistics_fail_the_self_test(tmp_path, monkeypatch):
