@@ -16,7 +16,7 @@ SMALL = (
     "model.image_size=32",
     "model.encoder.depth=1",
     "optimizer.batch_size=8",
-    "trainer.workers=0",
+    "trainer.workers=1",
     "trainer.threads=1",
     "trainer.checkpoint_every_steps=1",
 )

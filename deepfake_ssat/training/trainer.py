@@ -8,6 +8,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -107,13 +108,7 @@ def train_model(
     try:
         with quiet_lightning():
             trainer = make_trainer(experiment, callbacks, processes, device, precision, folder)
-            trainer.fit(
-                module,
-                loaders.train,
-                loaders.val,
-                ckpt_path=state.file if state else None,
-                weights_only=True,
-            )
+            _fit(trainer, module, loaders, state.file if state else None)
     except SystemExit as error:
         # Lightning ends the process at an interrupt; who called decides.
         if isinstance(interrupt := error.__context__, KeyboardInterrupt):
@@ -128,6 +123,15 @@ def train_model(
         if torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
     return validations.best
+
+
+def _fit(trainer: Trainer, module: TrainingModule, loaders: Loaders, state: Path | None) -> None:
+    """To the last epoch, from a state where there is one; afterwards no worker of the loaders is left."""
+    try:
+        trainer.fit(module, loaders.train, loaders.val, ckpt_path=state, weights_only=True)
+    finally:
+        # Where a validation ends early Lightning leaves the training loader's, and Python waits for them.
+        trainer.fit_loop.teardown()
 
 
 def _outlet(
