@@ -18,6 +18,7 @@ from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvir
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EMAWeightAveraging
 from lightning.pytorch.strategies import DDPStrategy, Strategy
+from lightning.pytorch.utilities import CombinedLoader
 
 from deepfake_ssat.config import Experiment, FaceClips, Mixture
 from deepfake_ssat.models.network import Network
@@ -109,14 +110,13 @@ def train_model(
         with quiet_lightning():
             trainer = make_trainer(experiment, callbacks, processes, device, precision, folder)
             _fit(trainer, module, loaders, state.file if state else None)
-    except SystemExit as error:
-        # Lightning ends the process at an interrupt; who called decides.
-        if isinstance(interrupt := error.__context__, KeyboardInterrupt):
-            step = folder.position().step
-            if outlet:
-                reporter.say(f"stopped; the same command goes on after step {step}")
-            raise interrupt from None
-        raise
+    except (SystemExit, RuntimeError) as error:
+        interrupt = _interrupt_behind(error)
+        if interrupt is None:
+            raise
+        if outlet:
+            reporter.say(f"stopped; the same command goes on after step {folder.position().step}")
+        raise interrupt from None
     finally:
         if outlet:
             outlet.log.close()
@@ -131,7 +131,16 @@ def _fit(trainer: Trainer, module: TrainingModule, loaders: Loaders, state: Path
         trainer.fit(module, loaders.train, loaders.val, ckpt_path=state, weights_only=True)
     finally:
         # Where a validation ends early Lightning leaves the training loader's, and Python waits for them.
-        trainer.fit_loop.teardown()
+        CombinedLoader([loaders.train, loaders.val]).reset()
+
+
+def _interrupt_behind(error: BaseException) -> KeyboardInterrupt | None:
+    """What Lightning ends the process for, or fails itself to clear up after while its loaders start."""
+    while error.__context__ is not None:
+        error = error.__context__
+        if isinstance(error, KeyboardInterrupt):
+            return error
+    return None
 
 
 def _outlet(

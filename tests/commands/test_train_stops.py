@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from deepfake_ssat.commands.train import run
 from deepfake_ssat.errors import OutputError, TrainingError
-from deepfake_ssat.interruption import Terminated
+from deepfake_ssat.interruption import Terminated, sigterm_raises
 from deepfake_ssat.models.checkpoint import load_checkpoint
 from deepfake_ssat.training.callbacks import StateFiles, TrainingRows
 from deepfake_ssat.training.module import TrainingModule
@@ -89,6 +90,25 @@ def test_signal_in_a_validation_does_not_wait_for_its_end(calm, tmp_path, monkey
     assert multiprocessing.active_children() == []
     run(file, out=out)
     assert same_run(out, undisturbed)
+
+
+@pytest.mark.slow
+def test_signal_while_workers_start_ends_as_any_other(calm, tmp_path, monkeypatch):
+    """Lightning's own clearing up fails then: it asks a loader that has not begun for its length."""
+    file, undisturbed = calm
+    begin = DataLoader.__iter__
+
+    def send(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return begin(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DataLoader, "__iter__", send)
+        with pytest.raises(Terminated), sigterm_raises():
+            run(file, ["trainer.workers=1"], out=tmp_path / "run")
+    assert multiprocessing.active_children() == []
+    run(file, out=tmp_path / "run")
+    assert same_run(tmp_path / "run", undisturbed)
 
 
 @pytest.mark.slow
