@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -176,7 +176,7 @@ def _run(
                 judged,
                 results,
                 log,
-                _index(outputs, len(videos), options.note),
+                _index(outputs, videos, options.note),
                 progress if len(videos) > 1 else silent,
             )
         finally:
@@ -245,9 +245,9 @@ def _collect(
                 index.write()
 
 
-def _index(outputs: Outputs, num_videos: int, note: str) -> ReportIndex | None:
+def _index(outputs: Outputs, names: Collection[str], note: str) -> ReportIndex | None:
     """Of a folder of pages."""
-    return ReportIndex(outputs.pages, num_videos, note) if outputs.pages else None
+    return ReportIndex(outputs.pages, names, note) if outputs.pages else None
 
 
 def _write(outputs: Outputs, results: Results, detector: Described, options: ReportOptions) -> None:

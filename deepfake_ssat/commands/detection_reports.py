@@ -7,7 +7,7 @@ import json
 import os
 import shlex
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -208,13 +208,14 @@ class ReportFolder:
 
 
 class ReportIndex:
-    """The index of a folder of pages, brought up to date now and then while they come."""
+    """The index of a folder of pages, brought up to date now and then while they come in whatever order."""
 
-    def __init__(self, folder: Path, num_videos: int, note: str):
+    def __init__(self, folder: Path, names: Collection[str], note: str):
         self._folder = folder
         self._note = note
-        self._num_videos = num_videos
-        self._rows: list[Any] = []
+        self._names = names
+        """What verdicts call the videos, in the order of the index."""
+        self._rows: dict[str, Any] = {}
         self._written = 0.0
 
     def add(self, verdict: VideoVerdict) -> None:
@@ -224,7 +225,7 @@ class ReportIndex:
         page = page_name(Path(verdict.path))
         if (self._folder / page).is_file():
             thumbnail = Path(page).with_suffix(THUMBNAIL).name if verdict.faces else ""
-            self._rows.append(IndexRow(video_record(verdict), page, thumbnail))
+            self._rows[verdict.path] = IndexRow(video_record(verdict), page, thumbnail)
         if time.monotonic() - self._written > INDEX_EVERY_SECONDS:
             self.write()
 
@@ -232,9 +233,10 @@ class ReportIndex:
         """The index of what has been judged."""
         from deepfake_ssat.reporting.index_page import render_index
 
-        waiting = self._num_videos - len(self._rows)
+        rows = [self._rows[name] for name in self._names if name in self._rows]
+        waiting = len(self._names) - len(rows)
         command = f"deepfake-ssat detect ... --report {shlex.quote(self._folder.name)}"
-        write_file(self._folder / INDEX, render_index(self._rows, waiting, command, self._note))
+        write_file(self._folder / INDEX, render_index(rows, waiting, command, self._note))
         self._written = time.monotonic()
 
 

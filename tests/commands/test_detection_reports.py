@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from deepfake_ssat.commands.detect import run
+from deepfake_ssat.commands.detection_reports import ReportIndex, page_name
 from deepfake_ssat.errors import ConfigError, OutputError
 from deepfake_ssat.faces import extract
-from deepfake_ssat.records import Status
+from deepfake_ssat.records import Status, VideoVerdict
 from deepfake_ssat.reporting.verdict_words import probability_text
 from deepfake_ssat.video import open_video
 from tests.inference.scripted import ScriptedExtractor, face_clip, write_checkpoint
@@ -165,6 +166,18 @@ def test_folder_gets_a_page_each_and_an_index(checkpoint, video, tmp_path, capsy
     assert "Without a score" in index
     assert "waiting" not in index
     assert len(list((tmp_path / "pages").glob("*.html"))) == 3
+
+
+def test_index_lists_videos_in_their_order_whatever_was_judged_first(tmp_path):
+    names = [str(tmp_path / f"{letter}.mp4") for letter in "abc"]
+    index = ReportIndex(tmp_path, names, "")
+    for name in (names[2], names[0]):
+        (tmp_path / page_name(Path(name))).write_text("its page")
+        index.add(VideoVerdict(name, Status.UNREADABLE))
+    index.write()
+    page = (tmp_path / "index.html").read_text()
+    assert 0 < page.index(">a.mp4<") < page.index(">c.mp4<")
+    assert "1 more is waiting" in page
 
 
 @pytest.mark.slow
