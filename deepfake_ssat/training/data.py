@@ -14,6 +14,7 @@ from deepfake_ssat.clips.items import prepare_worker
 from deepfake_ssat.clips.sampling import fake_fraction
 from deepfake_ssat.config import Experiment, FaceClips, Mixture
 from deepfake_ssat.errors import ConfigError
+from deepfake_ssat.interruption import signals_held
 from deepfake_ssat.objectives import equation3_weights
 from deepfake_ssat.training.batches import EpochBatches, validation_batches
 from deepfake_ssat.training.examples import Examples, ValidationSet
@@ -32,6 +33,14 @@ class NumberedItems(Dataset[dict[str, Any]]):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         return {**self._examples[index], "item": index}
+
+
+class Loader(DataLoader[Any]):
+    """No signal ends its workers while they start, before ``prepare_worker`` leaves it to their parent."""
+
+    def __iter__(self) -> Any:
+        with signals_held():
+            return super().__iter__()
 
 
 class Loaders:
@@ -55,8 +64,8 @@ class Loaders:
             "worker_init_fn": prepare_worker,
             "pin_memory": torch.cuda.is_available(),
         }
-        self.train = DataLoader(examples.train, batch_sampler=self._batches, **common)
-        self.val = DataLoader(NumberedItems(examples.val), batch_sampler=shown, **common)
+        self.train = Loader(examples.train, batch_sampler=self._batches, **common)
+        self.val = Loader(NumberedItems(examples.val), batch_sampler=shown, **common)
 
     def start(self, epoch: int, first_batch: int = 0) -> None:
         """What the training loader's next iteration shows; the epochs after it are to be started as well."""

@@ -15,6 +15,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from deepfake_ssat.clips.items import prepare_worker
 from deepfake_ssat.commands.train import run
 from deepfake_ssat.errors import OutputError, TrainingError
 from deepfake_ssat.interruption import Terminated, sigterm_raises
@@ -108,6 +109,20 @@ def test_signal_while_workers_start_ends_as_any_other(calm, tmp_path, monkeypatc
             run(file, ["trainer.workers=1"], out=tmp_path / "run")
     assert multiprocessing.active_children() == []
     run(file, out=tmp_path / "run")
+    assert same_run(tmp_path / "run", undisturbed)
+
+
+@pytest.mark.slow
+def test_signal_to_a_worker_that_starts_is_left_to_its_parent(calm, tmp_path, monkeypatch):
+    """As one to the whole group, in the moment before the worker says so itself."""
+    file, undisturbed = calm
+
+    def prepare(worker_id):
+        os.kill(os.getpid(), signal.SIGTERM)
+        prepare_worker(worker_id)
+
+    monkeypatch.setattr("deepfake_ssat.training.data.prepare_worker", prepare)
+    run(file, ["trainer.workers=1"], out=tmp_path / "run")
     assert same_run(tmp_path / "run", undisturbed)
 
 
