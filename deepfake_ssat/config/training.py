@@ -149,8 +149,8 @@ class TrainerSettings(_Frozen):
 
     epochs: int = Field(100, ge=1)
     precision: Literal["fp32", "bf16", "bf16_products"] = "bf16"
-    """bf16: autocast of the network. bf16_products: on a CPU, fp32 whose products alone are in bf16, which is
-    twice as fast for a convolutional stem; on a GPU the same as bf16. The losses are always in fp32."""
+    """bf16: autocast of the network. bf16_products: on a CPU, fp32 whose products alone may be in bf16, which
+    with AMX is twice as fast for a convolutional stem; on a GPU as bf16. The losses are always in fp32."""
     activation_checkpointing: bool = False
     """A ViT's blocks keep their inputs alone for the gradient and compute the rest anew: less memory, a
     forward pass more of time."""

@@ -43,8 +43,9 @@ def full_precision() -> Iterator[None]:
 
 @contextmanager
 def bf16_products() -> Iterator[None]:
-    """fp32 values multiplied in bf16 and summed in fp32 inside, on a CPU that does so in hardware.
+    """fp32 values multiplied in bf16 and summed in fp32 inside, where oneDNN takes the CPU's bf16 for it.
 
+    With AMX tiles it does. With AVX-512's bf16 alone it did not (torch 2.14): products stay in fp32 there.
     Convolutions then need no conversions around them, as autocast does: of EfficientNet-Lite0 a step takes
     half as long as under autocast (docs/weights.md).
     """

@@ -59,7 +59,7 @@ def train(
     in_bf16 = multiplies_in_bf16(wanted, device)
     torch.manual_seed(experiment.seed)
     model = build_network(experiment.model)
-    hardware = f"{device}, {precision}{', products in bf16' * in_bf16}"
+    hardware = f"{device}, {precision}{', bf16 products allowed' * in_bf16}"
     lines = _start_lines(experiment, examples, folder, processes, hardware)
     if warning:
         lines.append(f"warning: {warning}")

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from deepfake_ssat.models.precision import bf16_products, full_precision, inference_dtype
+from deepfake_ssat.models.precision import _cpu_has, bf16_products, full_precision, inference_dtype
 
 
 @pytest.mark.parametrize(("bf16", "amx", "expected"), [(True, False, "bfloat16"), (False, False, "float32")])
@@ -53,5 +53,7 @@ def test_convolution_and_matrix_products_round_to_bf16_and_stay_fp32():
     for value, near, same in zip(exact, rounded, again, strict=True):
         assert near.dtype == torch.float32
         error = (near - value).abs().max() / value.abs().max()
-        assert 1e-5 < error < 2e-2
+        assert error < 2e-2
+        # oneDNN need not take bf16 for fp32 values where the CPU has no tiles for it.
+        assert error > 1e-5 or not _cpu_has("amx_tile")
         assert torch.equal(value, same)
