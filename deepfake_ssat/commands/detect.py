@@ -96,9 +96,9 @@ def run(
 
     ``backend`` is what computes the scores, torch or openvino. ``workers`` judge in processes of their own,
     by default where there are many videos and a CPU; with ``ray`` those of the cluster at that address
-    (docs/scale.md); ``resume`` goes on with ``jsonl_file``;
-    ``order`` is by name or the newest first. A run that is interrupted writes what has been judged. ``note``
-    is free text for JSON and pages, such as a case number. ``rotate`` turns all pictures clockwise by so many
+    (docs/scale.md); ``resume`` goes on with ``jsonl_file``; ``order`` is by name or the newest first. A run
+    that is interrupted writes what has been judged. ``note`` is free text for JSON and pages, such as a case
+    number. ``rotate`` turns all pictures clockwise by so many
     degrees, beyond their tags. ``details`` prints each face and all warnings. Of an address at most
     ``max_download`` megabytes are downloaded, for a while; what an object store holds, when it is its turn.
 
