@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
 
@@ -74,12 +75,36 @@ class SignalWatch:
 
 @contextmanager
 def signals_held() -> Iterator[None]:
-    """Within the block signals wait; a process started in it lets them wait as well: no traceback."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-    try:
+    """Within the block signals wait; a process started in it lets them wait as well: no traceback.
+
+    To block them in this thread is not enough: another one (OpenMP's, a progress bar's) may take a signal,
+    and Python then answers it in the main thread, wherever that is.
+    """
+    held: list[int] = []
+    with ExitStack() as stack:
+        # Called from the last to the first, the others too where one raises a signal that had waited.
+        stack.callback(_raise_signals, held)
+        stack.callback(
+            signal.pthread_sigmask, signal.SIG_SETMASK, signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+        )
+        if threading.current_thread() is threading.main_thread():
+            for number in ENDING:
+                before = signal.signal(number, lambda number, _: held.append(number))
+                stack.callback(_answer_again, number, before)
         yield
+
+
+def _answer_again(number: int, handler: Any) -> None:
+    try:
+        signal.signal(number, handler)
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        # Python first answers one that came before, which may raise: the handler is to be set all the same.
+        signal.signal(number, handler)
+
+
+def _raise_signals(numbers: list[int]) -> None:
+    for number in numbers:
+        signal.raise_signal(number)
 
 
 def leave_signals_to_parent() -> None:

@@ -1,0 +1,74 @@
+"""Signals that wait for the end of a block, whichever thread takes them."""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from deepfake_ssat.interruption import ENDING, Terminated, signals_held, sigterm_raises
+
+
+@pytest.fixture
+def other_thread():
+    """One that takes signals, as OpenMP's threads do: the system may choose any that does not block them."""
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+    yield
+    done.set()
+    thread.join()
+
+
+@pytest.mark.usefixtures("other_thread")
+@pytest.mark.parametrize(
+    ("number", "error"), [(signal.SIGTERM, Terminated), (signal.SIGINT, KeyboardInterrupt)]
+)
+def test_held_signal_is_answered_after_the_block(number, error):
+    reached = []
+
+    def hold():
+        with signals_held():
+            os.kill(os.getpid(), number)
+            # Time for the other thread to take it, and for Python to answer it here.
+            for _ in range(20):
+                time.sleep(0.005)
+            reached.append("end of the block")
+        reached.append("after it")
+
+    with sigterm_raises():
+        before = [signal.getsignal(each) for each in ENDING]
+        with pytest.raises(error):
+            hold()
+        assert reached == ["end of the block"]
+        # What the first SIGTERM leaves behind is sigterm_raises' own: those after it are ignored.
+        if number == signal.SIGINT:
+            assert [signal.getsignal(each) for each in ENDING] == before
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set()
+
+
+@pytest.mark.usefixtures("other_thread")
+def test_held_signal_is_answered_though_the_block_fails():
+    def fail():
+        with signals_held():
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.05)
+            raise ValueError("the worker cannot be started")
+
+    with sigterm_raises(), pytest.raises(Terminated):
+        fail()
+
+
+def test_block_in_another_thread_leaves_the_answers_alone():
+    seen = []
+
+    def look():
+        with signals_held():
+            seen.append([signal.getsignal(each) for each in ENDING])
+            seen.append(signal.pthread_sigmask(signal.SIG_BLOCK, []))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+    assert seen == [[signal.getsignal(each) for each in ENDING], set(ENDING)]
