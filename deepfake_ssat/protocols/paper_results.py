@@ -14,7 +14,7 @@ from deepfake_ssat.config import Experiment, FaceClips, Mixture, PictureSource, 
 from deepfake_ssat.config.paper import PaperTable, TableRow
 from deepfake_ssat.protocols.costs import Cost, read_cost
 from deepfake_ssat.protocols.paper_plan import RUNS_FOLDER, stage_folders
-from deepfake_ssat.protocols.scores_on_test import scores_on_test
+from deepfake_ssat.protocols.scores_on_test import RunScores, scores_on_test
 from deepfake_ssat.training.run_folder import RunFolder
 
 ACCURACY = "val_image_accuracy"
@@ -36,7 +36,8 @@ class RowResult:
     """Of all its trainings together."""
     stages: tuple[Experiment, ...]
     best_on_test: float | None
-    """Where test was watched: the best over all epochs; None elsewhere."""
+    """The best over all epochs where test was watched, over those whose weights were kept elsewhere, the
+    chosen and the last among them; None where none were."""
     best_epoch: int
     """Of the chosen checkpoint: on test where that was watched, on validation elsewhere."""
     last: float
@@ -102,7 +103,7 @@ def _result(
         seed=seed,
         epochs=before + stages[-1].trainer.epochs,
         stages=stages,
-        best_on_test=accuracies[best_epoch] if watched else None,
+        best_on_test=accuracies[best_epoch] if watched else _best_of_kept(scores),
         best_epoch=before + best_epoch,
         last=accuracies[max(accuracies)] if watched else scores.last.accuracy,
         chosen=None if watched else scores.best.accuracy,
@@ -112,6 +113,12 @@ def _result(
         cost=read_cost(folders),
         curves=_curves(folders, stages),
     )
+
+
+def _best_of_kept(scores: RunScores) -> float | None:
+    if not scores.kept:
+        return None
+    return max(score.accuracy for score in (scores.best, scores.last, *scores.kept))
 
 
 def _watches_test(experiment: Experiment) -> bool:

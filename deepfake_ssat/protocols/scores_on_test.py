@@ -47,10 +47,11 @@ class TestScore:
 
 @dataclass(frozen=True)
 class RunScores:
-    """Of a run's two checkpoints."""
+    """Of a run's two checkpoints, and of the epochs whose weights it kept."""
 
     best: TestScore
     last: TestScore
+    kept: tuple[TestScore, ...] = ()
 
 
 def check_test_split(row: TableRow, source: PictureSource | FaceClips, image_size: int) -> None:
@@ -66,8 +67,10 @@ def scores_on_test(folder: RunFolder, row: TableRow, source: PictureSource | Fac
     file = folder.root.with_name(f"{folder.root.name}.{_test_name(row)}.json")
     if file.is_file():
         kept = read_own(file, "best", "last")
-        return RunScores(TestScore(**kept["best"]), TestScore(**kept["last"]))
-    scores = RunScores(*(_score(path, row, source) for path in (folder.best, folder.last)))
+        epochs = tuple(TestScore(**score) for score in kept.get("kept", ()))
+        return RunScores(TestScore(**kept["best"]), TestScore(**kept["last"]), epochs)
+    best, last, *epochs = (_score(path, row, source) for path in (folder.best, folder.last, *folder.all_kept))
+    scores = RunScores(best, last, tuple(epochs))
     write_file(file, (json.dumps(asdict(scores), indent=2) + "\n").encode())
     return scores
 

@@ -120,6 +120,9 @@ class Validations(Callback):
         save_checkpoint(outlet.folder.last, checkpoint)
         if is_best:
             save_checkpoint(outlet.folder.best, checkpoint)
+        every = self._experiment.trainer.keep_every_epochs
+        if every is not None and facts["epoch"] % every == 0:
+            save_checkpoint(outlet.folder.kept(facts["epoch"]), checkpoint)
         autoencoder, pixels = network.autoencoder(), self._samples and self._samples.samples()
         if autoencoder is not None and pixels is not None:
             device = next(network.parameters()).device

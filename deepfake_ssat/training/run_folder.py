@@ -1,7 +1,7 @@
 """The folder of one training run: whose it is, where it stands, and what is in it.
 
 ``config.yaml`` the resolved experiment, ``run.json`` what else must stay the same, ``metrics.csv``,
-``tensorboard/`` or what other loggers write, ``checkpoints/{best,last}.safetensors``,
+``tensorboard/`` or what other loggers write, ``checkpoints/{best,last,epoch005}.safetensors``,
 ``checkpoints/{last,previous}.ckpt`` to go on from (removed at the end), ``reconstructions/``, ``train.log``.
 """
 
@@ -65,6 +65,16 @@ class RunFolder:
     def last(self) -> Path:
         """The weights of the last validation."""
         return self.root / "checkpoints" / "last.safetensors"
+
+    def kept(self, epoch: int) -> Path:
+        """The weights after an epoch (1, 2, ...), where ``trainer.keep_every_epochs`` has them stay."""
+        return self.root / "checkpoints" / f"epoch{epoch:03d}.safetensors"
+
+    @property
+    def all_kept(self) -> list[Path]:
+        """The weights of every epoch that stayed, in order."""
+        files = (self.root / "checkpoints").glob("epoch[0-9]*.safetensors")
+        return sorted(files, key=lambda file: int(file.stem.removeprefix("epoch")))
 
     @property
     def resume(self) -> Path:

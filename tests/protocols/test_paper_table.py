@@ -15,6 +15,7 @@ from deepfake_ssat.clips.images import image_dataset
 from deepfake_ssat.config import load_experiment
 from deepfake_ssat.config.paper import Stage, TableRow, Variant, find_paper_table, load_paper_table
 from deepfake_ssat.errors import ConfigError
+from deepfake_ssat.models.checkpoint import load_checkpoint
 from deepfake_ssat.protocols import costs, reproduce
 from deepfake_ssat.protocols.costs import Cost, cost_file, metered, read_cost
 from deepfake_ssat.protocols.paper import MANIPULATIONS, TABLE_8
@@ -184,6 +185,7 @@ def test_table_tells_how_each_number_was_chosen():
     )
     assert from_scratch["ours [95 %]"].startswith("75.00 [")
     assert (from_scratch["variant"], from_scratch["paper"]) == ("held_out", "90.22")
+    assert (ssat["best on test"], from_scratch["best on test"]) == ("92.00 ± 2.83", "–")
     assert (ssat["n test"], ssat["last epoch"]) == ("624", "80.00 ± 0.00")
     spent = dict(zip(cost.headings, cost.rows[0], strict=True))
     assert (spent["wall time"], spent["kWh"]) == ("1 h 30 min", "–")
@@ -536,6 +538,35 @@ def test_tiny_table_from_end_to_end(tmp_path, pictures, monkeypatch):
     assert run(tmp_path / "merged", "--merge-only", changes=()).exit_code == 0
     (line,) = json.loads((tmp_path / "merged" / "table5.json").read_text())["lines"]
     assert line["seeds"] == [3, 4]
+
+
+@pytest.mark.slow
+def test_epochs_whose_weights_were_kept_are_scored_on_test_beside_the_chosen_one(
+    tmp_path, pictures, monkeypatch
+):
+    monkeypatch.setattr(costs, "EnergyMeter", OneKilowattHour)
+    words = ["--data", pictures, "--epochs", "4", "--rows", "scratch", "--variants", "held_out"]
+    keep = "trainer.keep_every_epochs=2"
+    assert run(tmp_path / "out", *words, changes=(*TINY, keep)).exit_code == 0
+    seed = tmp_path / "out" / "runs" / "held_out" / "seed0"
+    folder = RunFolder(seed / "scratch")
+    assert folder.all_kept == [folder.kept(2), folder.kept(4)]
+    assert load_checkpoint(folder.kept(2)).metrics["epoch"] == 2
+    assert folder.kept(4).read_bytes() == folder.last.read_bytes()
+    scores = json.loads((seed / "scratch.test.json").read_text())
+    assert [score["epoch"] for score in scores["kept"]] == [2, 4]
+    assert scores["kept"][1] == scores["last"]
+
+    for name, correct in (("best", 6), ("last", 5)):
+        scores[name]["correct"] = correct
+    for score, correct in zip(scores["kept"], (8, 5), strict=True):
+        score["correct"] = correct
+    (seed / "scratch.test.json").write_text(json.dumps(scores))
+    assert run(tmp_path / "out", "--merge-only", changes=()).exit_code == 0
+    (line,) = json.loads((tmp_path / "out" / "table5.json").read_text())["lines"]
+    found = [line[name]["mean"] for name in ("chosen", "last", "best_on_test")]
+    assert found == [0.6, 0.5, 0.8]
+    assert not any("keep_every_epochs" in departure for departure in line["departures"])
 
 
 def _copy_without_weights(source, target):
