@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
@@ -73,6 +73,22 @@ class SignalWatch:
             raise received
 
 
+class _Held:
+    """The answer to signals within a block: to wait; after it, should it still be there, the one before."""
+
+    def __init__(self, before: Mapping[Any, Any]) -> None:
+        self.numbers: list[int] = []
+        self.is_over = False
+        self._before = before
+
+    def __call__(self, number: int, _: object) -> None:
+        if self.is_over:
+            signal.signal(number, self._before[number])
+            signal.raise_signal(number)
+        else:
+            self.numbers.append(number)
+
+
 @contextmanager
 def signals_held() -> Iterator[None]:
     """Within the block signals wait; a process started in it lets them wait as well: no traceback.
@@ -80,31 +96,36 @@ def signals_held() -> Iterator[None]:
     To block them in this thread is not enough: another one (OpenMP's, a progress bar's) may take a signal,
     and Python then answers it in the main thread, wherever that is.
     """
-    held: list[int] = []
-    with ExitStack() as stack:
-        # Called from the last to the first, the others too where one raises a signal that had waited.
-        stack.callback(_raise_signals, held)
-        stack.callback(
-            signal.pthread_sigmask, signal.SIG_SETMASK, signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-        )
-        if threading.current_thread() is threading.main_thread():
-            for number in ENDING:
-                before = signal.signal(number, lambda number, _: held.append(number))
-                stack.callback(_answer_again, number, before)
-        yield
-
-
-def _answer_again(number: int, handler: Any) -> None:
+    is_main = threading.current_thread() is threading.main_thread()
+    before = {number: signal.getsignal(number) for number in ENDING} if is_main else {}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    held = _Held(before)
     try:
-        signal.signal(number, handler)
+        for number in before:
+            signal.signal(number, held)
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+        yield
     finally:
-        # Python first answers one that came before, which may raise: the handler is to be set all the same.
-        signal.signal(number, handler)
+        # First the mask: what waited for it is held as well, so that nothing raises before all is as it was.
+        try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        finally:
+            held.is_over = True
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        _answer(held.numbers)
 
 
-def _raise_signals(numbers: list[int]) -> None:
+def _answer(numbers: Sequence[int]) -> None:
+    """Each of them; of what they raise the last, as if they had come one after the other."""
+    raised = None
     for number in numbers:
-        signal.raise_signal(number)
+        try:
+            signal.raise_signal(number)
+        except BaseException as interruption:
+            raised = interruption
+    if raised is not None:
+        raise raised
 
 
 def leave_signals_to_parent() -> None:

@@ -60,6 +60,60 @@ def test_held_signal_is_answered_though_the_block_fails():
         fail()
 
 
+def taken(number):
+    """As if another thread had taken it: Python answers in this one, which blocks it."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
+    signal.raise_signal(number)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+
+
+def test_all_held_signals_are_answered_the_last_one_by_its_error():
+    def hold():
+        with signals_held():
+            taken(signal.SIGINT)
+            taken(signal.SIGTERM)
+            taken(signal.SIGTERM)
+
+    with sigterm_raises():
+        with pytest.raises(Terminated):
+            hold()
+        # That one was answered: those after it find the ending under way.
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
+
+
+@pytest.mark.parametrize("failing", [1, 2, 3, 4])
+def test_block_that_did_not_begin_or_end_well_leaves_nothing_held(monkeypatch, failing):
+    """A signal may come between any two steps, and raise where its answer is not held yet or no longer."""
+    answered, calls = [], []
+
+    def answer(number, _):
+        answered.append(number)
+
+    set_answer = signal.signal
+    original = {number: set_answer(number, answer) for number in ENDING}
+
+    def interrupted(number, how):
+        calls.append(number)
+        if len(calls) == failing:
+            raise KeyboardInterrupt
+        return set_answer(number, how)
+
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(signal, "signal", interrupted)
+            with pytest.raises(KeyboardInterrupt), signals_held():
+                pass
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
+        # An answer that could not be put back hands on to the one before, and puts that back.
+        for number in ENDING:
+            signal.raise_signal(number)
+        assert answered == list(ENDING)
+        assert {signal.getsignal(number) for number in ENDING} == {answer}
+    finally:
+        for number, how in original.items():
+            set_answer(number, how)
+
+
 def test_block_in_another_thread_leaves_the_answers_alone():
     seen = []
 

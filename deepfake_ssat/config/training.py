@@ -169,7 +169,7 @@ class TrainerSettings(_Frozen):
     checkpoint_every_steps: int = Field(500, ge=1)
     """A killed run loses at most so many steps."""
     keep_every_epochs: int | None = Field(None, ge=1)
-    """The weights of each so many-th epoch that is validated stay, beside the best and the last."""
+    """The weights after each validated epoch that this divides stay, beside the best and the last."""
     log_every_steps: int = Field(10, ge=1)
     logger: tuple[LoggerName, ...] = ("tensorboard",)
     """One or several, written into the run folder; metrics.csv is always there, csv alone adds nothing to it.

@@ -60,9 +60,16 @@ class _Process:
         self._process = context.Process(target=_serve, args=(theirs, prepare), daemon=True)
         # Where it is started with the first process, Python lets signals through before that one is.
         resource_tracker.ensure_running()
-        with signals_held():
-            self._process.start()
-        theirs.close()
+        try:
+            with signals_held():
+                self._process.start()
+        except BaseException:
+            # A signal that had waited: nobody else knows of this process, which would be waited for.
+            if self._process.pid is not None:
+                self.kill()
+            raise
+        finally:
+            theirs.close()
         self._task: int | None = None
         self._alive = True
 

@@ -38,6 +38,8 @@ class RowResult:
     best_on_test: float | None
     """The best over all epochs where test was watched, over those whose weights were kept elsewhere, the
     chosen and the last among them; None where none were."""
+    kept_epochs: tuple[int, ...]
+    """Whose weights were kept, and scored on test for that."""
     best_epoch: int
     """Of the chosen checkpoint: on test where that was watched, on validation elsewhere."""
     last: float
@@ -93,9 +95,10 @@ def _result(
         for line in _lines(folders[-1].metrics)
         if line.get(watched_metric)
     }
-    scores = scores_on_test(folders[-1], row, judged_source(table.data_of(row), stages[-1], data))
     # What training watched are the pictures as they are.
     watched = _watches_test(stages[-1]) and row.perspective is None
+    source = judged_source(table.data_of(row), stages[-1], data)
+    scores = scores_on_test(folders[-1], row, source, of_kept=not watched)
     best_epoch = max(accuracies, key=lambda epoch: accuracies[epoch]) if watched else scores.best.epoch
     return RowResult(
         variant=variant,
@@ -104,6 +107,7 @@ def _result(
         epochs=before + stages[-1].trainer.epochs,
         stages=stages,
         best_on_test=accuracies[best_epoch] if watched else _best_of_kept(scores),
+        kept_epochs=tuple(before + score.epoch for score in scores.kept),
         best_epoch=before + best_epoch,
         last=accuracies[max(accuracies)] if watched else scores.last.accuracy,
         chosen=None if watched else scores.best.accuracy,

@@ -39,6 +39,7 @@ class PaperLine:
     others: dict[str, float | None]
     """Of videos, what else was measured, as means over seeds."""
     best_on_test: Spread | None
+    """None where the seeds kept other epochs each."""
     last: Spread
     chosen: Spread | None
     interval: tuple[float, float]
@@ -89,9 +90,10 @@ def paper_report(name: str, table: PaperTable, results: Results) -> PaperReport:
 
 def _line(table: PaperTable, row: TableRow, results: Sequence[RowResult]) -> PaperLine:
     first = results[0]
-    best, chosen = (
-        _spread(results, value) for value in (lambda one: one.best_on_test, lambda one: one.chosen)
-    )
+    chosen = _spread(results, lambda one: one.chosen)
+    best = None
+    if len({result.kept_epochs for result in results}) == 1:
+        best = _spread(results, lambda one: one.best_on_test)
     last = _spread(results, lambda one: one.last)
     ours = chosen or best
     assert ours is not None

@@ -62,14 +62,17 @@ def check_test_split(row: TableRow, source: PictureSource | FaceClips, image_siz
         _pictures(source, image_size, None, row.perspective)
 
 
-def scores_on_test(folder: RunFolder, row: TableRow, source: PictureSource | FaceClips) -> RunScores:
-    """Reads what was scored before; scores otherwise, and keeps it."""
+def scores_on_test(
+    folder: RunFolder, row: TableRow, source: PictureSource | FaceClips, *, of_kept: bool
+) -> RunScores:
+    """Reads what was scored before; scores otherwise, and keeps it; ``of_kept``: each kept epoch too."""
     file = folder.root.with_name(f"{folder.root.name}.{_test_name(row)}.json")
     if file.is_file():
         kept = read_own(file, "best", "last")
         epochs = tuple(TestScore(**score) for score in kept.get("kept", ()))
         return RunScores(TestScore(**kept["best"]), TestScore(**kept["last"]), epochs)
-    best, last, *epochs = (_score(path, row, source) for path in (folder.best, folder.last, *folder.all_kept))
+    files = [folder.best, folder.last, *(folder.all_kept if of_kept else [])]
+    best, last, *epochs = (_score(path, row, source) for path in files)
     scores = RunScores(best, last, tuple(epochs))
     write_file(file, (json.dumps(asdict(scores), indent=2) + "\n").encode())
     return scores

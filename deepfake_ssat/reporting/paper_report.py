@@ -107,7 +107,7 @@ def notes(report: PaperReport) -> list[str]:
         f"mean at n test {items}: what the size of the split allows, whatever the seeds",
         *(f"{name}: {variant.about}" for name, variant in report.table.variants.items()),
         "best on test, which is optimistic: of all epochs where training watched the test split, "
-        "elsewhere of those whose weights trainer.keep_every_epochs kept",
+        "elsewhere of the chosen one, the last and those whose weights trainer.keep_every_epochs kept",
         "GFLOPs: multiply-adds of matrix products and attention in one forward pass of the objective on one "
         f"{'clip' if _of_videos(report) else 'picture'}, counted while it runs, "
         "as the paper counts; A + B: one training, then the other",

@@ -73,8 +73,15 @@ class RunFolder:
     @property
     def all_kept(self) -> list[Path]:
         """The weights of every epoch that stayed, in order."""
-        files = (self.root / "checkpoints").glob("epoch[0-9]*.safetensors")
-        return sorted(files, key=lambda file: int(file.stem.removeprefix("epoch")))
+        files = (self.root / "checkpoints").glob("epoch*.safetensors")
+        epochs = [int(file.stem[5:]) for file in files if file.stem[5:].isdecimal()]
+        return [self.kept(epoch) for epoch in sorted(epochs)]
+
+    def _remove_kept(self, after: int) -> None:
+        """Those of epochs after this one, which an attempt before this one left."""
+        for file in self.all_kept:
+            if int(file.stem[5:]) > after:
+                file.unlink()
 
     @property
     def resume(self) -> Path:
@@ -171,6 +178,7 @@ class RunFolder:
         for write in writes if stored else reversed(writes):
             write()
         (self.root / "checkpoints").mkdir(exist_ok=True)
+        self._remove_kept(self.position().epoch)
 
     def _note_changes(self, facts: dict[str, Any], experiment: Experiment, shape: StepShape) -> None:
         """Adds to the facts what changes from where the run stands."""

@@ -1,15 +1,18 @@
 """Worker processes: every task has its outcome, whatever happens to the process that did it."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import pytest
 
 from deepfake_ssat.errors import LinkError, VideoError
+from deepfake_ssat.interruption import Terminated, sigterm_raises
 from deepfake_ssat.pool import Outcome, map_in_processes
 from deepfake_ssat.pool.worker import Worker
 from tests.pool import tasks
@@ -94,6 +97,23 @@ def _is_running(process: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "error"), [(signal.SIGTERM, Terminated), (signal.SIGINT, KeyboardInterrupt)]
+)
+def test_signal_while_a_process_starts_leaves_none(monkeypatch, number, error):
+    start = SpawnProcess.start
+
+    def send(self):
+        start(self)
+        os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(SpawnProcess, "start", send)
+    with sigterm_raises(), pytest.raises(error):
+        list(map_in_processes(tasks.prepare_square, [1, 2], processes=2))
+    assert multiprocessing.active_children() == []
 
 
 def _wait_until(condition, seconds: float = 60.0) -> None:

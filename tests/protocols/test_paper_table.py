@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -145,6 +146,7 @@ def result(seed, variant="paper", row="ssat", changes=(), **values):
         "epochs": stage.trainer.epochs,
         "stages": (stage,),
         "best_on_test": 0.9 if watched else None,
+        "kept_epochs": (),
         "best_epoch": 3,
         "last": 0.8,
         "chosen": None if watched else 0.75,
@@ -219,6 +221,16 @@ def test_every_departure_from_the_recipe_is_told_and_nothing_else():
 def test_seeds_that_were_set_otherwise_are_other_lines():
     made = report(result(0), result(1), result(2, changes=["optimizer.weight_decay=0.1"]))
     assert [line.seeds for line in made.lines] == [(0, 1), (2,)]
+
+
+def test_best_on_test_is_told_of_seeds_that_kept_the_same_epochs():
+    one = replace(scratch(0, "held_out"), best_on_test=0.9, kept_epochs=(5, 10))
+    other = replace(scratch(1, "held_out"), best_on_test=0.8, kept_epochs=(5, 10))
+    (line,) = report(one, other).lines
+    assert line.best_on_test.mean == pytest.approx(0.85)
+    for unlike in (replace(other, kept_epochs=(10,)), scratch(1, "held_out")):
+        (line,) = report(one, unlike).lines
+        assert line.best_on_test is None
 
 
 def test_interval_is_that_of_wilson_over_the_test_pictures():
@@ -553,9 +565,15 @@ def test_epochs_whose_weights_were_kept_are_scored_on_test_beside_the_chosen_one
     assert folder.all_kept == [folder.kept(2), folder.kept(4)]
     assert load_checkpoint(folder.kept(2)).metrics["epoch"] == 2
     assert folder.kept(4).read_bytes() == folder.last.read_bytes()
+    # Of a folder that was removed and trained anew the old scores are none.
+    (seed / "scratch.test.json").write_text("{}")
+    shutil.rmtree(folder.root)
+    assert run(tmp_path / "out", *words, changes=(*TINY, keep)).exit_code == 0
     scores = json.loads((seed / "scratch.test.json").read_text())
     assert [score["epoch"] for score in scores["kept"]] == [2, 4]
     assert scores["kept"][1] == scores["last"]
+    (listed,) = json.loads((tmp_path / "out" / "table5.json").read_text())["runs"]
+    assert listed["kept_epochs"] == [2, 4]
 
     for name, correct in (("best", 6), ("last", 5)):
         scores[name]["correct"] = correct

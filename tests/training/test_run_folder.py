@@ -167,6 +167,18 @@ def test_position_is_read_from_the_resume_state(begun):
     assert begun.position() == Position(epoch=2, batch=1, step=9, batch_items=4)
 
 
+def test_weights_kept_by_an_attempt_that_got_further_are_removed_when_the_run_goes_on(begun, tmp_path):
+    for epoch in (1, 2, 3, 1000):
+        begun.kept(epoch).touch()
+    another = begun.kept(4).with_name("epoch004_of_mine.safetensors")
+    another.touch()
+    torch.save({POSITION_KEY: [2, 1, 9, 4]}, begun.resume)
+    assert begun.all_kept == [begun.kept(epoch) for epoch in (1, 2, 3, 1000)]
+    begun.begin(experiment(tmp_path), 1, "abc")
+    assert begun.all_kept == [begun.kept(1), begun.kept(2)]
+    assert another.exists()
+
+
 def test_finished_run_needs_no_resume_state(begun):
     begun.resume.touch()
     assert not begun.finished
