@@ -14,7 +14,7 @@ from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.protocols.results import FoldResult, JudgedVideo
 from deepfake_ssat.protocols.settings import deciding_settings, with_trainings_before
 
-REPORT_FILE, VIDEOS_FILE = "report.json", "videos.csv"
+REPORT_FILE, VIDEOS_FILE, PICTURES_FILE = "report.json", "videos.csv", "pictures.csv"
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,12 @@ def run_of_fold(fold: FoldResult, source: str) -> JudgedRun:
 
 
 def read_evaluation(folder: Path) -> JudgedRun:
-    """What ``evaluate`` wrote there; raises ConfigError where it is not whole."""
+    """What ``evaluate`` wrote there of videos; raises ConfigError where it is not whole, or of pictures."""
+    if (folder / PICTURES_FILE).is_file() and not (folder / VIDEOS_FILE).exists():
+        raise ConfigError(
+            f"{folder}: is an evaluation of pictures, and compare takes those of face clips; "
+            f"{PICTURES_FILE} has each picture's label and the class predicted"
+        )
     try:
         report = json.loads((folder / REPORT_FILE).read_text(encoding="utf-8"))
         text = (folder / VIDEOS_FILE).read_text(encoding="utf-8")

@@ -170,6 +170,11 @@ def test_what_cannot_be_compared_is_refused(tmp_path):
     (one / "videos.csv").write_text("corpus\nffpp\n")
     with pytest.raises(ConfigError, match="cannot be read as a result of evaluate"):
         compare.run([one, write_evaluation(tmp_path / "two", 0.3)], tmp_path / "out")
+    (one / "videos.csv").rename(one / "pictures.csv")
+    with pytest.raises(
+        ConfigError, match="one: is an evaluation of pictures, and compare takes those of face"
+    ):
+        compare.run([one, write_evaluation(tmp_path / "three", 0.3)], tmp_path / "out")
 
 
 @pytest.mark.slow
