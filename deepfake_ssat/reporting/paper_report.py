@@ -34,8 +34,8 @@ CSV_COLUMNS = (
     *("best_on_test", "best_on_test_sd", "chosen", "chosen_sd", "last", "last_sd", "low", "high"),
     *("paper", "gflops", "paper_gflops", "seconds", "kwh", "kg_co2", "departures"),
 )
-PANELS_ACROSS, LEGEND_COLUMNS, LEGEND_LINE = 2, 4, 0.18
-"""The last in inches."""
+PANELS_ACROSS, LEGEND_COLUMNS, LEGEND_ENTRY, LEGEND_LINE = 2, 4, 2.0, 0.18
+"""The last two, an entry's width and a line's height, in inches."""
 VARIANTS_APART = 0.12
 """Of the distance between two rows of a figure."""
 PANELS = {
@@ -228,7 +228,13 @@ def _figure(report: PaperReport) -> bytes | None:
         axes.set_ylabel("accuracy at 0.5 (%)" if _of_videos(report) else "top-1 (%)")
     for axes in panels[len(columns) :]:
         axes.remove()
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=LEGEND_COLUMNS)
+    entries = {
+        label: handle
+        for axes in panels
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    columns_of_legend = min(LEGEND_COLUMNS, int(width / LEGEND_ENTRY))
+    figure.legend(entries.values(), entries, loc="outside lower center", ncols=columns_of_legend)
     return style.png(figure)
 
 
@@ -239,6 +245,8 @@ def _draw_column(axes: Axes, report: PaperReport, rows: Sequence[TableRow]) -> N
     apart = VARIANTS_APART if side_by_side else 0.0
     for number, variant in enumerate(report.table.variants):
         own = [line for line in report.lines if line.variant == variant and line.row.name in places]
+        if not own:
+            continue
         estimates = [Estimate(line.ours.mean, *line.interval) for line in own]
         where = np.array([places[line.row.name] + apart * (number + 1) for line in own])
         colour, marker = style.PALETTE[number], style.MARKERS[number]
