@@ -1,6 +1,7 @@
 """What every test shares: one torch thread a worker, no network, the development data where it is."""
 
 import os
+import signal
 from pathlib import Path
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
@@ -15,6 +16,14 @@ def _one_torch_thread():
     import torch
 
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def ctrl_c_raises():
+    """Where a suite runs in a shell's background, that had it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ def other_thread():
     thread.join()
 
 
-@pytest.mark.usefixtures("other_thread")
+@pytest.mark.usefixtures("other_thread", "ctrl_c_raises")
 @pytest.mark.parametrize(
     ("number", "error"), [(signal.SIGTERM, Terminated), (signal.SIGINT, KeyboardInterrupt)]
 )
@@ -67,6 +67,7 @@ def taken(number):
     signal.pthread_sigmask(signal.SIG_BLOCK, {number})
 
 
+@pytest.mark.usefixtures("ctrl_c_raises")
 def test_all_held_signals_are_answered_the_last_one_by_its_error():
     def hold():
         with signals_held():

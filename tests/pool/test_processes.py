@@ -100,6 +100,7 @@ def _is_running(process: int) -> bool:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("ctrl_c_raises")
 @pytest.mark.parametrize(
     ("number", "error"), [(signal.SIGTERM, Terminated), (signal.SIGINT, KeyboardInterrupt)]
 )
