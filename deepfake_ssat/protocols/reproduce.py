@@ -17,11 +17,10 @@ from deepfake_ssat.protocols.made_up import MADE_UP_FOLDER, make_up_data
 from deepfake_ssat.protocols.paper_plan import Choice, PlannedTraining, make_plan, recipe, stage_folders
 from deepfake_ssat.protocols.paper_results import judged_source, read_results
 from deepfake_ssat.protocols.paper_table import PaperReport, paper_report
-from deepfake_ssat.protocols.scores_on_test import check_test_split
+from deepfake_ssat.protocols.scores_on_test import check_test_split, forget_scores_of_removed
 from deepfake_ssat.protocols.table_9 import size_doubts
 from deepfake_ssat.training.experiment import train_experiment
 from deepfake_ssat.training.memory import keep_freed_memory
-from deepfake_ssat.training.run_folder import RunFolder
 
 SMOKE_EPOCHS = 2
 
@@ -51,7 +50,7 @@ class Reproduction:
         if training.folder.finished:
             return
         keep_freed_memory()
-        _forget_scores_of_removed(training.folder)
+        forget_scores_of_removed(training.folder)
         training.folder.root.parent.mkdir(parents=True, exist_ok=True)
         with metered(training.folder, meter.country, meter.cpu_watts):
             train_experiment(training.experiment, training.folder.root, console)
@@ -59,13 +58,6 @@ class Reproduction:
     def report(self) -> PaperReport:
         """What is finished, of these trainings and of others in the folder."""
         return report_of(self.name, self.table, self.choice.out, self.choice.data)
-
-
-def _forget_scores_of_removed(folder: RunFolder) -> None:
-    """Beside a folder that is not there they are of one that somebody removed; what that cost was spent."""
-    if not folder.root.exists():
-        for file in folder.root.parent.glob(f"{folder.root.name}.test*.json"):
-            file.unlink()
 
 
 def plan_reproduction(

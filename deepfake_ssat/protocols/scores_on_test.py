@@ -71,11 +71,20 @@ def scores_on_test(
         kept = read_own(file, "best", "last")
         epochs = tuple(TestScore(**score) for score in kept.get("kept", ()))
         return RunScores(TestScore(**kept["best"]), TestScore(**kept["last"]), epochs)
-    files = [folder.best, folder.last, *(folder.all_kept if of_kept else [])]
+    files = [folder.best, folder.last]
+    if of_kept:
+        files += [folder.kept(epoch) for epoch in folder.kept_epochs]
     best, last, *epochs = (_score(path, row, source) for path in files)
     scores = RunScores(best, last, tuple(epochs))
     write_file(file, (json.dumps(asdict(scores), indent=2) + "\n").encode())
     return scores
+
+
+def forget_scores_of_removed(folder: RunFolder) -> None:
+    """Beside a folder that is not there they are of one that somebody removed; what that cost was spent."""
+    if not folder.root.exists():
+        for file in folder.root.parent.glob(f"{folder.root.name}.test*.json"):
+            file.unlink()
 
 
 def _test_name(row: TableRow) -> str:

@@ -71,17 +71,10 @@ class RunFolder:
         return self.root / "checkpoints" / f"epoch{epoch:03d}.safetensors"
 
     @property
-    def all_kept(self) -> list[Path]:
-        """The weights of every epoch that stayed, in order."""
-        files = (self.root / "checkpoints").glob("epoch*.safetensors")
-        epochs = [int(file.stem[5:]) for file in files if file.stem[5:].isdecimal()]
-        return [self.kept(epoch) for epoch in sorted(epochs)]
-
-    def _remove_kept(self, after: int) -> None:
-        """Those of epochs after this one, which an attempt before this one left."""
-        for file in self.all_kept:
-            if int(file.stem[5:]) > after:
-                file.unlink()
+    def kept_epochs(self) -> list[int]:
+        """The epochs whose weights stayed, in order."""
+        names = [file.stem.removeprefix("epoch") for file in self.root.glob("checkpoints/epoch*.safetensors")]
+        return sorted(int(name) for name in names if name.isdecimal())
 
     @property
     def resume(self) -> Path:
@@ -178,7 +171,12 @@ class RunFolder:
         for write in writes if stored else reversed(writes):
             write()
         (self.root / "checkpoints").mkdir(exist_ok=True)
-        self._remove_kept(self.position().epoch)
+        if epochs := self.kept_epochs:
+            # Those that an attempt before this one got to.
+            done = self.position().epoch
+            for epoch in epochs:
+                if epoch > done:
+                    self.kept(epoch).unlink()
 
     def _note_changes(self, facts: dict[str, Any], experiment: Experiment, shape: StepShape) -> None:
         """Adds to the facts what changes from where the run stands."""

@@ -562,7 +562,7 @@ def test_epochs_whose_weights_were_kept_are_scored_on_test_beside_the_chosen_one
     assert run(tmp_path / "out", *words, changes=(*TINY, keep)).exit_code == 0
     seed = tmp_path / "out" / "runs" / "held_out" / "seed0"
     folder = RunFolder(seed / "scratch")
-    assert folder.all_kept == [folder.kept(2), folder.kept(4)]
+    assert folder.kept_epochs == [2, 4]
     assert load_checkpoint(folder.kept(2)).metrics["epoch"] == 2
     assert folder.kept(4).read_bytes() == folder.last.read_bytes()
     # Of a folder that was removed and trained anew the old scores are none.

@@ -173,9 +173,9 @@ def test_weights_kept_by_an_attempt_that_got_further_are_removed_when_the_run_go
     another = begun.kept(4).with_name("epoch004_of_mine.safetensors")
     another.touch()
     torch.save({POSITION_KEY: [2, 1, 9, 4]}, begun.resume)
-    assert begun.all_kept == [begun.kept(epoch) for epoch in (1, 2, 3, 1000)]
+    assert begun.kept_epochs == [1, 2, 3, 1000]
     begun.begin(experiment(tmp_path), 1, "abc")
-    assert begun.all_kept == [begun.kept(1), begun.kept(2)]
+    assert begun.kept_epochs == [1, 2]
     assert another.exists()
 
 
