@@ -72,7 +72,7 @@ def compare(
 ) -> None:
     """Say which differences between methods are real.
 
-    On the same videos: DeLong's test and paired bootstrap, with Holm's correction. Runs that differ in the
+    On the same videos or pictures: DeLong's and McNemar's tests, Holm's correction. Runs that differ in the
     seed alone become mean and standard deviation. For cross-manipulation, also its table.
     """
     with one_line_errors():

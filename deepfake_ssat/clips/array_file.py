@@ -17,6 +17,8 @@ def read_array_file(source: ArrayFile, split: str) -> Pictures:
 
     Raises ConfigError where the file is missing, CorpusError where it breaks the layout.
     """
+    if source.path.is_dir():
+        raise ConfigError(f"{source.path}: is a folder; give the MedMNIST-style npz itself (data.path)")
     if not source.path.is_file():
         raise ConfigError(f"{source.path}: no such file; set data.path to a MedMNIST-style npz")
     try:

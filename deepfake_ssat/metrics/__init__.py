@@ -29,7 +29,9 @@ from deepfake_ssat.metrics.paired import (
     PairedDifference,
     compare_accuracy,
     compare_auc,
+    compare_hits,
     delong,
+    hits_interval,
     holm,
 )
 from deepfake_ssat.metrics.points import (
@@ -85,10 +87,12 @@ __all__ = [
     "choose_threshold",
     "compare_accuracy",
     "compare_auc",
+    "compare_hits",
     "delong",
     "equal_error_rate",
     "fit_platt",
     "fit_temperature",
+    "hits_interval",
     "holm",
     "log_loss",
     "mean_interval",

@@ -1,7 +1,7 @@
 """Is one method better than another on the same videos? DeLong's test, paired resampling, Holm's correction.
 
-N videos, S training runs (seeds) of one method, M methods, R resamples. A method of several runs is judged by
-the mean of its runs' metrics: the tests speak of the draw of videos, not of that of training runs.
+N videos or pictures, S training runs (seeds) of one method, M methods, R resamples. A method of several runs
+is judged by the mean of its runs' metrics: tests speak of the draw of videos, not of that of training runs.
 """
 
 from __future__ import annotations
@@ -68,12 +68,30 @@ def compare_accuracy(
     The p-value is of sign flips: if the methods were alike, each video's difference could as well have the
     other sign. For single runs this is McNemar's exact test, up to the number of draws.
     """
-    right = [(np.atleast_2d(calls) == labels).mean(axis=0) for calls in (first, second)]
-    each = right[0] - right[1]
-    p_value = None
-    if _smallest(labels) >= SMALLEST_TESTED_CLASS:
-        p_value = _sign_flip_p_value(each[each != 0], seed)
-    return PairedDifference(float(each.mean()), *_mean_interval(labels, each, seed), p_value)
+    right = [np.atleast_2d(calls) == labels for calls in (first, second)]
+    return _compare_right(right[0], right[1], _smallest(labels), seed)
+
+
+def compare_hits(first: np.ndarray, second: np.ndarray, seed: int) -> PairedDifference:
+    """The same of pictures of any number of classes: (S, N), 1 where a run is right.
+
+    Few are ``2 * SMALLEST_TESTED_CLASS`` pictures in all: how they are spread over classes does not matter
+    to sign flips.
+    """
+    first, second = np.atleast_2d(first), np.atleast_2d(second)
+    return _compare_right(first, second, first.shape[1] // 2, seed)
+
+
+def hits_interval(runs: np.ndarray, seed: int) -> tuple[float | None, float | None]:
+    """The 95 % bootstrap interval of the mean accuracy of runs (S, N), 1 where one is right."""
+    return _mean_interval(runs.mean(axis=0), runs.shape[1] // 2, seed)
+
+
+def _compare_right(first: np.ndarray, second: np.ndarray, smallest: int, seed: int) -> PairedDifference:
+    """``smallest`` is the number of videos of the rarer class."""
+    each = first.mean(axis=0) - second.mean(axis=0)
+    p_value = _sign_flip_p_value(each[each != 0], seed) if smallest >= SMALLEST_TESTED_CLASS else None
+    return PairedDifference(float(each.mean()), *_mean_interval(each, smallest, seed), p_value)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -124,8 +142,8 @@ def _auc_interval(
     return _percentiles(means[0] - means[1])
 
 
-def _mean_interval(labels: np.ndarray, values: np.ndarray, seed: int) -> tuple[float | None, float | None]:
-    if _smallest(labels) < SMALLEST_CLASS:
+def _mean_interval(values: np.ndarray, smallest: int, seed: int) -> tuple[float | None, float | None]:
+    if smallest < SMALLEST_CLASS:
         return None, None
     return _percentiles(_resampled(len(values), seed, RESAMPLES) @ values / len(values))
 

@@ -1,36 +1,104 @@
-"""Methods on the same videos: each one's metrics, and which differences between them are real.
+"""Methods on the same videos or pictures: each one's metrics, and which differences between them are real.
 
 A column is a set of videos that all methods judged: an evaluation's, or one held-out manipulation's.
-N videos, S runs of a method.
+N videos or pictures, S runs of a method.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import combinations
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from deepfake_ssat import metrics
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.metrics import PairedDifference
-from deepfake_ssat.protocols.manipulation_table import METRICS
 from deepfake_ssat.protocols.recipes import RecipeDifference, recipe_differences, recipe_doubts
 from deepfake_ssat.protocols.runs import JudgedRun
-from deepfake_ssat.records import FAKE, REAL, Estimate
+from deepfake_ssat.records import Estimate
 
 LEVEL = 0.05
 SEED = 0
 """Of resamples and sign flips."""
-Columns = Mapping[str, Mapping[str, Sequence[JudgedRun]]]
+Run = TypeVar("Run", bound=JudgedRun)
+JudgedBy = TypeVar("JudgedBy", bound=JudgedRun, contravariant=True)
+Columns = Mapping[str, Mapping[str, Sequence[Run]]]
 """Column -> method -> its runs."""
 
 
 @dataclass(frozen=True)
+class Common:
+    """The videos or pictures that every run of a column judged."""
+
+    column: str
+    names: tuple[str, ...]
+    labels: np.ndarray
+    """(N,)"""
+    left_out: int
+    """Those that some runs judged and others did not."""
+
+    @property
+    def prefix(self) -> str:
+        """Of a message about them."""
+        return f"{self.column}: " if self.column else ""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One metric of a method's runs."""
+
+    values: tuple[float, ...]
+    """Of each run; empty where a run has none."""
+    estimate: Estimate
+    """The mean, with its interval over the draw of videos or pictures."""
+
+
+class Measures(Protocol[JudgedBy]):
+    """What is compared of runs of one kind, and how."""
+
+    @property
+    def judged(self) -> str:
+        """What they judge, in the plural."""
+        ...
+
+    @property
+    def titles(self) -> Mapping[str, str]:
+        """Of each metric."""
+        ...
+
+    def check(self, common: Common, runs: Sequence[JudgedBy]) -> None:
+        """Raises ConfigError where the runs cannot be compared on these."""
+        ...
+
+    def counted(self, common: Common) -> str:
+        """How many, in words."""
+        ...
+
+    def lack(self, common: Common) -> str:
+        """What would be needed where they are too few."""
+        ...
+
+    def values(self, common: Common) -> Mapping[str, Any]:
+        """How many, as JSON values."""
+        ...
+
+    def measure(self, common: Common, metric: str, runs: Sequence[JudgedBy]) -> Measured:
+        """One metric of a method's runs."""
+        ...
+
+    def difference(
+        self, common: Common, metric: str, first: Sequence[JudgedBy], second: Sequence[JudgedBy]
+    ) -> PairedDifference | None:
+        """One metric of two methods; None where one has no value."""
+        ...
+
+
+@dataclass(frozen=True)
 class MethodSummary:
-    """One metric of one method on the videos of a column."""
+    """One metric of one method on a column."""
 
     column: str
     method: str
@@ -41,12 +109,12 @@ class MethodSummary:
     deviation: float | None
     """The standard deviation over the runs (n - 1); None for a single one."""
     estimate: Estimate
-    """The mean over the runs, with its interval over the draw of videos."""
+    """The mean over the runs, with its interval over the draw of videos or pictures."""
 
 
 @dataclass(frozen=True)
 class MethodDifference:
-    """One metric of two methods on the same videos."""
+    """One metric of two methods on the same videos or pictures."""
 
     column: str
     metric: str
@@ -60,20 +128,8 @@ class MethodDifference:
 
 
 @dataclass(frozen=True)
-class CommonVideos:
-    """The videos that every run of a column judged."""
-
-    column: str
-    names: tuple[str, ...]
-    labels: np.ndarray
-    """(N,)"""
-    left_out: int
-    """Videos that some runs judged and others did not."""
-
-
-@dataclass(frozen=True)
 class ComparedRun:
-    """Where the scores of a method were read."""
+    """Where the results of a method were read."""
 
     method: str
     folder: str
@@ -81,11 +137,28 @@ class ComparedRun:
 
 
 @dataclass(frozen=True)
+class Compared:
+    """A column's videos or pictures, counted."""
+
+    column: str
+    counted: str
+    """In words."""
+    values: Mapping[str, Any]
+    """As JSON values."""
+    left_out: int
+    """Those that some runs judged and others did not."""
+
+
+@dataclass(frozen=True)
 class Comparison:
     """All of it."""
 
+    judged: str
+    """``videos`` or ``pictures``."""
+    titles: Mapping[str, str]
+    """Of each metric."""
     runs: tuple[ComparedRun, ...]
-    videos: tuple[CommonVideos, ...]
+    columns: tuple[Compared, ...]
     summaries: tuple[MethodSummary, ...]
     differences: tuple[MethodDifference, ...]
     recipes: tuple[RecipeDifference, ...]
@@ -93,31 +166,37 @@ class Comparison:
     warnings: tuple[str, ...]
 
 
-def compare_methods(columns: Columns) -> Comparison:
-    """Raises ConfigError where runs share no videos of both classes, or label one differently."""
+def compare_methods(columns: Columns[Run], measures: Measures[Run]) -> Comparison:
+    """Raises ConfigError where runs share too little, or label a video or picture differently."""
     recipes = recipe_differences(columns)
-    common = [_common(column, methods) for column, methods in columns.items()]
+    commons = [_common(column, methods, measures) for column, methods in columns.items()]
     summaries, differences = [], []
-    for videos in common:
-        methods = columns[videos.column]
-        for metric in METRICS:
-            summaries += [_summary(videos, name, metric, runs) for name, runs in methods.items()]
+    for common in commons:
+        methods = columns[common.column]
+        for metric in measures.titles:
+            summaries += [_summary(common, name, metric, runs, measures) for name, runs in methods.items()]
             differences += [
-                found
+                MethodDifference(common.column, metric, first, second, found, None, "")
                 for first, second in combinations(methods, 2)
-                if (found := _difference(videos, metric, methods, first, second)) is not None
+                if (found := measures.difference(common, metric, methods[first], methods[second])) is not None
             ]
+    lacks = {common.column: measures.lack(common) for common in commons}
     return Comparison(
+        judged=measures.judged,
+        titles=measures.titles,
         runs=_compared_runs(columns),
-        videos=tuple(common),
+        columns=tuple(
+            Compared(common.column, measures.counted(common), measures.values(common), common.left_out)
+            for common in commons
+        ),
         summaries=tuple(summaries),
-        differences=tuple(_concluded(differences, common)),
+        differences=tuple(_concluded(differences, lacks)),
         recipes=tuple(recipes),
         warnings=(*recipe_doubts(recipes), *_doubts(columns)),
     )
 
 
-def _compared_runs(columns: Columns) -> tuple[ComparedRun, ...]:
+def _compared_runs(columns: Columns[Run]) -> tuple[ComparedRun, ...]:
     found = {
         ComparedRun(name, run.source, run.seed)
         for methods in columns.values()
@@ -127,98 +206,38 @@ def _compared_runs(columns: Columns) -> tuple[ComparedRun, ...]:
     return tuple(sorted(found, key=lambda run: (run.method, run.folder, str(run.seed))))
 
 
-def _common(column: str, methods: Mapping[str, Sequence[JudgedRun]]) -> CommonVideos:
+def _common(column: str, methods: Mapping[str, Sequence[Run]], measures: Measures[Run]) -> Common:
     runs = [run for its in methods.values() for run in its]
-    everywhere = set.intersection(*(set(run.videos) for run in runs))
-    names = tuple(name for name in runs[0].videos if name in everywhere)
-    labels = [runs[0].videos[name].label for name in names]
-    where = f"{column}: " if column else ""
-    for run in runs:
-        for name, label in zip(names, labels, strict=True):
-            if run.videos[name].label != label:
+    labels = [run.labels for run in runs]
+    everywhere = set.intersection(*map(set, labels))
+    names = tuple(name for name in labels[0] if name in everywhere)
+    left_out = len(set.union(*map(set, labels))) - len(names)
+    common = Common(column, names, np.array([labels[0][name] for name in names]), left_out)
+    measures.check(common, runs)
+    for run, its in zip(runs, labels, strict=True):
+        for name in names:
+            if its[name] != labels[0][name]:
                 raise ConfigError(
-                    f"{where}{name} has label {label} in {runs[0].source} and {run.videos[name].label} in "
-                    f"{run.source}; give results on the same data"
+                    f"{common.prefix}{name} has label {labels[0][name]} in {runs[0].source} and {its[name]} "
+                    f"in {run.source}; give results on the same data"
                 )
-    if set(labels) != {REAL, FAKE}:
-        raise ConfigError(
-            f"{where}the runs have {len(names)} videos in common ({labels.count(REAL)} real, "
-            f"{labels.count(FAKE)} fake), both classes are needed; give results on the same data"
-        )
-    every = set.union(*(set(run.videos) for run in runs))
-    return CommonVideos(column, names, np.array(labels, dtype=int), len(every) - len(names))
+    return common
 
 
-def _scores(videos: CommonVideos, runs: Sequence[JudgedRun]) -> np.ndarray:
-    """(S, N)"""
-    return np.array([[run.videos[name].probability for name in videos.names] for run in runs])
-
-
-def _cuts(metric: str, runs: Sequence[JudgedRun]) -> list[float] | None:
-    """Each run's threshold for an accuracy; None where one has none."""
-    if metric == "accuracy_at_half":
-        return [0.5] * len(runs)
-    cuts = [run.threshold for run in runs if run.threshold is not None]
-    return cuts if len(cuts) == len(runs) else None
-
-
-def _summary(videos: CommonVideos, method: str, metric: str, runs: Sequence[JudgedRun]) -> MethodSummary:
-    seeds = tuple(run.seed for run in runs)
-    cuts = [0.0] * len(runs) if metric == "auc" else _cuts(metric, runs)
-    if cuts is None:
-        absent = Estimate(None, note="a run has no validation threshold")
-        return MethodSummary(videos.column, method, metric, (), seeds, None, absent)
-    weighted: list[metrics.Weighted] = [
-        metrics.weighted_auc if metric == "auc" else partial(metrics.weighted_accuracy, threshold=cut)
-        for cut in cuts
-    ]
-    scores = _scores(videos, runs)
-    once = np.ones((1, len(videos.labels)))
-    values = [float(one(videos.labels, run, once)[0]) for one, run in zip(weighted, scores, strict=True)]
-    interval = metrics.mean_interval(
-        [
-            metrics.FoldScores(videos.names, videos.labels, run, one)
-            for one, run in zip(weighted, scores, strict=True)
-        ],
-        SEED,
-    )
-    mean = float(np.mean(values))
-    estimate = (
-        Estimate(mean, interval.low, interval.high)
-        if interval
-        else Estimate(mean, note=f"none with fewer than {metrics.SMALLEST_CLASS} real or fake videos")
-    )
+def _summary(
+    common: Common, method: str, metric: str, runs: Sequence[Run], measures: Measures[Run]
+) -> MethodSummary:
+    measured = measures.measure(common, metric, runs)
+    values = measured.values
     deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
-    return MethodSummary(videos.column, method, metric, tuple(values), seeds, deviation, estimate)
+    seeds = tuple(run.seed for run in runs)
+    return MethodSummary(common.column, method, metric, values, seeds, deviation, measured.estimate)
 
 
-def _difference(
-    videos: CommonVideos,
-    metric: str,
-    methods: Mapping[str, Sequence[JudgedRun]],
-    first: str,
-    second: str,
-) -> MethodDifference | None:
-    """Not concluded yet; None where a method has no threshold."""
-    scores = [_scores(videos, methods[name]) for name in (first, second)]
-    if metric == "auc":
-        found = metrics.compare_auc(videos.labels, scores[0], scores[1], SEED)
-    else:
-        cuts = [_cuts(metric, methods[name]) for name in (first, second)]
-        if cuts[0] is None or cuts[1] is None:
-            return None
-        calls = [runs >= np.array(cut)[:, None] for runs, cut in zip(scores, cuts, strict=True)]
-        found = metrics.compare_accuracy(videos.labels, calls[0], calls[1], SEED)
-    return MethodDifference(videos.column, metric, first, second, found, None, "")
-
-
-def _concluded(
-    differences: Sequence[MethodDifference], common: Sequence[CommonVideos]
-) -> list[MethodDifference]:
-    """With Holm's correction over all tests of a metric."""
-    labels = {videos.column: videos.labels for videos in common}
+def _concluded(differences: Sequence[MethodDifference], lacks: Mapping[str, str]) -> list[MethodDifference]:
+    """With Holm's correction over all tests of a metric; ``lacks`` says of a column why it cannot tell."""
     adjusted: dict[int, float] = {}
-    for metric in METRICS:
+    for metric in dict.fromkeys(one.metric for one in differences):
         tested = [
             (number, one.found.p_value)
             for number, one in enumerate(differences)
@@ -230,24 +249,21 @@ def _concluded(
         replace(
             one,
             adjusted=adjusted.get(number),
-            conclusion=_conclusion(one, adjusted.get(number), labels[one.column]),
+            conclusion=_conclusion(one, adjusted.get(number), lacks[one.column]),
         )
         for number, one in enumerate(differences)
     ]
 
 
-def _conclusion(one: MethodDifference, adjusted: float | None, labels: np.ndarray) -> str:
+def _conclusion(one: MethodDifference, adjusted: float | None, lack: str) -> str:
     if adjusted is None:
-        return (
-            f"cannot tell: {np.sum(labels == REAL)} real and {np.sum(labels == FAKE)} fake videos, "
-            f"{metrics.SMALLEST_TESTED_CLASS} of each are needed"
-        )
+        return f"cannot tell: {lack}"
     if adjusted >= LEVEL:
         return "cannot tell"
     return f"{one.first if one.found.difference > 0 else one.second} is better"
 
 
-def _doubts(columns: Columns) -> list[str]:
+def _doubts(columns: Columns[Run]) -> list[str]:
     lines = []
     runs = [run for methods in columns.values() for its in methods.values() for run in its]
     if len({run.manifest_sha256 for run in runs} - {None}) > 1:

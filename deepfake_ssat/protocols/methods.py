@@ -8,11 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepfake_ssat.errors import ConfigError
-from deepfake_ssat.protocols.comparison import Comparison, compare_methods
+from deepfake_ssat.protocols.comparison import Comparison, Run, compare_methods
 from deepfake_ssat.protocols.manipulation_table import ManipulationTable, manipulation_table
 from deepfake_ssat.protocols.merging import read_folds
+from deepfake_ssat.protocols.picture_measures import PictureMeasures
 from deepfake_ssat.protocols.results import FoldResult
-from deepfake_ssat.protocols.runs import REPORT_FILE, JudgedRun, read_evaluation, run_of_fold
+from deepfake_ssat.protocols.runs import (
+    REPORT_FILE,
+    JudgedRun,
+    PictureRun,
+    VideoRun,
+    read_evaluation,
+    run_of_fold,
+)
+from deepfake_ssat.protocols.video_measures import VideoMeasures
 
 Given = Mapping[Path, str]
 """Folders with the names that were given to them; empty where none was."""
@@ -42,9 +51,29 @@ def compare_folders(given: Given) -> ComparedFolders:
         raise ConfigError(f"{other}: holds no report.json of evaluate, as {next(iter(given))} does")
     if len(given) < 2:
         raise ConfigError(f"{next(iter(given))}: is one result; give at least two to compare")
-    runs = {path: read_evaluation(path) for path in given}
-    methods = _grouped(runs, given, {path: path.name for path in given})
-    return ComparedFolders(None, compare_methods({"": methods}))
+    return ComparedFolders(None, _compare_evaluations(given))
+
+
+def _compare_evaluations(given: Given) -> Comparison:
+    """Of videos all, or of pictures all."""
+    names = {path: path.name for path in given}
+    of_videos: dict[Path, VideoRun] = {}
+    of_pictures: dict[Path, PictureRun] = {}
+    for path in given:
+        run = read_evaluation(path)
+        if isinstance(run, VideoRun):
+            of_videos[path] = run
+        else:
+            of_pictures[path] = run
+    if not of_pictures:
+        return compare_methods({"": _grouped(of_videos, given, names)}, VideoMeasures())
+    if of_videos:
+        raise ConfigError(
+            f"{next(iter(of_videos))}: is an evaluation of videos, {next(iter(of_pictures))} one of "
+            "pictures; compare either with its like"
+        )
+    classes = max(run.classes for run in of_pictures.values())
+    return compare_methods({"": _grouped(of_pictures, given, names)}, PictureMeasures(classes))
 
 
 def _compare_folds(given: Given) -> ComparedFolders:
@@ -60,14 +89,14 @@ def _compare_folds(given: Given) -> ComparedFolders:
     table = manipulation_table(_rows(found, given, names))
     first = {folder: run_of_fold(folds[0], str(folder)) for folder, folds in found.items()}
     folder_of = {run.source: folder for folder, run in first.items()}
-    columns: dict[str, dict[str, list[JudgedRun]]] = {}
+    columns: dict[str, dict[str, list[VideoRun]]] = {}
     for name, runs in _grouped(first, given, names).items():
         for folder in (folder_of[run.source] for run in runs):
             for fold in found[folder]:
                 its = columns.setdefault(fold.held_out, {}).setdefault(name, [])
                 its.append(run_of_fold(fold, str(folder)))
     compared = {column: its for column, its in sorted(columns.items()) if sum(map(len, its.values())) > 1}
-    return ComparedFolders(table, compare_methods(compared) if compared else None)
+    return ComparedFolders(table, compare_methods(compared, VideoMeasures()) if compared else None)
 
 
 def _rows(
@@ -85,9 +114,7 @@ def _rows(
     return rows
 
 
-def _grouped(
-    runs: Mapping[Path, JudgedRun], given: Given, names: Mapping[Path, str]
-) -> dict[str, list[JudgedRun]]:
+def _grouped(runs: Mapping[Path, Run], given: Given, names: Mapping[Path, str]) -> dict[str, list[Run]]:
     """The runs of each method: those of one given name, or of the same settings under other seeds."""
     groups: list[list[Path]] = []
     for folder, run in runs.items():
@@ -99,7 +126,7 @@ def _grouped(
             groups.append([folder])
     wanted = [given[group[0]] or names[group[0]] for group in groups]
     numbers = Counter(wanted)
-    methods: dict[str, list[JudgedRun]] = {}
+    methods: dict[str, list[Run]] = {}
     for name, group in zip(wanted, groups, strict=True):
         unique = name if numbers[name] == 1 else f"{name} ({group[0].name})"
         if unique in methods:

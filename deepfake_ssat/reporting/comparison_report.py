@@ -5,19 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-
 from deepfake_ssat.metrics import RESAMPLES
-from deepfake_ssat.protocols.comparison import (
-    LEVEL,
-    CommonVideos,
-    Comparison,
-    MethodDifference,
-    MethodSummary,
-)
-from deepfake_ssat.protocols.manipulation_table import METRICS
+from deepfake_ssat.protocols.comparison import LEVEL, Comparison, MethodDifference, MethodSummary
 from deepfake_ssat.protocols.recipes import RecipeDifference
-from deepfake_ssat.records import FAKE, REAL
 from deepfake_ssat.reporting.documents import Files, document, json_text
 from deepfake_ssat.reporting.intervals import INTERVALS
 from deepfake_ssat.reporting.tables import ABSENT, Table, csv_table, markdown, percent
@@ -26,6 +16,13 @@ METHOD_COLUMNS = (
     *("videos", "method", "metric", "mean", "standard_deviation"),
     *("low", "high", "runs", "seeds", "note"),
 )
+TESTS = {
+    "videos": "p of AUC: DeLong's test, of accuracies: sign flips of each video's difference (McNemar's "
+    "exact test for single runs)",
+    "pictures": "p: sign flips of each picture's difference (McNemar's exact test for single runs)",
+}
+RELATED = {"videos": "videos of one person", "pictures": "pictures of one thing, patient or person"}
+"""What is not independent."""
 DIFFERENCE_COLUMNS = (
     *("videos", "metric", "first", "second", "difference", "low", "high"),
     *("p_value", "p_value_holm", "conclusion"),
@@ -34,21 +31,23 @@ DIFFERENCE_COLUMNS = (
 
 def tables(comparison: Comparison) -> list[Table]:
     """One table of the methods, one of their differences for each metric; percent, and points."""
-    several = len(comparison.videos) > 1
+    several = len(comparison.columns) > 1
     heading, names = (("videos",), 2) if several else ((), 1)
     summaries = [
         (
             *((one.column,) if several else ()),
             one.method,
-            METRICS[one.metric],
+            comparison.titles[one.metric],
             str(len(one.seeds)),
             _mean_and_deviation(one),
         )
         for one in comparison.summaries
     ]
-    title = "Methods (%, mean ± standard deviation over training runs, [95 % interval over videos])"
+    title = (
+        f"Methods (%, mean ± standard deviation over training runs, [95 % interval over {comparison.judged}])"
+    )
     shown = [Table(title, (*heading, "method", "metric", "runs", "value"), summaries, names + 1)]
-    for metric, title in METRICS.items():
+    for metric, title in comparison.titles.items():
         rows = [
             (
                 *((one.column,) if several else ()),
@@ -73,32 +72,31 @@ def tables(comparison: Comparison) -> list[Table]:
 
 def notes(comparison: Comparison) -> list[str]:
     """One line each: the videos, the tests, warnings."""
+    judged = comparison.judged
     lines = []
-    for videos in comparison.videos:
-        where = f"{videos.column}: " if videos.column else ""
-        left = f"; {videos.left_out} that not all runs judged are left out" if videos.left_out else ""
-        lines.append(
-            f"{where}{int(np.sum(videos.labels == REAL))} real and {int(np.sum(videos.labels == FAKE))} "
-            f"fake videos, judged by every run{left}"
-        )
+    for column in comparison.columns:
+        where = f"{column.column}: " if column.column else ""
+        left = f"; {column.left_out} that not all runs judged are left out" if column.left_out else ""
+        lines.append(f"{where}{column.counted}, judged by every run{left}")
     lines += [
-        f"intervals: {RESAMPLES} paired bootstrap resamples of the videos; p of AUC: DeLong's test, of "
-        "accuracies: sign flips of each video's difference (McNemar's exact test for single runs); Holm's "
+        f"intervals: {RESAMPLES} paired bootstrap resamples of the {judged}; {TESTS[judged]}; Holm's "
         f"correction over all tests of a metric, a difference is real below {LEVEL:g}",
-        "the tests ask whether other videos of this kind would rank these trained models alike, not whether "
-        "other training runs would; videos of one person are not independent, so small p are somewhat too "
-        "small",
+        f"the tests ask whether other {judged} of this kind would rank these trained models alike, not "
+        f"whether other training runs would; {RELATED[judged]} are not independent, so small p are somewhat "
+        "too small",
     ]
     return [*lines, *(f"warning: {warning}" for warning in comparison.warnings)]
 
 
 def files(comparison: Comparison) -> Files:
-    """Values in CSV and JSON are parts of 1; JSON has everything but the scores of single videos."""
+    """Values in CSV and JSON are parts of 1; JSON has everything but single scores."""
     content = {
         "intervals": INTERVALS,
         "level": LEVEL,
         "runs": [asdict(run) for run in comparison.runs],
-        "videos": [_video_values(videos) for videos in comparison.videos],
+        comparison.judged: [
+            {"column": one.column, **one.values, "left_out": one.left_out} for one in comparison.columns
+        ],
         "methods": [asdict(one) for one in comparison.summaries],
         "differences": [_difference_values(one) for one in comparison.differences],
         "recipes": [asdict(one) for one in comparison.recipes],
@@ -160,13 +158,4 @@ def _difference_values(one: MethodDifference) -> dict[str, Any]:
         **asdict(one.found),
         "p_value_holm": one.adjusted,
         "conclusion": one.conclusion,
-    }
-
-
-def _video_values(videos: CommonVideos) -> dict[str, Any]:
-    return {
-        "column": videos.column,
-        "num_real": int(np.sum(videos.labels == REAL)),
-        "num_fake": int(np.sum(videos.labels == FAKE)),
-        "left_out": videos.left_out,
     }

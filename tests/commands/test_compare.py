@@ -11,7 +11,10 @@ from typer.testing import CliRunner
 from deepfake_ssat.cli import app
 from deepfake_ssat.commands import compare
 from deepfake_ssat.errors import ConfigError, OutputError
+from deepfake_ssat.evaluation.pictures import ClassResult, PictureReport, ScoredPicture
 from deepfake_ssat.protocols.results import JudgedVideo, fold_json
+from deepfake_ssat.records import Estimate
+from deepfake_ssat.reporting import picture_report
 from deepfake_ssat.reporting.documents import write_files
 from deepfake_ssat.reporting.evaluation_report import report_json, videos_csv
 from tests.protocols.fold_results import fold_result
@@ -170,11 +173,64 @@ def test_what_cannot_be_compared_is_refused(tmp_path):
     (one / "videos.csv").write_text("corpus\nffpp\n")
     with pytest.raises(ConfigError, match="cannot be read as a result of evaluate"):
         compare.run([one, write_evaluation(tmp_path / "two", 0.3)], tmp_path / "out")
-    (one / "videos.csv").rename(one / "pictures.csv")
-    with pytest.raises(
-        ConfigError, match="one: is an evaluation of pictures, and compare takes those of face"
-    ):
-        compare.run([one, write_evaluation(tmp_path / "three", 0.3)], tmp_path / "out")
+
+
+def write_pictures(folder, right, seed=0, method="ssat", **scoring):
+    """What evaluate would have written of pictures, of which so many are told right."""
+    half = Estimate(0.5)
+    pictures = tuple(
+        ScoredPicture(f"test-{number}", "sick", "sick" if number < right else "well", 0.9, None, rank)
+        for number, rank in enumerate([1] * right + [2] * (60 - right))
+    )
+    checkpoint = {
+        "path": "best.safetensors",
+        "sha256": f"{method}{seed}",
+        "provenance": {"config": {"seed": seed, "model": {"name": method}}},
+    }
+    facts = {
+        "command": "evaluate",
+        "checkpoint": checkpoint,
+        "data": {"kind": "npz", "path": "a.npz"},
+        "scoring": {"split": "test", "perspective": None, "seed": 0, **scoring},
+    }
+    classes = tuple(ClassResult(name, 30, half) for name in ("sick", "well"))
+    report = PictureReport(facts, half, Estimate(None, note="two classes"), classes, pictures, None, ())
+    write_files(folder, picture_report.files(report))
+    return folder
+
+
+def test_evaluations_of_pictures_are_compared(tmp_path, capsys):
+    folders = [write_pictures(tmp_path / f"ssat{seed}", 55 + seed, seed) for seed in (1, 2)]
+    folders += [write_pictures(tmp_path / "scratch", 30, 1, "scratch")]
+    assert compare.run(folders, tmp_path / "out") == 0
+    methods = _lines(tmp_path / "out/methods.csv")
+    assert [(line["method"], line["metric"], line["runs"]) for line in methods] == [
+        ("ssat1", "top1", "2"),
+        ("scratch", "top1", "1"),
+    ]
+    assert float(methods[0]["mean"]) == pytest.approx(56.5 / 60)
+    (difference,) = _lines(tmp_path / "out/differences.csv")
+    assert difference["conclusion"] == "ssat1 is better"
+    document = json.loads((tmp_path / "out/comparison.json").read_text())
+    assert document["pictures"] == [{"column": "", "classes": {"sick": 60}, "left_out": 0}]
+    assert "videos" not in document
+    text = (tmp_path / "out/comparison.md").read_text()
+    assert "| model.name | ssat | scratch |" in text
+    assert "60 pictures, judged by every run" in text
+    assert "video" not in text
+    assert "top-1 accuracy" in capsys.readouterr().out
+
+
+def test_pictures_that_cannot_be_compared_are_refused(tmp_path):
+    plain = write_pictures(tmp_path / "plain", 50)
+    turned = write_pictures(tmp_path / "turned", 40, perspective=0.5)
+    with pytest.raises(ConfigError, match=r"turned: is of split test, perspective 0\.5, seed 0, .*plain of"):
+        compare.run([plain, turned], tmp_path / "out")
+    with pytest.raises(ConfigError, match=r"of videos, .*plain one of pictures"):
+        compare.run([plain, write_evaluation(tmp_path / "videos", 0.3)], tmp_path / "out")
+    (turned / "pictures.csv").write_text("name,label\ntest-0,sick\n")
+    with pytest.raises(ConfigError, match="turned: cannot be read as a result of evaluate"):
+        compare.run([plain, turned], tmp_path / "out")
 
 
 @pytest.mark.slow

@@ -10,9 +10,10 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from deepfake_ssat.errors import ConfigError
-from deepfake_ssat.protocols.comparison import compare_methods
+from deepfake_ssat.protocols import comparison as compared
 from deepfake_ssat.protocols.results import JudgedVideo
-from deepfake_ssat.protocols.runs import JudgedRun, run_of_fold
+from deepfake_ssat.protocols.runs import VideoRun, run_of_fold
+from deepfake_ssat.protocols.video_measures import VideoMeasures
 from deepfake_ssat.reporting.comparison_report import files
 from tests.protocols.fold_results import fold_result
 
@@ -24,18 +25,22 @@ def judged_run(strength, seed=0, per_class=60, threshold=0.5, source=None, prefi
     own = np.random.default_rng([seed, round(100 * strength)]).normal(0, 0.05, len(labels))
     scores = np.clip(0.5 + shared + own + strength * (labels - 0.5), 0, 1)
     names = [f"{prefix}{number}" for number in range(len(labels))]
-    return JudgedRun(
-        source or f"out/{strength}_{seed}",
-        seed,
-        {"strength": strength},
-        threshold,
-        {
+    return VideoRun(
+        source=source or f"out/{strength}_{seed}",
+        seed=seed,
+        settings={"strength": strength},
+        scores_from=f"{strength}/{seed}/{source}",
+        manifest_sha256="ab" * 32,
+        threshold=threshold,
+        videos={
             name: JudgedVideo(name, int(label), float(score))
             for name, label, score in zip(names, labels, scores, strict=True)
         },
-        "ab" * 32,
-        f"{strength}/{seed}/{source}",
     )
+
+
+def compare_methods(columns):
+    return compared.compare_methods(columns, VideoMeasures())
 
 
 def found(comparison, metric, first, second, column=""):
@@ -112,8 +117,8 @@ def test_only_common_videos_are_compared_and_the_others_counted():
     full, part = judged_run(0.4), judged_run(0.1)
     part = replace(part, videos=dict(list(part.videos.items())[3:]))
     comparison = compare_methods({"": {"a": [full], "b": [part]}})
-    assert len(comparison.videos[0].names) == 117
-    assert comparison.videos[0].left_out == 3
+    assert comparison.columns[0].values == {"num_real": 57, "num_fake": 60}
+    assert comparison.columns[0].left_out == 3
     assert "57 real and 60 fake videos, judged by every run; 3 that not all runs judged are left out" in (
         files(comparison)["comparison.md"].decode()
     )

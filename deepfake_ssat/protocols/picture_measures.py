@@ -1,0 +1,80 @@
+"""What is compared of runs on the same pictures: top-1, and top-5 of sets with more classes than five.
+
+N pictures, S runs of a method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from deepfake_ssat import metrics
+from deepfake_ssat.errors import ConfigError
+from deepfake_ssat.metrics import PairedDifference
+from deepfake_ssat.protocols.comparison import SEED, Common, Measured
+from deepfake_ssat.protocols.runs import PictureRun
+from deepfake_ssat.records import Estimate
+
+SMALLEST_COMPARED = 2 * metrics.SMALLEST_TESTED_CLASS
+RANKS = {"top1": 1, "top5": 5}
+"""Metric -> the lowest rank of a picture's class that counts as right."""
+
+
+class PictureMeasures:
+    """Of ranks of each picture's class among all."""
+
+    judged = "pictures"
+
+    def __init__(self, classes: int) -> None:
+        """``classes`` is the number that the set has."""
+        self.titles = {
+            metric: f"top-{rank} accuracy" for metric, rank in RANKS.items() if rank == 1 or rank < classes
+        }
+
+    def check(self, common: Common, runs: Sequence[PictureRun]) -> None:
+        """Raises ConfigError where runs saw the pictures otherwise, or share none."""
+        for run in runs:
+            if run.seen != runs[0].seen:
+                raise ConfigError(
+                    f"{run.source}: is of {run.seen}, {runs[0].source} of {runs[0].seen}; "
+                    "give evaluations of the same pictures"
+                )
+        if not common.names:
+            raise ConfigError(
+                f"{runs[0].source} and {runs[-1].source}: have no picture in common; give results on the "
+                "same data"
+            )
+
+    def counted(self, common: Common) -> str:
+        """The pictures in words."""
+        return f"{len(common.names)} pictures"
+
+    def lack(self, common: Common) -> str:
+        """Why so few cannot tell."""
+        return f"{self.counted(common)}, {SMALLEST_COMPARED} are needed"
+
+    def values(self, common: Common) -> dict[str, dict[str, int]]:
+        """The pictures of each class."""
+        names, counts = np.unique(common.labels, return_counts=True)
+        return {"classes": dict(zip(names.tolist(), counts.tolist(), strict=True))}
+
+    def measure(self, common: Common, metric: str, runs: Sequence[PictureRun]) -> Measured:
+        """One metric of a method's runs."""
+        right = _right(common, metric, runs)
+        low, high = metrics.hits_interval(right, SEED)
+        few = f"none with fewer than {2 * metrics.SMALLEST_CLASS} pictures" if low is None else ""
+        return Measured(
+            tuple(right.mean(axis=1).tolist()), Estimate(float(right.mean()), low, high, note=few)
+        )
+
+    def difference(
+        self, common: Common, metric: str, first: Sequence[PictureRun], second: Sequence[PictureRun]
+    ) -> PairedDifference:
+        """The first minus the second."""
+        return metrics.compare_hits(_right(common, metric, first), _right(common, metric, second), SEED)
+
+
+def _right(common: Common, metric: str, runs: Sequence[PictureRun]) -> np.ndarray:
+    """(S, N), 1 where a run's ranking is right."""
+    return np.array([[run.pictures[name].rank <= RANKS[metric] for name in common.names] for run in runs])
