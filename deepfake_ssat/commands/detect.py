@@ -11,24 +11,18 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from deepfake_ssat.commands.detection_reports import (
-    INDEX,
-    ReportIndex,
-    ReportOptions,
-    is_page,
-    write_marked_copy,
-)
+from deepfake_ssat.commands.detection_outputs import Outputs
+from deepfake_ssat.commands.detection_reports import INDEX, ReportIndex, ReportOptions, write_marked_copy
 from deepfake_ssat.commands.judging import Judged, Judging, Results, judge_in_workers
 from deepfake_ssat.commands.progress import console_progress
 from deepfake_ssat.commands.sources import downloaded, find_sources
 from deepfake_ssat.commands.verdict_log import VerdictLog
 from deepfake_ssat.config.extraction import parse_clips
 from deepfake_ssat.errors import ConfigError
-from deepfake_ssat.outputs import check_different, check_file, is_printed, make_folder, write_file
+from deepfake_ssat.outputs import is_printed
 from deepfake_ssat.pool import open_engine
 from deepfake_ssat.progress import Progress, silent
-from deepfake_ssat.reporting.detection_report import results_csv, results_document, show
-from deepfake_ssat.reporting.documents import json_text
+from deepfake_ssat.reporting.detection_report import show
 from deepfake_ssat.video.mirror import mirrored
 from deepfake_ssat.video.transfer import MAX_MEGABYTES
 
@@ -38,35 +32,6 @@ if TYPE_CHECKING:
     from deepfake_ssat.inference.explanation import Explanation
 
 ALL_SCORED, SOME_NOT_SCORED = 0, 3
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """What is written besides the table, where asked; ``-`` prints."""
-
-    json: Path | None = None
-    csv: Path | None = None
-    jsonl: Path | None = None
-    """Grows by a line a video."""
-    report: Path | None = None
-    """The HTML page of one video (FILE.html), or a folder for pages and their index."""
-    annotated: Path | None = None
-    """A marked copy of one video."""
-
-    @property
-    def page(self) -> Path | None:
-        """The report, if it is one page."""
-        return self.report if self.report is not None and is_page(self.report) else None
-
-    @property
-    def pages(self) -> Path | None:
-        """The report, if it is a folder."""
-        return None if self.page else self.report
-
-    @property
-    def is_printed(self) -> bool:
-        """Whether standard output is one of them, which the table must then leave alone."""
-        return any(map(is_printed, (self.json, self.csv, self.jsonl, self.report)))
 
 
 def run(
@@ -116,7 +81,7 @@ def run(
         videos, links = find_sources(
             paths, mirror, order, read_twice=annotate is not None, tell=partial(errors.print, markup=False)
         )
-        _check_outputs(outputs, [*videos, *map(Path, links)], checkpoint)
+        outputs.check([*videos, *map(Path, links)], checkpoint)
         _check_options(outputs, resume, place.option, debug)
         with downloaded(links, max_download, progress) as fetched:
             options = replace(options, links=fetched, mirror=mirror)
@@ -180,7 +145,7 @@ def _run(
                 progress if len(videos) > 1 else silent,
             )
         finally:
-            _write(outputs, results, detector, options)
+            outputs.write(results, detector, options)
             if judged_so_far := results.in_order():
                 show(telling.console, judged_so_far, details=telling.details)
             for line in results.account():
@@ -250,24 +215,6 @@ def _index(outputs: Outputs, names: Collection[str], note: str) -> ReportIndex |
     return ReportIndex(outputs.pages, names, note) if outputs.pages else None
 
 
-def _write(outputs: Outputs, results: Results, detector: Described, options: ReportOptions) -> None:
-    """The documents of what has been judged."""
-    from deepfake_ssat.inference.description import checkpoint_record, settings_record
-
-    verdicts = results.in_order()
-    if outputs.json is not None:
-        document = results_document(
-            verdicts,
-            checkpoint_record(detector),
-            settings_record(detector, options.clips),
-            options.note,
-            not_judged=len(results.videos) - len(verdicts),
-        )
-        write_file(outputs.json, json_text(document))
-    if outputs.csv is not None:
-        write_file(outputs.csv, results_csv(verdicts))
-
-
 def _open_log(
     file: Path | None, videos: Mapping[str, Path], detector: Described, options: ReportOptions, resume: bool
 ) -> AbstractContextManager[VerdictLog | None]:
@@ -291,36 +238,3 @@ def _check_options(outputs: Outputs, resume: bool, elsewhere: str | None, debug:
         raise ConfigError(
             "--report - prints here what a worker of the cluster writes; give a file or a folder"
         )
-
-
-def _check_outputs(outputs: Outputs, videos: Sequence[Path], checkpoint: Path | None) -> None:
-    """Refuses, before any work, outputs that could not be written after it or are one of the inputs."""
-    inputs = [*videos, checkpoint] if checkpoint else videos
-    if outputs.pages is not None:
-        make_folder(outputs.pages, inputs)
-    if outputs.annotated is not None:
-        if len(videos) > 1:
-            raise ConfigError(
-                f"--annotate {outputs.annotated}: marks one video at a time, {len(videos)} are given"
-            )
-        from deepfake_ssat.reporting.annotate import check_container
-
-        check_file(outputs.annotated, inputs)
-        check_container(outputs.annotated)
-    if outputs.page is not None and len(videos) > 1:
-        raise ConfigError(
-            f"--report {outputs.page}: is the page of one video, {len(videos)} are given; give a folder for "
-            "theirs"
-        )
-    for path in (outputs.json, outputs.csv, outputs.jsonl, outputs.page):
-        if path is not None:
-            check_file(path, inputs, may_print=True)
-    check_different(
-        {
-            "--json": outputs.json,
-            "--csv": outputs.csv,
-            "--jsonl": outputs.jsonl,
-            "--report": outputs.page,
-            "--annotate": outputs.annotated,
-        }
-    )
