@@ -25,7 +25,9 @@ from deepfake_ssat.metrics.limits import (
     videos_needed,
 )
 from deepfake_ssat.metrics.paired import (
+    SMALLEST_SET,
     SMALLEST_TESTED_CLASS,
+    SMALLEST_TESTED_SET,
     PairedDifference,
     compare_accuracy,
     compare_auc,
@@ -64,7 +66,9 @@ __all__ = [
     "RESAMPLES",
     "SCALING_METHODS",
     "SMALLEST_CLASS",
+    "SMALLEST_SET",
     "SMALLEST_TESTED_CLASS",
+    "SMALLEST_TESTED_SET",
     "ErrorBand",
     "FoldScores",
     "Interval",

@@ -17,6 +17,8 @@ from deepfake_ssat.records import FAKE, REAL
 
 SMALLEST_TESTED_CLASS = 10
 """With fewer videos of a class DeLong's normal approximation is not to be trusted."""
+SMALLEST_SET, SMALLEST_TESTED_SET = 2 * SMALLEST_CLASS, 2 * SMALLEST_TESTED_CLASS
+"""Of pictures of any classes, for an interval and for a test."""
 SIGN_FLIPS = 9999
 
 
@@ -69,29 +71,36 @@ def compare_accuracy(
     other sign. For single runs this is McNemar's exact test, up to the number of draws.
     """
     right = [np.atleast_2d(calls) == labels for calls in (first, second)]
-    return _compare_right(right[0], right[1], _smallest(labels), seed)
+    smallest = _smallest(labels)
+    return _compare_right(
+        right[0], right[1], seed, smallest >= SMALLEST_CLASS, smallest >= SMALLEST_TESTED_CLASS
+    )
 
 
 def compare_hits(first: np.ndarray, second: np.ndarray, seed: int) -> PairedDifference:
     """The same of pictures of any number of classes: (S, N), 1 where a run is right.
 
-    Few are ``2 * SMALLEST_TESTED_CLASS`` pictures in all: how they are spread over classes does not matter
-    to sign flips.
+    How pictures are spread over classes does not matter to sign flips: that there are enough in all does.
     """
     first, second = np.atleast_2d(first), np.atleast_2d(second)
-    return _compare_right(first, second, first.shape[1] // 2, seed)
+    pictures = first.shape[1]
+    return _compare_right(first, second, seed, pictures >= SMALLEST_SET, pictures >= SMALLEST_TESTED_SET)
 
 
 def hits_interval(runs: np.ndarray, seed: int) -> tuple[float | None, float | None]:
     """The 95 % bootstrap interval of the mean accuracy of runs (S, N), 1 where one is right."""
-    return _mean_interval(runs.mean(axis=0), runs.shape[1] // 2, seed)
+    if runs.shape[1] < SMALLEST_SET:
+        return None, None
+    return _mean_interval(runs.mean(axis=0), seed)
 
 
-def _compare_right(first: np.ndarray, second: np.ndarray, smallest: int, seed: int) -> PairedDifference:
-    """``smallest`` is the number of videos of the rarer class."""
+def _compare_right(
+    first: np.ndarray, second: np.ndarray, seed: int, has_interval: bool, is_tested: bool
+) -> PairedDifference:
     each = first.mean(axis=0) - second.mean(axis=0)
-    p_value = _sign_flip_p_value(each[each != 0], seed) if smallest >= SMALLEST_TESTED_CLASS else None
-    return PairedDifference(float(each.mean()), *_mean_interval(each, smallest, seed), p_value)
+    low, high = _mean_interval(each, seed) if has_interval else (None, None)
+    p_value = _sign_flip_p_value(each[each != 0], seed) if is_tested else None
+    return PairedDifference(float(each.mean()), low, high, p_value)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -135,22 +144,23 @@ def _auc_interval(
     """The percentile interval of the difference of mean AUCs; both see the same resamples."""
     if _smallest(labels) < SMALLEST_CLASS:
         return None, None
-    weights = _resampled(len(labels), seed, RESAMPLES)
+    weights = _resampled(len(labels), np.random.default_rng(seed), RESAMPLES)
     means = [
         np.mean([weighted_auc(labels, run, weights) for run in runs], axis=0) for runs in (first, second)
     ]
     return _percentiles(means[0] - means[1])
 
 
-def _mean_interval(values: np.ndarray, smallest: int, seed: int) -> tuple[float | None, float | None]:
-    if smallest < SMALLEST_CLASS:
-        return None, None
-    return _percentiles(_resampled(len(values), seed, RESAMPLES) @ values / len(values))
-
-
-def _resampled(videos: int, seed: int, resamples: int) -> np.ndarray:
-    """(R, N): how often each resample drew each video."""
+def _mean_interval(values: np.ndarray, seed: int) -> tuple[float, float]:
     generator = np.random.default_rng(seed)
+    # In blocks: the weights of all resamples of ImageNet's pictures would be 400 MB.
+    blocks = np.array_split(np.arange(RESAMPLES), 50)
+    means = [_resampled(len(values), generator, len(block)) @ values / len(values) for block in blocks]
+    return _percentiles(np.concatenate(means))
+
+
+def _resampled(videos: int, generator: np.random.Generator, resamples: int) -> np.ndarray:
+    """(R, N): how often each resample drew each video."""
     return generator.multinomial(videos, np.full(videos, 1 / videos), size=resamples).astype(float)
 
 

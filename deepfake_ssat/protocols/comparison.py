@@ -1,6 +1,6 @@
 """Methods on the same videos or pictures: each one's metrics, and which differences between them are real.
 
-A column is a set of videos that all methods judged: an evaluation's, or one held-out manipulation's.
+A column is a set of them that all methods judged: an evaluation's, or one held-out manipulation's.
 N videos or pictures, S runs of a method.
 """
 
@@ -69,8 +69,8 @@ class Measures(Protocol[JudgedBy]):
         """Of each metric."""
         ...
 
-    def check(self, common: Common, runs: Sequence[JudgedBy]) -> None:
-        """Raises ConfigError where the runs cannot be compared on these."""
+    def check(self, common: Common) -> None:
+        """Raises ConfigError where nothing can be compared on these."""
         ...
 
     def counted(self, common: Common) -> str:
@@ -213,7 +213,6 @@ def _common(column: str, methods: Mapping[str, Sequence[Run]], measures: Measure
     names = tuple(name for name in labels[0] if name in everywhere)
     left_out = len(set.union(*map(set, labels))) - len(names)
     common = Common(column, names, np.array([labels[0][name] for name in names]), left_out)
-    measures.check(common, runs)
     for run, its in zip(runs, labels, strict=True):
         for name in names:
             if its[name] != labels[0][name]:
@@ -221,6 +220,7 @@ def _common(column: str, methods: Mapping[str, Sequence[Run]], measures: Measure
                     f"{common.prefix}{name} has label {labels[0][name]} in {runs[0].source} and {its[name]} "
                     f"in {run.source}; give results on the same data"
                 )
+    measures.check(common)
     return common
 
 
@@ -273,6 +273,13 @@ def _doubts(columns: Columns[Run]) -> list[str]:
         for its in methods.values():
             for run in its:
                 twice.setdefault((column, run.scores_from), []).append(run.source)
+    lines += dict.fromkeys(
+        f"{run.source}: {doubt}"
+        for methods in columns.values()
+        for its in methods.values()
+        for run in its
+        for doubt in run.doubts
+    )
     same = {tuple(sources) for sources in twice.values() if len(sources) > 1}
     lines += [f"the same checkpoint or file made {' and '.join(sources)}" for sources in sorted(same)]
     single = sorted({name for methods in columns.values() for name, its in methods.items() if len(its) == 1})

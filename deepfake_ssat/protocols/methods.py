@@ -11,7 +11,7 @@ from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.protocols.comparison import Comparison, Run, compare_methods
 from deepfake_ssat.protocols.manipulation_table import ManipulationTable, manipulation_table
 from deepfake_ssat.protocols.merging import read_folds
-from deepfake_ssat.protocols.picture_measures import PictureMeasures
+from deepfake_ssat.protocols.picture_measures import PictureMeasures, check_same_set
 from deepfake_ssat.protocols.results import FoldResult
 from deepfake_ssat.protocols.runs import (
     REPORT_FILE,
@@ -72,8 +72,10 @@ def _compare_evaluations(given: Given) -> Comparison:
             f"{next(iter(of_videos))}: is an evaluation of videos, {next(iter(of_pictures))} one of "
             "pictures; compare either with its like"
         )
-    classes = max(run.classes for run in of_pictures.values())
-    return compare_methods({"": _grouped(of_pictures, given, names)}, PictureMeasures(classes))
+    pictures = list(of_pictures.values())
+    check_same_set(pictures)
+    measures = PictureMeasures(len(pictures[0].classes))
+    return compare_methods({"": _grouped(of_pictures, given, names)}, measures)
 
 
 def _compare_folds(given: Given) -> ComparedFolders:

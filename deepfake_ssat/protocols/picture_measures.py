@@ -16,7 +16,8 @@ from deepfake_ssat.protocols.comparison import SEED, Common, Measured
 from deepfake_ssat.protocols.runs import PictureRun
 from deepfake_ssat.records import Estimate
 
-SMALLEST_COMPARED = 2 * metrics.SMALLEST_TESTED_CLASS
+SHOWN_CLASSES = 5
+"""In a message."""
 RANKS = {"top1": 1, "top5": 5}
 """Metric -> the lowest rank of a picture's class that counts as right."""
 
@@ -32,19 +33,10 @@ class PictureMeasures:
             metric: f"top-{rank} accuracy" for metric, rank in RANKS.items() if rank == 1 or rank < classes
         }
 
-    def check(self, common: Common, runs: Sequence[PictureRun]) -> None:
-        """Raises ConfigError where runs saw the pictures otherwise, or share none."""
-        for run in runs:
-            if run.seen != runs[0].seen:
-                raise ConfigError(
-                    f"{run.source}: is of {run.seen}, {runs[0].source} of {runs[0].seen}; "
-                    "give evaluations of the same pictures"
-                )
+    def check(self, common: Common) -> None:
+        """Raises ConfigError where the runs share no picture."""
         if not common.names:
-            raise ConfigError(
-                f"{runs[0].source} and {runs[-1].source}: have no picture in common; give results on the "
-                "same data"
-            )
+            raise ConfigError("the runs have no picture in common; give results on the same data")
 
     def counted(self, common: Common) -> str:
         """The pictures in words."""
@@ -52,7 +44,7 @@ class PictureMeasures:
 
     def lack(self, common: Common) -> str:
         """Why so few cannot tell."""
-        return f"{self.counted(common)}, {SMALLEST_COMPARED} are needed"
+        return f"{self.counted(common)}, {metrics.SMALLEST_TESTED_SET} are needed"
 
     def values(self, common: Common) -> dict[str, dict[str, int]]:
         """The pictures of each class."""
@@ -63,7 +55,7 @@ class PictureMeasures:
         """One metric of a method's runs."""
         right = _right(common, metric, runs)
         low, high = metrics.hits_interval(right, SEED)
-        few = f"none with fewer than {2 * metrics.SMALLEST_CLASS} pictures" if low is None else ""
+        few = f"none with fewer than {metrics.SMALLEST_SET} pictures" if low is None else ""
         return Measured(
             tuple(right.mean(axis=1).tolist()), Estimate(float(right.mean()), low, high, note=few)
         )
@@ -73,6 +65,26 @@ class PictureMeasures:
     ) -> PairedDifference:
         """The first minus the second."""
         return metrics.compare_hits(_right(common, metric, first), _right(common, metric, second), SEED)
+
+
+def check_same_set(runs: Sequence[PictureRun]) -> None:
+    """Raises ConfigError where not all are of one set's pictures, shown alike."""
+    first = runs[0]
+    for run in runs:
+        if run.seen != first.seen:
+            raise ConfigError(
+                f"{run.source}: is of {run.seen}, {first.source} of {first.seen}; give evaluations of the "
+                "same pictures"
+            )
+        if run.classes != first.classes:
+            raise ConfigError(
+                f"{run.source}: has classes {_listed(run.classes)}, {first.source} {_listed(first.classes)}; "
+                "give evaluations of the same pictures"
+            )
+
+
+def _listed(classes: Sequence[str]) -> str:
+    return ", ".join(classes[:SHOWN_CLASSES]) + (", ..." if len(classes) > SHOWN_CLASSES else "")
 
 
 def _right(common: Common, metric: str, runs: Sequence[PictureRun]) -> np.ndarray:

@@ -31,6 +31,8 @@ class JudgedRun:
     """SHA-256 of what the scores are from: the checkpoint, or the file in which they were given."""
     manifest_sha256: str | None = None
     """None for pictures, and for scores that were given."""
+    doubts: tuple[str, ...] = ()
+    """What makes the result too good."""
 
     @property
     def labels(self) -> Mapping[str, int | str]:
@@ -67,9 +69,9 @@ class PictureRun(JudgedRun):
     """The labelled pictures with one run's rank of each one's class."""
 
     seen: str
-    """Which split, and how its pictures were changed."""
-    classes: int
-    """Of the set."""
+    """Which set and split, and how its pictures were changed."""
+    classes: tuple[str, ...]
+    """Of the set, in its order."""
     pictures: Mapping[str, JudgedPicture]
     """By name."""
 
@@ -129,7 +131,7 @@ def _of_videos(folder: Path, report: Any, lines: Iterator[dict[str, str]]) -> Vi
 
 
 def _of_pictures(folder: Path, report: Any, lines: Iterator[dict[str, str]]) -> PictureRun:
-    scoring = report["scoring"]
+    data, scoring = report["data"], report["scoring"]
     spoiled = scoring["perspective"]
     seed, settings = _training(report["checkpoint"]["provenance"])
     return PictureRun(
@@ -137,9 +139,10 @@ def _of_pictures(folder: Path, report: Any, lines: Iterator[dict[str, str]]) -> 
         seed=seed,
         settings=settings,
         scores_from=report["checkpoint"]["sha256"],
-        seen=f"split {scoring['split']}"
+        doubts=tuple(report["warnings"]),
+        seen=f"{data.get('domain') or data['kind']}, split {scoring['split']}"
         + ("" if spoiled is None else f", perspective {spoiled:g}, seed {scoring['seed']}"),
-        classes=len(report["classes"]),
+        classes=tuple(one["name"] for one in report["classes"]),
         pictures={line["name"]: JudgedPicture(line["label"], int(line["rank"])) for line in lines},
     )
 

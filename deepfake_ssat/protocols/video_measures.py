@@ -25,7 +25,7 @@ class VideoMeasures:
     judged = "videos"
     titles = METRICS
 
-    def check(self, common: Common, runs: Sequence[VideoRun]) -> None:
+    def check(self, common: Common) -> None:
         """Raises ConfigError where a class is missing among the videos that all runs judged."""
         real, fake = self._counts(common)
         if not real or not fake:

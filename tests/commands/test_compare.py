@@ -175,12 +175,13 @@ def test_what_cannot_be_compared_is_refused(tmp_path):
         compare.run([one, write_evaluation(tmp_path / "two", 0.3)], tmp_path / "out")
 
 
-def write_pictures(folder, right, seed=0, method="ssat", **scoring):
+def write_pictures(folder, right, seed=0, method="ssat", warnings=(), names=("sick", "well"), **scoring):
     """What evaluate would have written of pictures, of which so many are told right."""
     half = Estimate(0.5)
     pictures = tuple(
-        ScoredPicture(f"test-{number}", "sick", "sick" if number < right else "well", 0.9, None, rank)
+        ScoredPicture(f"test/{number}", label, label if number < right else "other", 0.9, None, rank)
         for number, rank in enumerate([1] * right + [2] * (60 - right))
+        for label in (names[number % 2],)
     )
     checkpoint = {
         "path": "best.safetensors",
@@ -193,15 +194,15 @@ def write_pictures(folder, right, seed=0, method="ssat", **scoring):
         "data": {"kind": "npz", "path": "a.npz"},
         "scoring": {"split": "test", "perspective": None, "seed": 0, **scoring},
     }
-    classes = tuple(ClassResult(name, 30, half) for name in ("sick", "well"))
-    report = PictureReport(facts, half, Estimate(None, note="two classes"), classes, pictures, None, ())
+    classes = tuple(ClassResult(name, 30, half) for name in names)
+    report = PictureReport(facts, half, Estimate(None, note="two classes"), classes, pictures, None, warnings)
     write_files(folder, picture_report.files(report))
     return folder
 
 
 def test_evaluations_of_pictures_are_compared(tmp_path, capsys):
     folders = [write_pictures(tmp_path / f"ssat{seed}", 55 + seed, seed) for seed in (1, 2)]
-    folders += [write_pictures(tmp_path / "scratch", 30, 1, "scratch")]
+    folders += [write_pictures(tmp_path / "scratch", 30, 1, "scratch", ("these pictures chose it",))]
     assert compare.run(folders, tmp_path / "out") == 0
     methods = _lines(tmp_path / "out/methods.csv")
     assert [(line["method"], line["metric"], line["runs"]) for line in methods] == [
@@ -212,23 +213,29 @@ def test_evaluations_of_pictures_are_compared(tmp_path, capsys):
     (difference,) = _lines(tmp_path / "out/differences.csv")
     assert difference["conclusion"] == "ssat1 is better"
     document = json.loads((tmp_path / "out/comparison.json").read_text())
-    assert document["pictures"] == [{"column": "", "classes": {"sick": 60}, "left_out": 0}]
+    assert document["pictures"] == [{"column": "", "classes": {"sick": 30, "well": 30}, "left_out": 0}]
     assert "videos" not in document
     text = (tmp_path / "out/comparison.md").read_text()
     assert "| model.name | ssat | scratch |" in text
     assert "60 pictures, judged by every run" in text
     assert "video" not in text
+    assert "warning: " + str(tmp_path / "scratch") + ": these pictures chose it" in text
     assert "top-1 accuracy" in capsys.readouterr().out
 
 
 def test_pictures_that_cannot_be_compared_are_refused(tmp_path):
     plain = write_pictures(tmp_path / "plain", 50)
     turned = write_pictures(tmp_path / "turned", 40, perspective=0.5)
-    with pytest.raises(ConfigError, match=r"turned: is of split test, perspective 0\.5, seed 0, .*plain of"):
+    with pytest.raises(
+        ConfigError, match=r"turned: is of npz, split test, perspective 0\.5, seed 0, .*plain of"
+    ):
         compare.run([plain, turned], tmp_path / "out")
     with pytest.raises(ConfigError, match=r"of videos, .*plain one of pictures"):
         compare.run([plain, write_evaluation(tmp_path / "videos", 0.3)], tmp_path / "out")
-    (turned / "pictures.csv").write_text("name,label\ntest-0,sick\n")
+    others = write_pictures(tmp_path / "others", 40, names=("well", "sick"))
+    with pytest.raises(ConfigError, match=r"others: has classes well, sick, .*plain sick, well"):
+        compare.run([plain, others], tmp_path / "out")
+    (turned / "pictures.csv").write_text("name,label\ntest/0,sick\n")
     with pytest.raises(ConfigError, match="turned: cannot be read as a result of evaluate"):
         compare.run([plain, turned], tmp_path / "out")
 

@@ -15,7 +15,9 @@ from deepfake_ssat.evaluation import pictures
 from deepfake_ssat.evaluation.pictures import evaluate_pictures
 from deepfake_ssat.models.checkpoint import load_checkpoint
 from deepfake_ssat.models.pixels import normalize_pixels
+from deepfake_ssat.protocols.runs import PictureRun, read_evaluation
 from deepfake_ssat.reporting import picture_report
+from deepfake_ssat.reporting.documents import write_files
 from tests.inference.scripted import write_checkpoint
 from tests.models.tiny import IMAGE, changed
 
@@ -79,6 +81,19 @@ def test_top_one_top_five_and_classes_are_counted_as_by_hand(checkpoint, data):
         assert picture.predicted == str(order[number, 0])
         assert picture.probability == pytest.approx(whole[number].max(), abs=1e-5)
         assert picture.rank == 1 + order[number].tolist().index(labels[number])
+
+
+def test_compare_reads_what_is_written(checkpoint, data, tmp_path):
+    report = evaluate_pictures(checkpoint, data, perspective=0.5, device="cpu")
+    write_files(tmp_path / "out", picture_report.files(report))
+    run = read_evaluation(tmp_path / "out")
+    assert isinstance(run, PictureRun)
+    assert run.seen == "npz, split test, perspective 0.5, seed 0"
+    assert run.classes == tuple(map(str, range(CLASSES)))
+    assert np.mean([picture.rank == 1 for picture in run.pictures.values()]) == report.top1.value
+    assert np.mean([picture.rank <= 5 for picture in run.pictures.values()]) == report.top5.value
+    assert list(run.labels.values()) == [picture.label for picture in report.pictures]
+    assert run.settings is not None
 
 
 def test_split_is_the_one_asked_for_and_doubts_are_told(checkpoint, data):

@@ -18,8 +18,8 @@ def picture_run(ranks, seed=0, classes=10, source="out/a", prefix=""):
         seed=seed,
         settings={"name": source},
         scores_from=f"{source}{seed}",
-        seen="split test",
-        classes=classes,
+        seen="npz, split test",
+        classes=tuple(f"class {number}" for number in range(classes)),
         pictures={
             f"{prefix}{number}": JudgedPicture(f"class {number % classes}", int(rank))
             for number, rank in enumerate(ranks)
