@@ -56,6 +56,13 @@ class Stage(_Frozen):
     """What the weights of the stage before are given as: where this one starts, or the CNN that guides it."""
 
 
+class PaperCost(_Frozen):
+    """What the paper says that a row took, all its trainings together."""
+
+    gpu_hours: float
+    kg_co2: float
+
+
 class TableRow(_Frozen):
     """One method or setting, and what the paper says of it."""
 
@@ -68,6 +75,8 @@ class TableRow(_Frozen):
     paper: float | None = None
     """Top-1 in percent; None where the paper has no such row, or draws it in a figure alone."""
     paper_gflops: str = ""
+    paper_cost: PaperCost | None = None
+    """Of rows in several columns, by column as ``paper`` is."""
     perspective: float | None = None
     """Test pictures are seen from other places, as ``evaluate --perspective`` makes them."""
     judged: Selection | None = None
@@ -121,6 +130,7 @@ class Column(_Frozen):
             "name": own,
             "column": name,
             "paper": values["paper"][name],
+            "paper_cost": values.get("paper_cost", {}).get(name),
             "perspective": self.perspective,
             "judged": self.judged,
             "data": {**self.data, **values.get("data", {})},
@@ -139,7 +149,7 @@ class Column(_Frozen):
 
 
 class Variant(_Frozen):
-    """One way to choose what is reported; the first of a table is the paper's."""
+    """One way to choose what is reported; departures of other recipes are told from a table's first."""
 
     about: str
     set: Changes = ()

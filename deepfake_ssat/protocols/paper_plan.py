@@ -82,7 +82,7 @@ def stage_folders(table: PaperTable, out: Path, variant: str, seed: int, row: st
 
 
 def recipe(table: PaperTable, row: TableRow, *, smoke: bool = False) -> list[Experiment]:
-    """A row's trainings as the table alone says, under its first variant: the paper's way.
+    """A row's trainings as the table alone says, under its first variant.
 
     With ``smoke``, on the networks of the overlays.
     """

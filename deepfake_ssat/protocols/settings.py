@@ -52,11 +52,17 @@ def with_trainings_before(
 
 
 def _in_words(training: Mapping[str, Any]) -> str:
-    data = training.get("manifest_hash")  # Older weights do not have it.
-    return (
-        f"{training['objective']}, {training['epochs']} epochs, rate {training['base_learning_rate']:g}, "
-        f"layer decay {training['layer_decay']:g}, drop path {training['drop_path'] or 0:g}"
-    ) + (f", data {data[:8]}" if data else "")
+    # Older weights do not have all of it.
+    batch, mask, data = (training.get(key) for key in ("batch_size", "mask_ratio", "manifest_hash"))
+    return ", ".join(
+        [
+            f"{training['objective']}, {training['epochs']} epochs, rate {training['base_learning_rate']:g}",
+            *([f"batch {batch}"] if batch else []),
+            f"layer decay {training['layer_decay']:g}, drop path {training['drop_path'] or 0:g}",
+            *([f"mask {mask:g}"] if mask and training["objective"] != "scratch" else []),
+            *([f"data {data[:8]}"] if data else []),
+        ]
+    )
 
 
 def setting_differences(*sides: Mapping[str, Any]) -> list[SettingDifference]:

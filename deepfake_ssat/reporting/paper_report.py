@@ -29,10 +29,13 @@ ACCURACIES = (
     "paper",
 )
 COSTS = ("variant", "row", "GFLOPs", "paper", "wall time", "kWh", "kg CO₂eq")
+PAPER_COSTS = ("paper, GPU hours", "paper, kg CO₂eq")
+"""Where the paper has them."""
 CSV_COLUMNS = (
     *("variant", "row", "title", "column", "at", "epochs", "seeds", "n_test"),
     *("best_on_test", "best_on_test_sd", "chosen", "chosen_sd", "last", "last_sd", "low", "high"),
-    *("paper", "gflops", "paper_gflops", "seconds", "kwh", "kg_co2", "departures"),
+    *("paper", "gflops", "paper_gflops", "seconds", "kwh", "kg_co2"),
+    *("paper_gpu_hours", "paper_kg_co2", "departures"),
 )
 PANELS_ACROSS, LEGEND_COLUMNS, LEGEND_ENTRY, LEGEND_LINE = 2, 4, 2.0, 0.18
 """The last two, an entry's width and a line's height, in inches."""
@@ -59,6 +62,7 @@ def tables(report: PaperReport) -> list[Table]:
         )
         for line in report.lines
     ]
+    with_papers = any(line.row.paper_cost for line in report.lines)
     costs = [
         (
             *_names(line),
@@ -66,6 +70,7 @@ def tables(report: PaperReport) -> list[Table]:
             line.row.paper_gflops or ABSENT,
             _duration(line.seconds),
             *(ABSENT if value is None else f"{value:.3g}" for value in (line.kwh, line.kg_co2)),
+            *(_papers_costs(line) if with_papers else ()),
         )
         for line in report.lines
     ]
@@ -73,8 +78,18 @@ def tables(report: PaperReport) -> list[Table]:
     return [
         Table(f"{report.table.title}: {measured} (%)", ACCURACIES, accuracies, 2),
         *_others(report),
-        Table("Cost of a row, all its trainings together", COSTS, costs, 2),
+        Table(
+            "Cost of a row, all its trainings together",
+            (*COSTS, *PAPER_COSTS) if with_papers else COSTS,
+            costs,
+            2,
+        ),
     ]
+
+
+def _papers_costs(line: PaperLine) -> tuple[str, str]:
+    cost = line.row.paper_cost
+    return (ABSENT, ABSENT) if cost is None else (f"{cost.gpu_hours:g}", f"{cost.kg_co2:g}")
 
 
 def _of_videos(report: PaperReport) -> bool:
@@ -177,7 +192,9 @@ def _duration(seconds: float | None) -> str:
 def _values(line: PaperLine) -> dict[str, Any]:
     values = asdict(line)
     kept = {name: getattr(line.row, name) for name in ("title", "column", "at", "paper", "paper_gflops")}
-    return {**values, "row": line.row.name, **kept}
+    cost = line.row.paper_cost
+    of_paper = {f"paper_{name}": value for name, value in (cost.model_dump() if cost else {}).items()}
+    return {**values, "row": line.row.name, **kept, **of_paper}
 
 
 def _csv_values(line: PaperLine) -> dict[str, Any]:

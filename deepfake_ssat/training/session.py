@@ -166,6 +166,8 @@ def _in_brief(provenance: dict[str, Any]) -> list[dict[str, Any]]:
             "objective": config["objective"]["name"],
             "epochs": config["trainer"]["epochs"],
             "base_learning_rate": optimizer["base_learning_rate"],
+            "batch_size": optimizer["batch_size"],
+            "mask_ratio": config["objective"].get("mask_ratio"),
             "layer_decay": optimizer["layer_decay"],
             "drop_path": config["model"].get("encoder", config["model"]).get("drop_path"),
             "manifest_hash": provenance.get("manifest_hash"),

@@ -14,15 +14,23 @@ from typer.testing import CliRunner
 from deepfake_ssat.cli import app
 from deepfake_ssat.clips.images import image_dataset
 from deepfake_ssat.config import load_experiment
-from deepfake_ssat.config.paper import Stage, TableRow, Variant, find_paper_table, load_paper_table
+from deepfake_ssat.config.paper import (
+    PaperCost,
+    Stage,
+    TableRow,
+    Variant,
+    find_paper_table,
+    load_paper_table,
+)
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.models.checkpoint import load_checkpoint
 from deepfake_ssat.protocols import costs, reproduce
 from deepfake_ssat.protocols.costs import Cost, cost_file, metered, read_cost
 from deepfake_ssat.protocols.paper import MANIPULATIONS, TABLE_8
-from deepfake_ssat.protocols.paper_plan import Choice, make_plan, shares, stage_folders
+from deepfake_ssat.protocols.paper_plan import Choice, make_plan, recipe, shares, stage_folders
 from deepfake_ssat.protocols.paper_results import Results, RowResult
 from deepfake_ssat.protocols.paper_table import paper_report
+from deepfake_ssat.protocols.settings import setting_differences
 from deepfake_ssat.reporting.paper_report import files, notes, tables
 from deepfake_ssat.training.run_folder import RunFolder
 
@@ -202,6 +210,20 @@ def test_table_tells_how_each_number_was_chosen():
     assert written["table5.csv"].decode().count("\n") == 3
     for name in ("table5.png", "curves_paper.png", "curves_held_out.png"):
         assert written[name].startswith(b"\x89PNG")
+
+
+def test_costs_stand_beside_the_papers_where_it_has_them():
+    table = load_paper_table(find_paper_table("table3"))
+    rows = {row.name: row for row in table.rows}
+    assert rows["in1k_ssl_100_100"].paper_cost == PaperCost(gpu_hours=104, kg_co2=10.33)
+    assert rows["c10_ssl_100_100"].paper_cost is None
+    (line,) = report(result(0)).lines
+    row = line.row.model_copy(update={"paper_cost": PaperCost(gpu_hours=78, kg_co2=7.55)})
+    made = replace(report(result(0)), lines=(replace(line, row=row), line))
+    cost = tables(made)[-1]
+    assert cost.headings[-2:] == ("paper, GPU hours", "paper, kg CO₂eq")
+    assert [row[-2:] for row in cost.rows] == [("78", "7.55"), ("–", "–")]
+    assert "paper, GPU hours" not in tables(report(result(0)))[-1].headings
 
 
 @pytest.mark.slow
@@ -485,6 +507,25 @@ def test_table_8_holds_each_manipulation_out_and_starts_from_dfdc(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("mask", ["075", "095"])
+def test_table_8_with_ssats_recipe_differs_in_what_is_compared_alone(mask):
+    table = load_paper_table(find_paper_table("table8"))
+    rows = {row.name: row for row in table.rows}
+    pretrain, on_dfdc, last = recipe(table, rows[f"Deepfakes_ssl_{mask}_budget"])
+    ssat_on_dfdc, ssat = recipe(table, rows[f"Deepfakes_ssat_{mask}"])
+    order = {"init", "trainer.epochs", "trainer.validate_every_epochs"}
+    task = {"objective.name", "objective.classification_weight"}
+    flips = {"augmentation.name", "optimizer.betas"}
+    for stage, other, expected in (
+        (pretrain, ssat_on_dfdc, order | task | flips),
+        (on_dfdc, ssat_on_dfdc, order | task | {"objective.mask_ratio"}),
+        (last, ssat, order | task | {"objective.mask_ratio"}),
+    ):
+        sides = (one.model_dump(mode="json") for one in (stage, other))
+        assert {one.key for one in setting_differences(*sides)} <= expected
+
+
+@pytest.mark.slow
 def test_sets_of_other_sizes_than_table_9_are_told(tmp_path):
     reproduce.plan_reproduction("table12", None, tmp_path, smoke=True)
     planned = reproduce.plan_reproduction(
@@ -551,6 +592,16 @@ def test_tiny_table_from_end_to_end(tmp_path, pictures, monkeypatch):
     (line,) = json.loads((tmp_path / "merged" / "table5.json").read_text())["lines"]
     assert line["seeds"] == [3, 4]
 
+    # A row whose first stage stayed behind is told, and takes none of the others with it.
+    shutil.rmtree(other / "seed4" / "ssl_pretrain")
+    merged = run(tmp_path / "merged", "--merge-only", changes=())
+    assert merged.exit_code == 0
+    assert "seed 4: ssl_finetune cannot be told without the folder of its stage ssl_pretrain; copy it" in (
+        " ".join(merged.stdout.split())
+    )
+    (line,) = json.loads((tmp_path / "merged" / "table5.json").read_text())["lines"]
+    assert line["seeds"] == [3]
+
 
 @pytest.mark.slow
 def test_epochs_whose_weights_were_kept_are_scored_on_test_beside_the_chosen_one(
@@ -593,6 +644,18 @@ def _copy_without_weights(source, target):
             place = target / file.relative_to(source)
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(file.read_bytes())
+
+
+@pytest.mark.slow
+def test_table_4_under_smoke_on_made_up_pictures(tmp_path, monkeypatch):
+    monkeypatch.setattr(costs, "EnergyMeter", OneKilowattHour)
+    words = ["reproduce", "table4", "--smoke", "--out", str(tmp_path), "--rows", "c10_mae"]
+    words += ["--set", "trainer.workers=0", "--set", "trainer.threads=1"]
+    found = CliRunner().invoke(app, words)
+    assert found.exit_code == 0, found.output
+    (line,) = json.loads((tmp_path / "table4.json").read_text())["lines"]
+    assert (line["row"], line["paper"], line["epochs"], line["pictures"]) == ("c10_mae", 91.65, 2, 160)
+    assert "made up here" in (tmp_path / "table4.md").read_text()
 
 
 @pytest.mark.slow
