@@ -11,6 +11,8 @@ from deepfake_ssat.clips.pictures import Pictures, pictures_of_arrays
 from deepfake_ssat.config import ArrayFile
 from deepfake_ssat.errors import ConfigError, CorpusError
 
+SOURCE = "MedMNIST's sets, such as pneumoniamnist.npz (28 pixels), are from medmnist.com"
+
 
 def read_array_file(source: ArrayFile, split: str) -> Pictures:
     """The pictures of a split.
@@ -20,7 +22,7 @@ def read_array_file(source: ArrayFile, split: str) -> Pictures:
     if source.path.is_dir():
         raise ConfigError(f"{source.path}: is a folder; give the MedMNIST-style npz itself (data.path)")
     if not source.path.is_file():
-        raise ConfigError(f"{source.path}: no such file; set data.path to a MedMNIST-style npz")
+        raise ConfigError(f"{source.path}: no such file; set data.path to a MedMNIST-style npz. {SOURCE}")
     try:
         with source.path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             images, labels = _read_part(archive, split, source.path)

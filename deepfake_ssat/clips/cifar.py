@@ -12,6 +12,10 @@ from deepfake_ssat.clips.pictures import Pictures, pictures_of_arrays
 from deepfake_ssat.config import Cifar
 from deepfake_ssat.errors import ConfigError, CorpusError
 
+SOURCE = (
+    "CIFAR-10 and CIFAR-100 are the python versions, cifar-10-python.tar.gz and cifar-100-python.tar.gz, "
+    "unpacked, from www.cs.toronto.edu/~kriz/cifar.html"
+)
 _SIDE = 32
 LAYOUTS: dict[str, tuple[tuple[str, ...], str, str, bytes, bytes]] = {
     "cifar-10-batches-py": (
@@ -97,7 +101,7 @@ def _find_layout(root: Path) -> tuple[Path, str]:
     ]
     if len(found) != 1:
         holds = "both sets" if found else "neither"
-        raise ConfigError(f"data.root {root} must hold {' or '.join(LAYOUTS)}, it holds {holds}")
+        raise ConfigError(f"data.root {root} must hold {' or '.join(LAYOUTS)}, it holds {holds}; {SOURCE}")
     return found[0]
 
 
@@ -107,7 +111,7 @@ def _unpickle(path: Path) -> dict:
         with path.open("rb") as file:
             values = _ArraysOnly(file, encoding="bytes").load()
     except FileNotFoundError as error:
-        raise ConfigError(f"{path}: is missing; unpack the official archive anew") from error
+        raise ConfigError(f"{path}: is missing; {SOURCE}") from error
     except Exception as error:  # A damaged pickle raises almost any exception.
         raise CorpusError(f"{path}: is no CIFAR file ({error}); unpack the official archive anew") from error
     if not isinstance(values, dict):

@@ -8,6 +8,10 @@ from deepfake_ssat.clips.pictures import Pictures, pictures_of_files
 from deepfake_ssat.config import ImageFolder
 from deepfake_ssat.errors import ConfigError
 
+SOURCE = (
+    "ImageNet-1K (ILSVRC2012) is ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar, sorted into class "
+    "folders, from image-net.org"
+)
 _SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
@@ -47,7 +51,8 @@ def _class_names(folder: Path) -> tuple[str, ...]:
     if not folder.is_dir():
         raise ConfigError(
             f"{folder}: no such folder; pictures lie in train/<class>/ and val/<class>/ of data.root, and "
-            "those of a test split in test/<class>/ (or set data.val_fraction: val/ is then the test split)"
+            "those of a test split in test/<class>/ (or set data.val_fraction: val/ is then the test split). "
+            f"{SOURCE}"
         )
     names = sorted(child.name for child in folder.iterdir() if child.is_dir() and child.name[0] != ".")
     if len(names) < 2:

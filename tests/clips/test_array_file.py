@@ -98,7 +98,7 @@ def test_truncated_file_is_refused(tmp_path):
 
 
 def test_missing_file_is_a_config_error(tmp_path):
-    with pytest.raises(ConfigError, match="no such file"):
+    with pytest.raises(ConfigError, match=r"no such file; .*medmnist\.com"):
         read_array_file(ArrayFile(path=tmp_path / "absent.npz"), "train")
     with pytest.raises(ConfigError, match="is a folder; give the MedMNIST-style npz"):
         read_array_file(ArrayFile(path=tmp_path), "train")

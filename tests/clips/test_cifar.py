@@ -144,7 +144,7 @@ def test_truncated_batch_is_refused(cifar10):
 
 
 def test_missing_batch_folder_and_too_large_hold_out_are_config_errors(cifar10, tmp_path):
-    with pytest.raises(ConfigError, match="it holds neither"):
+    with pytest.raises(ConfigError, match=r"it holds neither; .*cs\.toronto\.edu"):
         read_cifar(Cifar(root=tmp_path / "absent"), "train")
     with pytest.raises(ConfigError, match=r"val_images is 20, .* has 20 training pictures"):
         read_cifar(Cifar(root=cifar10, val_images=20), "train")

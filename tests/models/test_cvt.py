@@ -150,6 +150,39 @@ def test_outputs_have_the_promised_shapes():
     assert model.evidence_map(clips).shape == (2, 1, 4, 4)
 
 
+def test_stages_are_joined_cell_by_cell_before_the_decoder():
+    """ConvMAE adds to a last cell what lies in it of each earlier stage, by one matrix; then the norm."""
+    settings = CvtSettings.model_validate(
+        SMALL.model_dump()
+        | {"widths": (8, 12, 24), "depths": (1, 1, 1), "heads": (1, 1, 3)}
+        | {"kernels": (3, 3, 3), "strides": (2, 2, 2), "paddings": (1, 1, 1)}
+    )
+    decoder = network(settings).decoder
+    generator = torch.Generator().manual_seed(2)
+    maps = [torch.randn(2, 8, 16, 16, generator=generator), torch.randn(2, 12, 8, 8, generator=generator)]
+    tokens, (_, mask) = torch.randn(2, 16, 24, generator=generator), batch(settings)
+    seen = {}
+    decoder.transformer.forward = lambda *inputs: seen.update(inputs=inputs)
+    decoder(maps, tokens, mask)
+    expected = torch.empty(2, 4, 24)
+    for number in range(2):
+        for place, index in enumerate((~mask[number]).nonzero().flatten().tolist()):
+            row, column = divmod(index, 4)
+            summed = tokens[number, index].clone()
+            for join, cells in zip(decoder.joins, maps, strict=True):
+                side = cells.shape[-1] // 4
+                below = cells[number, :, side * row : side * (row + 1), side * column : side * (column + 1)]
+                summed += join.weight.flatten(1) @ below.flatten() + join.bias
+            expected[number, place] = nn.functional.layer_norm(
+                summed, (24,), decoder.norm.weight, decoder.norm.bias
+            )
+    given, visible, hidden = seen["inputs"]
+    torch.testing.assert_close(given, expected)
+    for number in range(2):
+        assert visible[number].tolist() == (~mask[number]).nonzero().flatten().tolist()
+        assert hidden[number].tolist() == mask[number].nonzero().flatten().tolist()
+
+
 @pytest.mark.parametrize("training", [False, True])
 def test_reconstruction_never_sees_hidden_pixels(training):
     model, (clips, mask) = network().train(training), batch()

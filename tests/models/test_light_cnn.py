@@ -1,6 +1,7 @@
 import pytest
 import torch
 from pydantic import ValidationError
+from torchvision.models.resnet import BasicBlock
 
 from deepfake_ssat.config.light_cnn import LightCnnSettings
 from deepfake_ssat.errors import CheckpointError
@@ -25,6 +26,33 @@ def test_resnet_56_has_the_published_size_and_three_stages():
     assert len([layer for layer in convolutions if layer.kernel_size == (3, 3)]) == 55
     shapes = [tuple(maps.shape) for maps in model.stage_maps(torch.zeros(1, 3, 32, 32))]
     assert shapes == [(1, 16, 32, 32), (1, 32, 16, 16), (1, 64, 8, 8)]
+
+
+def test_logits_are_those_of_torchvisions_blocks_with_the_same_weights():
+    """He et al.'s network is torchvision's basic block, three stages of it, behind one convolution."""
+    model = LightCnn(LightCnnSettings(**SMALL.model_dump() | {"depth": 14})).eval()
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for value in model.state_dict().values():
+            if value.is_floating_point():
+                value.copy_(torch.rand(value.shape, generator=generator) * 0.6 + 0.1)
+    pictures = torch.randn(2, 3, 16, 16, generator=generator)
+    maps = torch.relu(model.stem_norm(model.stem(pictures)))
+    for ours in (block for stage in model.stages for block in stage):
+        before, width, stride = ours.first.in_channels, ours.first.out_channels, ours.first.stride[0]
+        joined = isinstance(ours.shortcut, torch.nn.Conv2d)
+        downsample = torch.nn.Sequential(ours.shortcut, ours.shortcut_norm) if joined else None
+        theirs = BasicBlock(before, width, stride, downsample).eval()
+        for name, part in (
+            ("conv1", "first"),
+            ("bn1", "first_norm"),
+            ("conv2", "second"),
+            ("bn2", "second_norm"),
+        ):
+            getattr(theirs, name).load_state_dict(getattr(ours, part).state_dict())
+        maps = theirs(maps)
+    expected = model.head(torch.nn.functional.adaptive_avg_pool2d(maps, 1).flatten(1))
+    torch.testing.assert_close(model.classify(pictures[:, :, None]), expected)
 
 
 def test_layers_are_numbered_from_the_pixels():

@@ -1,10 +1,13 @@
 """Swin: parity with timm, what its decoder may see, sizes, initial weights, checkpoints, layers."""
 
+from itertools import product
+
 import pytest
 import timm
 import torch
 from pydantic import ValidationError
 from timm.models.swin_transformer import SwinTransformer
+from torch.nn import functional
 
 from deepfake_ssat.config import ObjectiveSettings, SwinSettings
 from deepfake_ssat.models.checkpoint import Checkpoint, save_checkpoint
@@ -109,6 +112,37 @@ def test_reconstruction_never_sees_hidden_pixels(settings):
     patches[mask], patches[~mask] = 0.0, 100.0
     others = unpatchify(patches, settings.grid, 1, settings.patch)
     assert not torch.allclose(model.reconstruct(others, mask), predictions)
+
+
+@BOTH
+def test_masked_pass_is_simmims(settings):
+    """Mask tokens in timm's network, a 1 x 1 convolution and PixelShuffle, as SimMIM publishes."""
+    model, theirs = network(settings), timms(settings, num_classes=0, global_pool="")
+    weights = {name: value for name, value in timms_names(model).items() if not name.startswith("head.")}
+    theirs.load_state_dict(weights)
+    clips, mask = batch(settings)
+    patch, stride = settings.patch, settings.stride
+    side, columns = patch // settings.embed_patch, settings.grid[2]
+    predict = model.decoder.predict
+    # Channels are last among a cell's values here, and first in PixelShuffle.
+    order = torch.arange(3 * stride**2).view(stride, stride, 3).permute(2, 0, 1).flatten()
+    with torch.inference_mode():
+        cells = theirs.patch_embed(clips[:, :, 0])
+        for number, row, column in product(range(len(cells)), range(cells.shape[1]), range(cells.shape[2])):
+            if mask[number, row // side * columns + column // side]:
+                cells[number, row, column] = model.decoder.mask_token
+        last = theirs.norm(theirs.layers(cells)).permute(0, 3, 1, 2)
+        values = functional.conv2d(last, predict.weight[order][:, :, None, None], predict.bias[order])
+        pixels = functional.pixel_shuffle(values, stride)
+        expected = [
+            pixels[number, :, top : top + patch, left : left + patch].permute(1, 2, 0).flatten()
+            for number in range(len(mask))
+            for index in mask[number].nonzero().flatten().tolist()
+            for top, left in [(index // columns * patch, index % columns * patch)]
+        ]
+        torch.testing.assert_close(model.reconstruct(clips, mask).flatten(0, 1), torch.stack(expected))
+        logits, _ = model.classify_and_reconstruct(clips, mask)
+        torch.testing.assert_close(logits, model.head(last.mean(dim=(2, 3))))
 
 
 def test_predictions_are_the_pixels_below_their_cells():
