@@ -1,4 +1,4 @@
-"""A model of pictures on one split of a labelled set: top-1 and top-5, overall and by class.
+"""A model of pictures on one split of a labelled set: top-1 and top-5, overall and by class; AUC of two.
 
 N pictures, K classes.
 """
@@ -23,7 +23,7 @@ from deepfake_ssat.config import PictureSource
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.evaluation.account import checkpoint_facts
 from deepfake_ssat.inference.device import resolve_device
-from deepfake_ssat.metrics import wilson_interval
+from deepfake_ssat.metrics import SMALLEST_CLASS, auc, bootstrap_interval, weighted_auc, wilson_interval
 from deepfake_ssat.models.checkpoint import Checkpoint, load_checkpoint
 from deepfake_ssat.models.decision import Calibration, Decision, wording_of_pictures
 from deepfake_ssat.models.pixels import normalize_pixels
@@ -70,6 +70,8 @@ class PictureReport:
     """JSON values: command, training, checkpoint, data, scoring."""
     top1: Estimate
     top5: Estimate
+    auc: Estimate
+    """Of two classes, whatever the cut: how often the second scores above the first. Bootstrap interval."""
     classes: tuple[ClassResult, ...]
     pictures: tuple[ScoredPicture, ...]
     calibration: Calibration | None
@@ -164,16 +166,21 @@ def _measured(
     before = np.arange(logits.shape[1]) < labels[:, None]
     ranks = 1 + ((logits > own) | ((logits == own) & before)).sum(axis=1)
     predicted = logits.argmax(axis=1)
+    few = Estimate(None, note=f"the set has {len(names)} classes")
     if len(names) == 2:
-        sure, verdicts = _decided(decision, names, logits, predicted)
+        second = decision.probabilities(torch.from_numpy(logits).double()).numpy()
+        sure = np.where(predicted == FAKE, second, 1 - second)
+        wording = wording_of_pictures((names[0], names[1]))
+        verdicts = [wording.says(decision.verdict(float(value))) for value in second]
+        area = _auc(labels, second, facts["scoring"]["seed"])
     else:
         sure = 1 / np.exp(logits - logits.max(axis=1, keepdims=True)).sum(axis=1)
-        verdicts = [None] * len(labels)
-    few = Estimate(None, note=f"the set has {len(names)} classes")
+        verdicts, area = [None] * len(labels), few
     return PictureReport(
         provenance=facts,
         top1=_accuracy(ranks == 1),
         top5=_accuracy(ranks <= TOP) if len(names) > TOP else few,
+        auc=area,
         classes=tuple(
             ClassResult(name, int((labels == label).sum()), _accuracy(ranks[labels == label] == 1))
             for label, name in enumerate(names)
@@ -189,14 +196,14 @@ def _measured(
     )
 
 
-def _decided(
-    decision: Decision, names: tuple[str, ...], logits: np.ndarray, predicted: np.ndarray
-) -> tuple[np.ndarray, list[str]]:
-    """(N,) probabilities of what is predicted, of two classes, and what the decision says of each picture."""
-    second = decision.probabilities(torch.from_numpy(logits).double()).numpy()
-    wording = wording_of_pictures((names[0], names[1]))
-    verdicts = [wording.says(decision.verdict(float(value))) for value in second]
-    return np.where(predicted == FAKE, second, 1 - second), verdicts
+def _auc(labels: np.ndarray, second: np.ndarray, seed: int) -> Estimate:
+    value = auc(labels, second)
+    if value is None:
+        return Estimate(None, note="the split has pictures of one class")
+    interval = bootstrap_interval(weighted_auc, labels, second, seed)
+    if interval is None:
+        return Estimate(value, note=f"no interval with fewer than {SMALLEST_CLASS} pictures of a class")
+    return Estimate(value, interval.low, interval.high)
 
 
 def _accuracy(right: np.ndarray) -> Estimate:

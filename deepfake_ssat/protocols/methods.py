@@ -74,7 +74,7 @@ def _compare_evaluations(given: Given) -> Comparison:
         )
     pictures = list(of_pictures.values())
     check_same_set(pictures)
-    measures = PictureMeasures(len(pictures[0].classes))
+    measures = PictureMeasures(pictures[0].classes)
     return compare_methods({"": _grouped(of_pictures, given, names)}, measures)
 
 

@@ -1,4 +1,4 @@
-"""What is compared of runs on the same pictures: top-1, and top-5 of sets with more classes than five.
+"""What is compared of runs on the same pictures: top-1, top-5 of more classes than five, AUC of two.
 
 N pictures, S runs of a method.
 """
@@ -23,15 +23,20 @@ RANKS = {"top1": 1, "top5": 5}
 
 
 class PictureMeasures:
-    """Of ranks of each picture's class among all."""
+    """Of ranks of each picture's class among all, and of two classes of the second one's probability."""
 
     judged = "pictures"
 
-    def __init__(self, classes: int) -> None:
-        """``classes`` is the number that the set has."""
+    def __init__(self, classes: Sequence[str]) -> None:
+        """``classes`` are those of the set, in its order."""
+        self._second = classes[1]
         self.titles = {
-            metric: f"top-{rank} accuracy" for metric, rank in RANKS.items() if rank == 1 or rank < classes
+            metric: f"top-{rank} accuracy"
+            for metric, rank in RANKS.items()
+            if rank == 1 or rank < len(classes)
         }
+        if len(classes) == 2:
+            self.titles["auc"] = "AUC"
 
     def check(self, common: Common) -> None:
         """Raises ConfigError where the runs share no picture."""
@@ -44,7 +49,10 @@ class PictureMeasures:
 
     def lack(self, common: Common) -> str:
         """Why so few cannot tell."""
-        return f"{self.counted(common)}, {metrics.SMALLEST_TESTED_SET} are needed"
+        needed = f"{metrics.SMALLEST_TESTED_SET} are needed"
+        return f"{self.counted(common)}, {needed}" + (
+            f" (AUC: {metrics.SMALLEST_TESTED_CLASS} of each class)" if "auc" in self.titles else ""
+        )
 
     def values(self, common: Common) -> dict[str, dict[str, int]]:
         """The pictures of each class."""
@@ -53,6 +61,8 @@ class PictureMeasures:
 
     def measure(self, common: Common, metric: str, runs: Sequence[PictureRun]) -> Measured:
         """One metric of a method's runs."""
+        if metric == "auc":
+            return self._area(common, runs)
         right = _right(common, metric, runs)
         low, high = metrics.hits_interval(right, SEED)
         few = f"none with fewer than {metrics.SMALLEST_SET} pictures" if low is None else ""
@@ -62,9 +72,31 @@ class PictureMeasures:
 
     def difference(
         self, common: Common, metric: str, first: Sequence[PictureRun], second: Sequence[PictureRun]
-    ) -> PairedDifference:
-        """The first minus the second."""
+    ) -> PairedDifference | None:
+        """The first minus the second; no AUC where one class is left."""
+        if metric == "auc":
+            labels = self._labels(common)
+            if len(np.unique(labels)) == 1:
+                return None
+            return metrics.compare_auc(labels, _scores(common, first), _scores(common, second), SEED)
         return metrics.compare_hits(_right(common, metric, first), _right(common, metric, second), SEED)
+
+    def _area(self, common: Common, runs: Sequence[PictureRun]) -> Measured:
+        labels, scores = self._labels(common), _scores(common, runs)
+        areas = tuple(area for run in scores if (area := metrics.auc(labels, run)) is not None)
+        if not areas:
+            return Measured((), Estimate(None, note="the runs share pictures of one class"))
+        interval = metrics.mean_interval(
+            [metrics.FoldScores(common.names, labels, run, metrics.weighted_auc) for run in scores], SEED
+        )
+        mean = float(np.mean(areas))
+        if interval is None:
+            note = f"none with fewer than {metrics.SMALLEST_CLASS} pictures of a class"
+            return Measured(areas, Estimate(mean, note=note))
+        return Measured(areas, Estimate(mean, interval.low, interval.high))
+
+    def _labels(self, common: Common) -> np.ndarray:
+        return (common.labels == self._second).astype(int)
 
 
 def check_same_set(runs: Sequence[PictureRun]) -> None:
@@ -90,3 +122,8 @@ def _listed(classes: Sequence[str]) -> str:
 def _right(common: Common, metric: str, runs: Sequence[PictureRun]) -> np.ndarray:
     """(S, N), 1 where a run's ranking is right."""
     return np.array([[run.pictures[name].rank <= RANKS[metric] for name in common.names] for run in runs])
+
+
+def _scores(common: Common, runs: Sequence[PictureRun]) -> np.ndarray:
+    """(S, N), of the second class."""
+    return np.array([[run.pictures[name].second for name in common.names] for run in runs])

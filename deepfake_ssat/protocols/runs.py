@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,8 @@ class JudgedPicture:
     label: str
     rank: int
     """Among all classes, 1 for the highest."""
+    second: float
+    """The probability of the second of two classes; of more, nothing that can be compared."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +135,7 @@ def _of_videos(folder: Path, report: Any, lines: Iterator[dict[str, str]]) -> Vi
 def _of_pictures(folder: Path, report: Any, lines: Iterator[dict[str, str]]) -> PictureRun:
     data, scoring = report["data"], report["scoring"]
     spoiled = scoring["perspective"]
+    classes = tuple(one["name"] for one in report["classes"])
     seed, settings = _training(report["checkpoint"]["provenance"])
     return PictureRun(
         source=str(folder),
@@ -142,9 +145,15 @@ def _of_pictures(folder: Path, report: Any, lines: Iterator[dict[str, str]]) -> 
         doubts=tuple(report["warnings"]),
         seen=f"{data.get('domain') or data['kind']}, split {scoring['split']}"
         + ("" if spoiled is None else f", perspective {spoiled:g}, seed {scoring['seed']}"),
-        classes=tuple(one["name"] for one in report["classes"]),
-        pictures={line["name"]: JudgedPicture(line["label"], int(line["rank"])) for line in lines},
+        classes=classes,
+        pictures={line["name"]: _picture(line, classes) for line in lines},
     )
+
+
+def _picture(line: Mapping[str, str], classes: Sequence[str]) -> JudgedPicture:
+    probability = float(line["probability"])
+    second = probability if line["predicted"] == classes[1] else 1 - probability
+    return JudgedPicture(line["label"], int(line["rank"]), second)
 
 
 def _training(provenance: Mapping[str, Any]) -> tuple[int | None, Mapping[str, Any] | None]:

@@ -1,4 +1,4 @@
-"""An evaluation on pictures: top-1 and top-5, overall and by class, as Markdown, CSV and JSON."""
+"""An evaluation on pictures: top-1 and top-5, overall and by class, AUC of two, as Markdown, CSV and JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from deepfake_ssat.evaluation.pictures import PictureReport
 from deepfake_ssat.reporting.documents import Files, document, identity, json_text
 from deepfake_ssat.reporting.tables import Table, absences, csv_table, markdown, percent
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 CLASS_COLUMNS = ("class", "pictures", "top1", "low", "high")
 PICTURE_COLUMNS = ("name", "label", "predicted", "probability", "verdict", "rank")
 CLASSES_SHOWN = 20
@@ -23,6 +23,7 @@ def tables(report: PictureReport) -> list[Table]:
         str(len(report.pictures)),
         percent(report.top1),
         percent(report.top5),
+        percent(report.auc),
     )
     classes, title = list(report.classes), "Accuracy by class (%, [95 % interval])"
     if len(classes) > CLASSES_SHOWN:
@@ -31,7 +32,7 @@ def tables(report: PictureReport) -> list[Table]:
         title = f"The {len(classes)} worst of {len(report.classes)} classes (%, [95 % interval])"
     rows = [(one.name, str(one.pictures), percent(one.top1)) for one in classes]
     return [
-        Table("Accuracy (%, [95 % interval])", ("split", "pictures", "top-1", "top-5"), [overall]),
+        Table("Accuracy (%, [95 % interval])", ("split", "pictures", "top-1", "top-5", "AUC"), [overall]),
         Table(title, ("class", "pictures", "top-1"), rows),
     ]
 
@@ -49,10 +50,10 @@ def notes(report: PictureReport) -> list[str]:
         ]
     )
     return [
-        "intervals: Wilson's, of the pictures; classes are named as the set names them",
+        "intervals: Wilson's, of the pictures, of AUC by bootstrap; classes are named as the set names them",
         *changed,
         *([report.calibration.in_words()] if report.calibration else []),
-        *absences([("", "top-1", report.top1), ("", "top-5", report.top5)]),
+        *absences([("", "top-1", report.top1), ("", "top-5", report.top5), ("", "AUC", report.auc)]),
         *(f"warning: {warning}" for warning in report.warnings),
         identity("checkpoint", facts["checkpoint"]),
         f"data: {facts['data'].get('path') or facts['data']['root']} ({facts['data']['kind']})",
@@ -67,6 +68,7 @@ def files(report: PictureReport) -> Files:
         "pictures": len(report.pictures),
         "top1": asdict(report.top1),
         "top5": asdict(report.top5),
+        "auc": asdict(report.auc),
         "classes": [asdict(one) for one in report.classes],
         "warnings": report.warnings,
     }

@@ -179,7 +179,9 @@ def write_pictures(folder, right, seed=0, method="ssat", warnings=(), names=("si
     """What evaluate would have written of pictures, of which so many are told right."""
     half = Estimate(0.5)
     pictures = tuple(
-        ScoredPicture(f"test/{number}", label, label if number < right else "other", 0.9, None, rank)
+        ScoredPicture(
+            f"test/{number}", label, label if number < right else names[number % 2 - 1], 0.9, None, rank
+        )
         for number, rank in enumerate([1] * right + [2] * (60 - right))
         for label in (names[number % 2],)
     )
@@ -195,7 +197,9 @@ def write_pictures(folder, right, seed=0, method="ssat", warnings=(), names=("si
         "scoring": {"split": "test", "perspective": None, "seed": 0, **scoring},
     }
     classes = tuple(ClassResult(name, 30, half) for name in names)
-    report = PictureReport(facts, half, Estimate(None, note="two classes"), classes, pictures, None, warnings)
+    report = PictureReport(
+        facts, half, Estimate(None, note="two classes"), half, classes, pictures, None, warnings
+    )
     write_files(folder, picture_report.files(report))
     return folder
 
@@ -208,10 +212,13 @@ def test_evaluations_of_pictures_are_compared(tmp_path, capsys):
     assert [(line["method"], line["metric"], line["runs"]) for line in methods] == [
         ("ssat1", "top1", "2"),
         ("scratch", "top1", "1"),
+        ("ssat1", "auc", "2"),
+        ("scratch", "auc", "1"),
     ]
     assert float(methods[0]["mean"]) == pytest.approx(56.5 / 60)
-    (difference,) = _lines(tmp_path / "out/differences.csv")
-    assert difference["conclusion"] == "ssat1 is better"
+    differences = _lines(tmp_path / "out/differences.csv")
+    assert [line["metric"] for line in differences] == ["top1", "auc"]
+    assert {line["conclusion"] for line in differences} == {"ssat1 is better"}
     document = json.loads((tmp_path / "out/comparison.json").read_text())
     assert document["pictures"] == [{"column": "", "classes": {"sick": 30, "well": 30}, "left_out": 0}]
     assert "videos" not in document

@@ -6,6 +6,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
 from deepfake_ssat.cli import app
@@ -76,11 +77,37 @@ def test_top_one_top_five_and_classes_are_counted_as_by_hand(checkpoint, data):
         assert (one.name, one.pictures) == (str(label), len(its))
         assert one.top1.value == (pytest.approx(np.mean(its)) if its else None)
     assert report.classes[5].top1.note == "no picture"
+    assert (report.auc.value, report.auc.note) == (None, "the set has 7 classes")
     whole = torch.from_numpy(logits).softmax(dim=1).numpy()
     for number, picture in enumerate(report.pictures):
         assert picture.predicted == str(order[number, 0])
         assert picture.probability == pytest.approx(whole[number].max(), abs=1e-5)
         assert picture.rank == 1 + order[number].tolist().index(labels[number])
+
+
+def test_two_classes_have_an_auc_that_compare_reads_too(tmp_path):
+    generator = np.random.default_rng(4)
+    labels = np.arange(40) % 2
+    images = generator.integers(0, 256, (40, 32, 32, 3)).astype(np.uint8)
+    arrays = {
+        f"{split}_{name}": value
+        for split in ("train", "val", "test")
+        for name, value in (("images", images), ("labels", labels[:, None]))
+    }
+    np.savez(tmp_path / "two.npz", **arrays)
+    path = write(tmp_path, changed(IMAGE, num_classes=2))
+    report = evaluate_pictures(path, tmp_path / "two.npz", device="cpu")
+    model = load_checkpoint(path)
+    with torch.inference_mode():
+        logits = model.model.classify(normalize_pixels(torch.from_numpy(images)[:, None], model.settings))
+    area = roc_auc_score(labels, (logits[:, 1] - logits[:, 0]).numpy())
+    assert report.auc.value == pytest.approx(area)
+    assert report.auc.low < area < report.auc.high
+    write_files(tmp_path / "out", picture_report.files(report))
+    assert json.loads((tmp_path / "out/report.json").read_text())["auc"]["value"] == report.auc.value
+    run = read_evaluation(tmp_path / "out")
+    assert isinstance(run, PictureRun)
+    assert roc_auc_score(labels, [picture.second for picture in run.pictures.values()]) == pytest.approx(area)
 
 
 def test_compare_reads_what_is_written(checkpoint, data, tmp_path):
