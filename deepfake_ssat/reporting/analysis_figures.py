@@ -172,7 +172,7 @@ def _lines(
         )
     _finish_blocks(axes, 1 + np.arange(deepest.shape[1]))
     axes.set(ylabel=f"{label} (band: ± 1 sd of samples)", ylim=(0, None))
-    axes.legend(fontsize=style.LEGEND_SIZE)
+    style.legend_below(axes, style.LEGEND_SIZE)
     return style.png(figure)
 
 

@@ -15,7 +15,7 @@ from deepfake_ssat.models.decision import ErrorLimit
 from deepfake_ssat.records import FAKE, REAL
 from deepfake_ssat.reporting.charts import draw_reliability, draw_scores
 from deepfake_ssat.reporting.documents import Files, document, identity, json_text
-from deepfake_ssat.reporting.style import BAND, BLACK, NUMBER_SIZE, PANEL_SIZE, new_figure, png
+from deepfake_ssat.reporting.style import BAND, BLACK, NUMBER_SIZE, PANEL_SIZE, legend_below, new_figure, png
 from deepfake_ssat.reporting.tables import ABSENT, Table, csv_table, markdown
 
 VIDEO_COLUMNS = (
@@ -118,7 +118,7 @@ def _draw_verdicts(axes: Axes, report: CalibrationReport) -> None:
     axes.axvline(low, color=BLACK, linestyle=":", linewidth=1.2, label=f"{real} below {low:.3f}")
     axes.axvline(high, color=BLACK, linestyle="--", linewidth=1.2, label=f"{fake} from {high:.3f}")
     axes.set_xlabel(f"calibrated probability of {fake}, by {wording.unit}")
-    axes.legend(fontsize=NUMBER_SIZE)
+    legend_below(axes, NUMBER_SIZE)
 
 
 def _quality_cells(side: Side) -> tuple[str, ...]:

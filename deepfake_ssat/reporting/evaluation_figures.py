@@ -57,7 +57,7 @@ def scores_figure(report: EvalReport) -> bytes | None:
         label = f"validation threshold {report.threshold:.3f}"
         axes.axvline(report.threshold, color=style.BLACK, linestyle="--", linewidth=1.2, label=label)
     axes.set_xlabel("probability of fake, by video")
-    axes.legend(fontsize=style.LEGEND_SIZE)
+    style.legend_below(axes, style.LEGEND_SIZE)
     return style.png(figure)
 
 

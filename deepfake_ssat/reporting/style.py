@@ -21,6 +21,7 @@ REFERENCE, BAND, GRID = "#999999", "#888888", "#E5E5E5"
 """Lines and areas that values are read against."""
 TITLE_SIZE, PANEL_SIZE, LEGEND_SIZE, NUMBER_SIZE = 10, 9, 8, 7
 """Points."""
+LEGEND_COLUMNS = 3
 DOTS_PER_INCH = 120
 
 
@@ -35,6 +36,11 @@ def add_grid(axes: Axes, axis: Literal["both", "x", "y"] = "both") -> None:
     """Fine lines behind what is drawn."""
     axes.grid(axis=axis, color=GRID, linewidth=0.6)
     axes.set_axisbelow(True)
+
+
+def legend_below(axes: Axes, size: float) -> None:
+    """Below the axes: looking for a free place inside takes long where much is drawn, and warns of it."""
+    axes.legend(fontsize=size, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=LEGEND_COLUMNS)
 
 
 def plot_estimates(
