@@ -56,6 +56,25 @@ class Measured:
     """The mean, with its interval over the draw of videos or pictures."""
 
 
+def mean_of_runs(
+    common: Common, labels: np.ndarray, scores: np.ndarray, weighted: Sequence[metrics.Weighted], few: str
+) -> Measured:
+    """A metric of each run's scores (S, N), labels REAL or FAKE; ``few`` says why there is no interval."""
+    once = np.ones((1, len(labels)))
+    values = tuple(float(one(labels, run, once)[0]) for one, run in zip(weighted, scores, strict=True))
+    interval = metrics.mean_interval(
+        [
+            metrics.FoldScores(common.names, labels, run, one)
+            for one, run in zip(weighted, scores, strict=True)
+        ],
+        SEED,
+    )
+    mean = float(np.mean(values))
+    if interval is None:
+        return Measured(values, Estimate(mean, note=few))
+    return Measured(values, Estimate(mean, interval.low, interval.high))
+
+
 class Measures(Protocol[JudgedBy]):
     """What is compared of runs of one kind, and how."""
 
@@ -273,13 +292,7 @@ def _doubts(columns: Columns[Run]) -> list[str]:
         for its in methods.values():
             for run in its:
                 twice.setdefault((column, run.scores_from), []).append(run.source)
-    lines += dict.fromkeys(
-        f"{run.source}: {doubt}"
-        for methods in columns.values()
-        for its in methods.values()
-        for run in its
-        for doubt in run.doubts
-    )
+    lines += dict.fromkeys(f"{run.source}: {doubt}" for run in runs for doubt in run.doubts)
     same = {tuple(sources) for sources in twice.values() if len(sources) > 1}
     lines += [f"the same checkpoint or file made {' and '.join(sources)}" for sources in sorted(same)]
     single = sorted({name for methods in columns.values() for name, its in methods.items() if len(its) == 1})

@@ -77,15 +77,16 @@ def read_results(table: PaperTable, out: Path, data: Path | None) -> Results:
         for seed in sorted(int(path.name.removeprefix("seed")) for path in folder.glob("seed[0-9]*")):
             for row in table.rows:
                 folders = stage_folders(table, out, variant, seed, row.name)
-                absent = [one.root.name for one in folders[:-1] if not one.config.is_file()]
-                if absent and folders[-1].config.is_file():
+                absent = [one.root.name for one in folders if not one.config.is_file()]
+                is_last_there = folders[-1].config.is_file()
+                if absent and is_last_there:
                     under_way.append(
                         f"{variant}, seed {seed}: {row.name} cannot be told without the folder of its stage "
                         f"{absent[0]}; copy it from the machine that trained it"
                     )
-                elif folders[-1].config.is_file() and folders[-1].finished:
+                elif is_last_there and folders[-1].finished:
                     finished.append(_result(table, variant, row, seed, folders, data))
-                elif folders[-1].config.is_file() or (len(folders) > 1 and folders[0].config.is_file()):
+                elif is_last_there or folders[0].config.is_file():
                     under_way.append(f"{variant}, seed {seed}: {row.name} is under way")
     return Results(tuple(finished), tuple(under_way))
 

@@ -12,7 +12,7 @@ import numpy as np
 from deepfake_ssat import metrics
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.metrics import PairedDifference
-from deepfake_ssat.protocols.comparison import SEED, Common, Measured
+from deepfake_ssat.protocols.comparison import SEED, Common, Measured, mean_of_runs
 from deepfake_ssat.protocols.runs import PictureRun
 from deepfake_ssat.records import Estimate
 
@@ -82,18 +82,12 @@ class PictureMeasures:
         return metrics.compare_hits(_right(common, metric, first), _right(common, metric, second), SEED)
 
     def _area(self, common: Common, runs: Sequence[PictureRun]) -> Measured:
-        labels, scores = self._labels(common), _scores(common, runs)
-        areas = tuple(area for run in scores if (area := metrics.auc(labels, run)) is not None)
-        if not areas:
+        labels = self._labels(common)
+        if len(np.unique(labels)) == 1:
             return Measured((), Estimate(None, note="the runs share pictures of one class"))
-        interval = metrics.mean_interval(
-            [metrics.FoldScores(common.names, labels, run, metrics.weighted_auc) for run in scores], SEED
-        )
-        mean = float(np.mean(areas))
-        if interval is None:
-            note = f"none with fewer than {metrics.SMALLEST_CLASS} pictures of a class"
-            return Measured(areas, Estimate(mean, note=note))
-        return Measured(areas, Estimate(mean, interval.low, interval.high))
+        few = f"none with fewer than {metrics.SMALLEST_CLASS} pictures of a class"
+        weighted = [metrics.weighted_auc] * len(runs)
+        return mean_of_runs(common, labels, _scores(common, runs), weighted, few)
 
     def _labels(self, common: Common) -> np.ndarray:
         return (common.labels == self._second).astype(int)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ REPORT_FILE, VIDEOS_FILE, PICTURES_FILE = "report.json", "videos.csv", "pictures
 
 
 @dataclass(frozen=True, kw_only=True)
-class JudgedRun:
+class JudgedRun(ABC):
     """What is known of a run, whatever it judged."""
 
     source: str
@@ -35,9 +36,9 @@ class JudgedRun:
     """What makes the result too good."""
 
     @property
+    @abstractmethod
     def labels(self) -> Mapping[str, int | str]:
         """Of each video or picture, by name."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)

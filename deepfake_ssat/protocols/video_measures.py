@@ -13,7 +13,7 @@ import numpy as np
 from deepfake_ssat import metrics
 from deepfake_ssat.errors import ConfigError
 from deepfake_ssat.metrics import PairedDifference
-from deepfake_ssat.protocols.comparison import SEED, Common, Measured
+from deepfake_ssat.protocols.comparison import SEED, Common, Measured, mean_of_runs
 from deepfake_ssat.protocols.manipulation_table import METRICS
 from deepfake_ssat.protocols.runs import VideoRun
 from deepfake_ssat.records import FAKE, REAL, Estimate
@@ -57,22 +57,8 @@ class VideoMeasures:
             metrics.weighted_auc if metric == "auc" else partial(metrics.weighted_accuracy, threshold=cut)
             for cut in cuts
         ]
-        scores, once = _scores(common, runs), np.ones((1, len(common.names)))
-        values = tuple(
-            float(one(common.labels, run, once)[0]) for one, run in zip(weighted, scores, strict=True)
-        )
-        interval = metrics.mean_interval(
-            [
-                metrics.FoldScores(common.names, common.labels, run, one)
-                for one, run in zip(weighted, scores, strict=True)
-            ],
-            SEED,
-        )
-        mean = float(np.mean(values))
-        if interval is None:
-            note = f"none with fewer than {metrics.SMALLEST_CLASS} real or fake videos"
-            return Measured(values, Estimate(mean, note=note))
-        return Measured(values, Estimate(mean, interval.low, interval.high))
+        few = f"none with fewer than {metrics.SMALLEST_CLASS} real or fake videos"
+        return mean_of_runs(common, common.labels, _scores(common, runs), weighted, few)
 
     def difference(
         self, common: Common, metric: str, first: Sequence[VideoRun], second: Sequence[VideoRun]

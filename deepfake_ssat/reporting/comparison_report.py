@@ -16,11 +16,6 @@ METHOD_COLUMNS = (
     *("videos", "method", "metric", "mean", "standard_deviation"),
     *("low", "high", "runs", "seeds", "note"),
 )
-TESTS = {
-    "videos": "p of AUC: DeLong's test, of accuracies: sign flips of each video's difference (McNemar's "
-    "exact test for single runs)",
-    "pictures": "p: sign flips of each picture's difference (McNemar's exact test for single runs)",
-}
 RELATED = {"videos": "videos of one person", "pictures": "pictures of one thing, patient or person"}
 """What is not independent."""
 DIFFERENCE_COLUMNS = (
@@ -73,13 +68,15 @@ def tables(comparison: Comparison) -> list[Table]:
 def notes(comparison: Comparison) -> list[str]:
     """One line each: the videos, the tests, warnings."""
     judged = comparison.judged
+    of_area = "p of AUC: DeLong's test, of accuracies" if "auc" in comparison.titles else "p of accuracies"
     lines = []
     for column in comparison.columns:
         where = f"{column.column}: " if column.column else ""
         left = f"; {column.left_out} that not all runs judged are left out" if column.left_out else ""
         lines.append(f"{where}{column.counted}, judged by every run{left}")
     lines += [
-        f"intervals: {RESAMPLES} paired bootstrap resamples of the {judged}; {TESTS[judged]}; Holm's "
+        f"intervals: {RESAMPLES} paired bootstrap resamples of the {judged}; {of_area}: sign flips of each "
+        f"{judged.removesuffix('s')}'s difference (McNemar's exact test for single runs); Holm's "
         f"correction over all tests of a metric, a difference is real below {LEVEL:g}",
         f"the tests ask whether other {judged} of this kind would rank these trained models alike, not "
         f"whether other training runs would; {RELATED[judged]} are not independent, so small p are somewhat "

@@ -225,6 +225,7 @@ def test_evaluations_of_pictures_are_compared(tmp_path, capsys):
     text = (tmp_path / "out/comparison.md").read_text()
     assert "| model.name | ssat | scratch |" in text
     assert "60 pictures, judged by every run" in text
+    assert "p of AUC: DeLong's test, of accuracies: sign flips of each picture's difference" in text
     assert "video" not in text
     assert "warning: " + str(tmp_path / "scratch") + ": these pictures chose it" in text
     assert "top-1 accuracy" in capsys.readouterr().out
