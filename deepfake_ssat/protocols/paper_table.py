@@ -71,6 +71,11 @@ class PaperReport:
     made_up: bool
     """The data are no data: nothing can be learnt from the numbers."""
 
+    @property
+    def of_videos(self) -> bool:
+        """Whether face clips were judged, and no pictures."""
+        return self.table.rows[0].judged is not None
+
 
 def paper_report(name: str, table: PaperTable, results: Results) -> PaperReport:
     """The finished results, row by row; runs of one row that were set otherwise are other lines."""

@@ -1,4 +1,4 @@
-"""A table of the paper beside our runs of it: Markdown, CSV, JSON, and figures of the numbers and curves."""
+"""A table of the paper beside our runs of it, as Markdown, CSV and JSON; its figures are beside it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-from matplotlib.axes import Axes
-
-from deepfake_ssat.config.paper import TableRow
-from deepfake_ssat.protocols.paper_results import ACCURACY, VIDEO_AUC, RowResult
+from deepfake_ssat.protocols.paper_results import RowResult
 from deepfake_ssat.protocols.paper_table import PaperLine, PaperReport, Spread
-from deepfake_ssat.records import Estimate
-from deepfake_ssat.reporting import style
 from deepfake_ssat.reporting.documents import Files, document, json_text
+from deepfake_ssat.reporting.paper_figures import curves_figure, numbers_figure
 from deepfake_ssat.reporting.tables import ABSENT, Table, csv_table, markdown
 
 ACCURACIES = (
@@ -37,14 +32,6 @@ CSV_COLUMNS = (
     *("paper", "gflops", "paper_gflops", "seconds", "kwh", "kg_co2"),
     *("paper_gpu_hours", "paper_kg_co2", "departures"),
 )
-PANELS_ACROSS, LEGEND_COLUMNS, LEGEND_ENTRY, LEGEND_LINE = 2, 4, 2.0, 0.18
-"""The last two, an entry's width and a line's height, in inches."""
-VARIANTS_APART = 0.12
-"""Of the distance between two rows of a figure."""
-PANELS = {
-    "classification_loss": "classification loss, training",
-    "reconstruction_loss": "reconstruction loss, training",
-}
 
 
 def tables(report: PaperReport) -> list[Table]:
@@ -74,7 +61,7 @@ def tables(report: PaperReport) -> list[Table]:
         )
         for line in report.lines
     ]
-    measured = "video accuracy at 0.5" if _of_videos(report) else "top-1"
+    measured = "video accuracy at 0.5" if report.of_videos else "top-1"
     return [
         Table(f"{report.table.title}: {measured} (%)", ACCURACIES, accuracies, 2),
         *_others(report),
@@ -92,10 +79,6 @@ def _papers_costs(line: PaperLine) -> tuple[str, str]:
     return (ABSENT, ABSENT) if cost is None else (f"{cost.gpu_hours:g}", f"{cost.kg_co2:g}")
 
 
-def _of_videos(report: PaperReport) -> bool:
-    return report.table.rows[0].judged is not None
-
-
 def _others(report: PaperReport) -> list[Table]:
     """What else was measured of videos."""
     names = list(dict.fromkeys(name for line in report.lines for name in line.others))
@@ -111,7 +94,7 @@ def _percent(value: float | None) -> str:
 def notes(report: PaperReport) -> list[str]:
     """What the numbers mean, and every departure from the paper and from the table's recipe."""
     methods = sorted({method for result in report.results.finished for method in result.cost.methods})
-    items = "videos" if _of_videos(report) else "pictures"
+    items = "videos" if report.of_videos else "pictures"
     doubts = [
         f"warning: the {items} are made up here; these numbers say that every step works, and nothing else"
     ] * report.made_up
@@ -124,7 +107,7 @@ def notes(report: PaperReport) -> list[str]:
         "best on test, which is optimistic: of all epochs where training watched the test split, "
         "elsewhere of the chosen one, the last and those whose weights trainer.keep_every_epochs kept",
         "GFLOPs: multiply-adds of matrix products and attention in one forward pass of the objective on one "
-        f"{'clip' if _of_videos(report) else 'picture'}, counted while it runs, "
+        f"{'clip' if report.of_videos else 'picture'}, counted while it runs, "
         "as the paper counts; A + B: one training, then the other",
         "wall time, kWh, kg CO₂eq: mean over seeds, with start and validations, interrupted sessions added "
         "up; of the whole machine: programs beside count too",
@@ -163,11 +146,11 @@ def files(report: PaperReport) -> Files:
         "runs": [_run(result) for result in report.results.finished],
         "notes": notes(report),
     }
-    curves = {f"curves_{variant}.png": _curves(report, variant) for variant in report.table.variants}
+    curves = {f"curves_{variant}.png": curves_figure(report, variant) for variant in report.table.variants}
     return {
         f"{report.name}.md": markdown(report.table.title, tables(report), notes(report)),
         f"{report.name}.csv": csv_table(CSV_COLUMNS, map(_csv_values, report.lines)),
-        f"{report.name}.png": _figure(report),
+        f"{report.name}.png": numbers_figure(report),
         **curves,
         f"{report.name}.json": json_text(document("1.0", content)),
     }
@@ -223,105 +206,3 @@ def _run(result: RowResult) -> dict[str, Any]:
         "cost": asdict(result.cost),
         "config": [stage.model_dump(mode="json") for stage in result.stages],
     }
-
-
-def _figure(report: PaperReport) -> bytes | None:
-    """Our numbers with their intervals, the paper's as open diamonds; a panel a column of the table."""
-    if not report.lines:
-        return None
-    shown = {line.row.name for line in report.lines}
-    columns: dict[str, list[TableRow]] = {}
-    for row in report.table.rows:
-        if row.name in shown:
-            columns.setdefault(row.column, []).append(row)
-    across = min(len(columns), PANELS_ACROSS)
-    down = -(-len(columns) // across)
-    width = across * max(3.0, *(0.8 * len(rows) for rows in columns.values())) + 1
-    figure = style.new_figure(width, 4 * down, report.table.title)
-    panels = figure.subplots(down, across, squeeze=False).ravel()
-    for axes, (column, rows) in zip(panels, columns.items(), strict=False):
-        _draw_column(axes, report, rows)
-        axes.set_title(column, fontsize=style.PANEL_SIZE)
-        axes.set_ylabel("accuracy at 0.5 (%)" if _of_videos(report) else "top-1 (%)")
-    for axes in panels[len(columns) :]:
-        axes.remove()
-    entries = {
-        label: handle
-        for axes in panels
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
-    }
-    columns_of_legend = min(LEGEND_COLUMNS, int(width / LEGEND_ENTRY))
-    figure.legend(entries.values(), entries, loc="outside lower center", ncols=columns_of_legend)
-    return style.png(figure)
-
-
-def _draw_column(axes: Axes, report: PaperReport, rows: Sequence[TableRow]) -> None:
-    """Over ``at`` where the rows have it, side by side elsewhere."""
-    places = {row.name: float(number) if row.at is None else row.at for number, row in enumerate(rows)}
-    side_by_side = all(row.at is None for row in rows)
-    apart = VARIANTS_APART if side_by_side else 0.0
-    for number, variant in enumerate(report.table.variants):
-        own = [line for line in report.lines if line.variant == variant and line.row.name in places]
-        if not own:
-            continue
-        estimates = [Estimate(line.ours.mean, *line.interval) for line in own]
-        where = np.array([places[line.row.name] + apart * (number + 1) for line in own])
-        colour, marker = style.PALETTE[number], style.MARKERS[number]
-        style.plot_estimates(axes, where, estimates, colour, marker, f"ours, {variant}")
-    known = {places[row.name]: row.paper for row in rows if row.paper is not None}
-    axes.plot(
-        list(known),
-        list(known.values()),
-        linestyle="",
-        marker="D",
-        markerfacecolor="none",
-        color=style.BLACK,
-        label="the paper's number",
-    )
-    if side_by_side:
-        axes.set_xlim(-0.5, len(rows) - 0.5)
-        names = [row.title for row in rows]
-        axes.set_xticks(list(places.values()), names, fontsize=style.LEGEND_SIZE, rotation=30, ha="right")
-    axes.set_xlabel(report.table.at)
-    style.add_grid(axes, "y")
-
-
-def _curves(report: PaperReport, variant: str) -> bytes | None:
-    """Accuracy and losses over the epochs, a line a row."""
-    own = [result for result in report.results.finished if result.variant == variant]
-    if not own:
-        return None
-    watched = "test" if own[0].chosen is None else "validation"
-    measured = (VIDEO_AUC, "video AUC") if _of_videos(report) else (ACCURACY, "accuracy")
-    panels = {measured[0]: f"{watched} {measured[1]}", **PANELS}
-    title = f"{report.table.title}, {variant}; bands: smallest to largest over seeds"
-    rows = {row.name: row.label for row in report.table.rows if row.name in {one.row for one in own}}
-    figure = style.new_figure(13, 4 + LEGEND_LINE * -(-len(rows) // LEGEND_COLUMNS), title)
-    for axes, (column, heading) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
-        for number, (name, label) in enumerate(rows.items()):
-            results = [result for result in own if result.row == name and column in result.curves]
-            if results:
-                _draw_curve(axes, results, column, number, label)
-        axes.set(title=heading, xlabel="epoch")
-        style.add_grid(axes)
-    # Some rows have no reconstruction, and some no classification.
-    lines = {line.get_label(): line for axes in figure.axes for line in axes.get_lines()}
-    figure.legend(
-        list(lines.values()),
-        list(map(str, lines)),
-        title="row (seeds)",
-        loc="outside lower center",
-        ncols=LEGEND_COLUMNS,
-        fontsize=style.LEGEND_SIZE,
-    )
-    return style.png(figure)
-
-
-def _draw_curve(axes: Axes, results: Sequence[RowResult], column: str, number: int, title: str) -> None:
-    curves = [result.curves[column] for result in results]
-    epochs = sorted(set.intersection(*(set(curve) for curve in curves)))
-    values = np.array([[curve[epoch] for epoch in epochs] for curve in curves])
-    colour = style.PALETTE[number % len(style.PALETTE)]
-    line = style.LINES[number % len(style.LINES)]
-    axes.plot(epochs, values.mean(axis=0), line, color=colour, label=f"{title} ({len(curves)})")
-    axes.fill_between(epochs, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.15, linewidth=0)
